@@ -1,0 +1,316 @@
+//! What the engine eats. The live relay and the capture reader both speak these words, so the engine
+//! can not tell them apart except by what they were able to see.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Nanoseconds since the Unix epoch. The engine never asks a clock; times come in with the input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// The time that passed since `earlier`; zero when the input's clock ran backwards.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Which way bytes travel. A value, so that no parser exists twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// From the RDP client to the RDP server.
+    ToServer,
+    /// From the RDP server to the RDP client.
+    ToClient,
+}
+
+impl Direction {
+    /// Both directions, client's first.
+    pub const BOTH: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
+
+    /// The other direction.
+    pub fn reverse(self) -> Direction {
+        match self {
+            Direction::ToServer => Direction::ToClient,
+            Direction::ToClient => Direction::ToServer,
+        }
+    }
+
+    /// 0 for [`Direction::ToServer`], 1 for [`Direction::ToClient`].
+    pub fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// One of the TCP connections that carry a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Leg {
+    /// Between the client and the relay.
+    Client,
+    /// Between the relay and the server.
+    Server,
+    /// The only one there is: a capture taken where no relay of ours stands.
+    Single,
+}
+
+/// Where an input was observed, for evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Packet number in its capture file, counted from 1 as Wireshark does.
+    Packet(u64),
+    /// The n-th read of this session by the relay, counted from 1.
+    Read(u64),
+    /// A property of a socket, asked by the relay.
+    Socket,
+}
+
+/// One thing that was observed, at one time and place.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// The leg's TCP handshake completed. `took` is SYN to SYN-ACK as the observer saw it.
+    Opened {
+        /// Which leg.
+        leg: Leg,
+        /// Time of the handshake where both ends of it were seen.
+        took: Option<Duration>,
+    },
+    /// One attempt to open a leg failed. Several may precede an `Opened`.
+    ConnectFailed {
+        /// Which leg.
+        leg: Leg,
+        /// How, and to whom.
+        failure: ConnectFailure,
+    },
+    /// The next bytes of the stream, in order, without overlap.
+    Data {
+        /// Which way they travel.
+        dir: Direction,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// Bytes that certainly passed and whose content the source did not keep (payload policy, snaplen).
+    Skipped {
+        /// Which way they travelled.
+        dir: Direction,
+        /// How many.
+        bytes: u64,
+    },
+    /// Bytes that the source lost: a capture dropped packets, or a buffer overflowed.
+    Gap {
+        /// Which way they travelled.
+        dir: Direction,
+        /// How many, where sequence numbers tell.
+        bytes: Option<u64>,
+    },
+    /// A TCP segment worth keeping by itself: SYN, SYN-ACK, FIN, RST, zero window, differing overlap.
+    Segment(Segment),
+    /// One sender ended its direction of a leg.
+    Closed {
+        /// Which leg.
+        leg: Leg,
+        /// The direction the closing segment travelled.
+        dir: Direction,
+        /// FIN, RST or a local error.
+        how: Close,
+    },
+    /// State of a relay socket.
+    Socket {
+        /// Which leg.
+        leg: Leg,
+        /// What the kernel said.
+        sample: TcpSample,
+    },
+    /// Running counts of a captured leg, replacing earlier ones.
+    Counts {
+        /// Which leg.
+        leg: Leg,
+        /// Sender to server, sender to client.
+        counts: [SegmentCounts; 2],
+    },
+    /// The relay's own doing, or its own failure.
+    Relay(RelayNote),
+}
+
+/// How a direction of a leg ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// A FIN in sequence; the relay sees it as end of file.
+    Fin,
+    /// A RST.
+    Rst,
+    /// Another socket error, by its name (`ETIMEDOUT`, …).
+    Error(&'static str),
+}
+
+/// Why a TCP connection could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectFailure {
+    /// The address that was tried; `None` when no name could be resolved.
+    pub to: Option<SocketAddr>,
+    /// What ended the attempt.
+    pub kind: ConnectFailureKind,
+    /// Time from the first SYN to the end of the attempt.
+    pub after: Duration,
+    /// How many SYNs were seen or sent, where known.
+    pub syns: Option<u32>,
+}
+
+/// What ended an attempt to connect. Causes.md 0.2 of the field: errno alone does not tell these apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConnectFailureKind {
+    /// RST in answer to the SYN, no ICMP.
+    Refused,
+    /// An ICMP error that quotes our SYN (type, code) from `offender`.
+    Icmp {
+        /// ICMP type (ICMPv6 numbers where `offender` is IPv6).
+        kind: u8,
+        /// ICMP code.
+        code: u8,
+        /// Who sent it, where the platform tells.
+        offender: Option<IpAddr>,
+    },
+    /// No answer at all.
+    NoAnswer,
+    /// SYN-ACK arrived and a RST right behind it, before any byte was sent.
+    ResetAfterSynAck,
+    /// The name has no address.
+    NameNotFound(String),
+    /// Any other error, by the platform's name for it.
+    Other(String),
+}
+
+/// A TCP segment kept whole, because a verdict may rest on it. RFC 9293 3.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Which leg.
+    pub leg: Leg,
+    /// Which way it travelled.
+    pub dir: Direction,
+    /// Why it was kept.
+    pub kind: SegmentKind,
+    /// Time to live or hop limit.
+    pub ttl: Option<u8>,
+    /// IPv4 identification.
+    pub ip_id: Option<u16>,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number.
+    pub ack: u32,
+    /// TCP flags, low byte of the field.
+    pub flags: u8,
+    /// Window as sent, not scaled.
+    pub window: u16,
+    /// Payload length in bytes.
+    pub len: u32,
+    /// TCP options as sent.
+    pub options: Vec<u8>,
+    /// Median TTL of the earlier segments of that sender, with their number.
+    pub usual_ttl: Option<(u8, u32)>,
+}
+
+/// Why a segment was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SegmentKind {
+    /// SYN without ACK. Retransmitted ones come again.
+    Syn,
+    /// SYN with ACK.
+    SynAck,
+    /// FIN.
+    Fin,
+    /// RST.
+    Rst,
+    /// Window went to zero.
+    ZeroWindow,
+    /// Window opened again after zero.
+    WindowOpen,
+    /// Bytes that overlap earlier ones and differ from them.
+    DifferingOverlap,
+    /// A segment with data after the same sender's RST.
+    DataAfterRst,
+}
+
+/// What a relay can ask of its own socket. `None` where the platform does not tell.
+/// Linux `struct tcp_info`, Windows `TCP_INFO_v0`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)] // the kernel's own names
+pub struct TcpSample {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtt_us: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_rtt_us: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retransmits: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_retrans: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unacked: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_sent: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_acked: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_received: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_retrans: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segs_in: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segs_out: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_segs_in: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rcv_ooopack: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snd_mss: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rcv_mss: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pmtu: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snd_wnd: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rwnd_limited_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_data_recv_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_ack_recv_ms: Option<u32>,
+}
+
+/// What a capture shows of one sender of one leg, after mirrored duplicates were removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SegmentCounts {
+    /// Segments of any kind.
+    pub segments: u64,
+    /// Segments with payload.
+    pub data_segments: u64,
+    /// Segments with payload that carried nothing new.
+    pub retransmitted: u64,
+    /// Segments that arrived before an earlier part of the stream.
+    pub out_of_order: u64,
+    /// Bytes of payload, each counted once.
+    pub bytes: u64,
+    /// Highest byte count of this sender that its peer acknowledged, where ACKs were seen.
+    pub acknowledged: Option<u64>,
+    /// Copies of a packet that a mirror port made.
+    pub mirrored: u64,
+}
+
+/// What the relay itself did or failed to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RelayNote {
+    /// The relay began to dial the server at this time.
+    Dialing,
+    /// A deadline of the relay closed the session.
+    Deadline(&'static str),
+    /// A limit of the relay closed the session.
+    Limit(&'static str),
+    /// The relay was told to stop while the session was open.
+    Shutdown,
+    /// The relay failed for a reason of its own.
+    Error(String),
+    /// The recorder lost this many bytes of the session: the record is incomplete, the session was not touched.
+    RecorderLost(u64),
+}

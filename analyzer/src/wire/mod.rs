@@ -1,0 +1,11 @@
+//! The wire formats: one file per PDU, bytes in, values out. Nothing here keeps state and nothing
+//! here imports another part of the engine.
+//!
+//! **To add a PDU**: a file here with a struct, `parse(&mut Reader) -> Parsed<_>`, the section of its
+//! specification in the doc comment and a test vector; one arm in `session/`; and, if it matters to
+//! anyone, one field in `facts`.
+
+mod reader;
+pub mod tls;
+
+pub use reader::{ParseError, Parsed, Reader, complete};
