@@ -1,10 +1,13 @@
 #![forbid(unsafe_code)]
 //! The engine of rdpwhy. Bytes and times come in as arguments; facts, opinions and a verdict go out.
 
+pub mod case;
 pub mod codes;
+pub mod detect;
 pub mod event;
 pub mod facts;
 pub mod input;
 pub mod records;
+pub mod report;
 pub mod session;
 pub mod wire;

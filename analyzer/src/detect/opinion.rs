@@ -150,6 +150,8 @@ pub struct Opinion {
     pub contradicts: Vec<Evidence>,
     /// What would decide and is not known.
     pub unknown: Vec<&'static str>,
+    /// It is true and does not explain this end, whatever the row's kind.
+    pub fact_only: bool,
 }
 
 impl Evidence {
@@ -180,6 +182,7 @@ impl Opinion {
             supports: Vec::new(),
             contradicts: Vec::new(),
             unknown: Vec::new(),
+            fact_only: false,
         }
     }
 
@@ -204,6 +207,12 @@ impl Opinion {
     /// Cites what speaks against it.
     pub fn contradicts(mut self, evidence: Evidence) -> Opinion {
         self.contradicts.push(evidence);
+        self
+    }
+
+    /// States that it explains nothing here.
+    pub fn only_a_fact(mut self) -> Opinion {
+        self.fact_only = true;
         self
     }
 

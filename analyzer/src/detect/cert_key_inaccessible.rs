@@ -1,0 +1,50 @@
+//! `cert-key-inaccessible`: the server agreed to TLS and hung up at the first TLS message. One shape
+//! with several causes: a candidate that the event log must decide.
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use super::who;
+use crate::case::Case;
+use crate::input::Direction;
+use crate::wire::x224::Protocols;
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "cert-key-inaccessible",
+    kind: Kind::Cause,
+    class: Class::ServerConfig,
+    explains: &["rst-genuine-server", "clean-close-no-reason"],
+    remedy: "If the events below are there: give NETWORK SERVICE read access to the key file under MachineKeys (note the old rights to undo), or let Windows make a new certificate by restarting TermService. Do not rename the whole MachineKeys folder: other keys live in it.",
+    next: &[Next {
+        what: "whether the server can not use its key (on the server, read-only)",
+        command: Some("Get-WinEvent -FilterHashtable @{LogName='System';Id=1057,1058,36870,36871} -MaxEvents 5"),
+    }],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let ending = facts.ending().filter(|ending| ending.dir == Direction::ToClient && !ending.both)?;
+    let hello = facts.tls.client_hello.seen()?;
+    let agreed = facts.x224.selected().is_some_and(|selected| selected != Protocols::RDP);
+    let silent = !facts.tls.server_hello.is_seen()
+        && facts.tls.alerts.is_empty()
+        && !facts.rdp.plaintext_after_hello.is_seen();
+    let answered = facts.stream(Direction::ToClient).last.is_some_and(|last| last.time > hello.at.time);
+    if !agreed || !silent || answered {
+        return None;
+    }
+    let ms = ending.at.time.since(hello.at.time).as_secs_f64() * 1000.0;
+    let mut opinion = Opinion::new(
+        Band::Weak,
+        "The server may be unable to use its TLS certificate or key (renewal failed, or no right to read it).",
+    )
+    .party(Party::Server, Band::Possible)
+    .supports(Evidence::of(hello, format!("the ClientHello got no ServerHello and no alert; the end came {ms:.1} ms later")))
+    .unknown("the server's event log (1057, 1058, 36870, 36871)")
+    .unknown("whether another ClientHello (without TLS 1.3, with other suites) is answered");
+    match who::all_acknowledged(facts, Direction::ToServer) {
+        Some(true) => opinion = opinion.supports(Evidence::absent("the ClientHello was acknowledged")),
+        Some(false) => opinion = opinion.contradicts(Evidence::absent("the ClientHello was not acknowledged")),
+        None => {}
+    }
+    Some(opinion)
+}

@@ -1,0 +1,46 @@
+//! `clean-close-no-reason`: one side closed in order and did not say why.
+
+use super::opinion::{Band, Class, Detector, Kind, Next, Opinion};
+use super::who;
+use crate::case::Case;
+use crate::input::Close;
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "clean-close-no-reason",
+    kind: Kind::Phenomenon,
+    class: Class::Abort,
+    explains: &[],
+    remedy: "Look in the logs of the side that closed, at that second.",
+    next: &[
+        Next { what: "what the server logged at that second (on the server, read-only)", command: Some("Get-WinEvent -FilterHashtable @{LogName='System';Id=36870,36871,36874,36888,1057,1058} -MaxEvents 10") },
+        Next { what: "what the client logged (on the client, read-only)", command: Some("Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-TerminalServices-RDPClient/Operational';Id=1026} -MaxEvents 3") },
+    ],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let ending = facts.ending()?;
+    let how = match ending.how {
+        Close::Fin => "closed the connection in an orderly way",
+        Close::Error(_) => "was lost",
+        Close::Rst => return None,
+    };
+    let (party, band) = who::closer(facts, ending);
+    let side = who::sender(ending.dir);
+    let step = facts.reached().map_or("", |(reached, _)| match reached {
+        crate::facts::Reached::None | crate::facts::Reached::Tcp => " before anything was said",
+        crate::facts::Reached::X224Request => " before Remote Desktop answered",
+        crate::facts::Reached::X224Confirm => " after the security protocol was agreed",
+        crate::facts::Reached::TlsClientHello => " before the server said anything in TLS",
+        crate::facts::Reached::TlsServerHello | crate::facts::Reached::TlsEncrypted => " during the TLS handshake",
+        crate::facts::Reached::TlsFinished => " right after the TLS handshake",
+        crate::facts::Reached::Credssp => " during or after authentication",
+        _ => " while the session was set up",
+    });
+    Some(
+        Opinion::new(Band::Certain, format!("The {side} side {how}{step} and gave no reason on the wire."))
+            .party(party, band)
+            .supports(who::ended(ending)),
+    )
+}

@@ -1,0 +1,42 @@
+//! `client-rehearsal-close`: mstsc connects, shows its user a prompt, leaves, and comes back. No failure.
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
+use super::who;
+use crate::case::Case;
+use crate::facts::Reached;
+use crate::input::Direction;
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "client-rehearsal-close",
+    kind: Kind::Definition,
+    class: Class::Benign,
+    explains: &["clean-close-no-reason", "rst-genuine-client", "truncated-tls"],
+    remedy: "Nothing: this is how the client asks its user.",
+    next: &[],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let ending = facts.ending().filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
+    let (reached, _) = facts.reached()?;
+    let paused = facts.tls.is_established() && reached < Reached::Active;
+    let refused = facts.tls.fatal_alert(None).is_some() || facts.relay_fault().is_some();
+    if !paused || refused {
+        return None;
+    }
+    // A second attempt that ends at the same step is a refusal repeated, not a rehearsal.
+    let real = case.later().find(|sibling| sibling.reached > Some(reached))?;
+    let seconds = real.started.since(ending.at.time).as_secs_f64();
+    Some(
+        Opinion::new(
+            Band::High,
+            format!("The client paused for its user (certificate or password prompt) and connected again {seconds:.1} s later: no failure."),
+        )
+        .party(Party::Client, Band::High)
+        .supports(who::ended(ending))
+        .supports(Evidence::absent(format!(
+            "the same client connected to the same server again {seconds:.1} s later and got further"
+        ))),
+    )
+}

@@ -1,0 +1,34 @@
+//! `http-answer`: HTTP where RDP was expected.
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use crate::case::Case;
+use crate::input::Direction;
+use crate::wire::first_bytes::FirstBytes;
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "http-answer",
+    kind: Kind::Definition,
+    class: Class::Reachability,
+    explains: &["clean-close-no-reason", "rst-genuine-", "truncated-tls"],
+    remedy: "Check the port number and the port forwarding; where a portal or web proxy answers, log in to it or exempt this destination.",
+    next: &[Next { what: "what answers there", command: Some("curl -v telnet://SERVER:3389 (or open the address in a browser)") }],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let first = case.this.x224.first_bytes[Direction::ToClient.index()].seen()?;
+    let FirstBytes::HttpResponse { portal } = first.value else { return None };
+    let says = if portal {
+        "A web server answered in place of Remote Desktop, and its answer looks like a login portal or a web proxy."
+    } else {
+        "A web server answered in place of Remote Desktop: the port leads to the wrong service."
+    };
+    let mut opinion = Opinion::new(Band::Certain, says)
+        .party(Party::Server, Band::Possible)
+        .supports(Evidence::of(first, "the first bytes from the server side are an HTTP response"))
+        .unknown("whether the host itself or a device on the way gave this answer");
+    if portal {
+        opinion = opinion.supports(Evidence::of(first, "it redirects, demands a login or names a proxy (30x, 407, 511 or Via)"));
+    }
+    Some(opinion)
+}

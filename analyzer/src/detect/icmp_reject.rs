@@ -1,0 +1,71 @@
+//! `icmp-reject`: an ICMP error that quotes our SYN. RFC 792, RFC 1812 5.2.7, RFC 4443 3.1.
+
+use std::net::IpAddr;
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use crate::case::Case;
+use crate::facts::Vantage;
+use crate::input::{ConnectFailureKind, Leg};
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "icmp-reject",
+    kind: Kind::Definition,
+    class: Class::Reachability,
+    explains: &["clean-close-no-reason", "rst-genuine-"],
+    remedy: "Ask the owner of the address that sent the ICMP message for the rule or route that rejects TCP to this port.",
+    next: &[Next { what: "which hop answers", command: Some("tracert SERVER (Windows) or traceroute -T -p 3389 SERVER") }],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let leg = facts.tcp.leg(Leg::Server);
+    let last = leg.attempts.last().filter(|_| !leg.opened.is_seen())?;
+    let ConnectFailureKind::Icmp { kind, code, offender } = last.failure.kind else { return None };
+    let meaning = meaning(kind, code, offender);
+    let by = offender.map_or("an address the platform does not tell".to_owned(), |ip| ip.to_string());
+    let from_server = offender.is_some() && offender == last.failure.to.map(|to| to.ip());
+    let (party, band) = match (from_server, offender, facts.subject.vantage) {
+        (_, None, _) => (Party::Unknown, Band::Weak),
+        // A TCP host answers a closed port with RST: this is a filter on the server or before it.
+        (true, ..) => (Party::Server, Band::Possible),
+        (false, _, Vantage::Relay) => (Party::ServerNetwork, Band::High),
+        (false, _, Vantage::Capture) => (Party::Network, Band::High),
+    };
+    Some(
+        Opinion::new(
+            Band::Certain,
+            format!("The network refused the connection: {by} answered \"{meaning}\"."),
+        )
+        .party(party, band)
+        .supports(Evidence::at(
+            last.at,
+            format!("ICMP type {kind} code {code} ({meaning}) from {by}, quoting the SYN"),
+        )),
+    )
+}
+
+fn meaning(kind: u8, code: u8, offender: Option<IpAddr>) -> &'static str {
+    if offender.is_some_and(|ip| ip.is_ipv6()) {
+        return match (kind, code) {
+            (1, 0) => "no route to destination",
+            (1, 1) => "administratively prohibited",
+            (1, 3) => "address unreachable",
+            (1, 4) => "port unreachable",
+            (1, 5 | 6) => "rejected by policy or route",
+            (3, 0) => "hop limit exceeded",
+            _ => "destination unreachable",
+        };
+    }
+    match (kind, code) {
+        (3, 0) => "network unreachable",
+        (3, 1) => "host unreachable",
+        (3, 2) => "protocol unreachable",
+        (3, 3) => "port unreachable",
+        (3, 9) => "network administratively prohibited",
+        (3, 10) => "host administratively prohibited",
+        (3, 13) => "communication administratively prohibited",
+        (11, 0) => "time to live exceeded in transit",
+        _ => "destination unreachable",
+    }
+}

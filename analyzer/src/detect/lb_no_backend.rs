@@ -1,0 +1,63 @@
+//! `lb-no-backend`: TCP is accepted and dropped before X.224: a forwarder, tunnel or load balancer
+//! with nothing behind it. One shape with several causes: a candidate.
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use super::who;
+use crate::case::Case;
+use crate::input::{Close, ConnectFailureKind, Direction, Leg};
+use crate::wire::x224::Protocols;
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "lb-no-backend",
+    kind: Kind::Cause,
+    class: Class::Reachability,
+    explains: &["clean-close-no-reason", "rst-genuine-server"],
+    remedy: "Check what stands at that address: a load balancer's health probe and pool, a container's or tunnel's port forwarding, a NAT rule. Its target is down or wrong.",
+    next: &[Next {
+        what: "whether the host itself answers: the same from beside it, past the forwarder",
+        command: Some("rdpwhy proxy --once --upstream HOST-BEHIND-THE-FORWARDER"),
+    }],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let leg = facts.tcp.leg(Leg::Server);
+    if let Some(last) = leg.attempts.last()
+        && last.failure.kind == ConnectFailureKind::ResetAfterSynAck
+    {
+        return Some(
+            Opinion::new(Band::Possible, "Something accepts connections at that address and drops them at once: a load balancer or SYN proxy whose host does not answer.")
+                .party(Party::ServerNetwork, Band::Possible)
+                .supports(Evidence::at(last.at, "the handshake was answered and reset before any byte was sent")),
+        );
+    }
+    let ending = facts.ending().filter(|ending| ending.dir == Direction::ToClient && !ending.both)?;
+    let opened = leg.opened.seen()?;
+    if facts.stream(Direction::ToClient).bytes > 0 {
+        return None;
+    }
+    let since = facts.x224.request.seen().map_or(opened.at, |request| request.at);
+    let ms = ending.at.time.since(since.time).as_secs_f64() * 1000.0;
+    /// Slower ends are a service's own doing.
+    const AT_ONCE_MS: f64 = 2000.0;
+    if ms > AT_ONCE_MS || matches!(ending.how, Close::Error(_)) {
+        return None;
+    }
+    let opinion = Opinion::new(
+        Band::Weak,
+        "What accepted the connection may be a forwarder, tunnel or load balancer with no Remote Desktop host behind it.",
+    )
+    .party(Party::Server, Band::Possible)
+    .supports(who::ended(ending))
+    .supports(Evidence::at(since, format!("accepted, and closed {ms:.1} ms later without a single byte")))
+    .unknown("whether the host behind it saw the connection");
+    // xrdp hangs up without a word on masks it does not know.
+    let requested = facts.x224.requested().unwrap_or(Protocols::RDP);
+    let unusual = requested.intersects(Protocols(Protocols::RDSTLS.0 | Protocols::RDSAAD.0));
+    Some(if unusual {
+        opinion.contradicts(Evidence::absent(format!("some servers hang up on a request for {requested}")))
+    } else {
+        opinion
+    })
+}

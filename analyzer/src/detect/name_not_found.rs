@@ -1,0 +1,30 @@
+//! `name-not-found`: the server's name has no address.
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use crate::case::Case;
+use crate::input::{ConnectFailureKind, Leg};
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "name-not-found",
+    kind: Kind::Definition,
+    class: Class::Reachability,
+    explains: &["clean-close-no-reason", "rst-genuine-"],
+    remedy: "Correct the name, or the DNS server or suffix that this machine uses; a VPN often brings its own.",
+    next: &[Next { what: "what this machine resolves", command: Some("nslookup NAME") }],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let leg = case.this.tcp.leg(Leg::Server);
+    let last = leg.attempts.last().filter(|_| !leg.opened.is_seen())?;
+    let ConnectFailureKind::NameNotFound(error) = &last.failure.kind else { return None };
+    let name = case.this.subject.server_name.as_deref().unwrap_or("the server's name");
+    Some(
+        Opinion::new(
+            Band::Certain,
+            format!("The name {name} could not be resolved to an address, so no connection was tried."),
+        )
+        .party(Party::Unknown, Band::Weak)
+        .supports(Evidence::at(last.at, format!("resolving {name} failed: {error}"))),
+    )
+}

@@ -1,0 +1,123 @@
+//! RDP_NEG_FAILURE: the server says in the negotiation why it refuses. MS-RDPBCGR 2.2.1.2.2.
+//!
+//! One file for its codes: they share one observation and differ in a number.
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use crate::case::Case;
+use crate::wire::x224::{FailureCode, Protocols};
+
+const SECURITY_LAYER: Next = Next {
+    what: "what the listener demands (on the server, read-only)",
+    command: Some("Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | Select SecurityLayer, UserAuthentication"),
+};
+
+const EXPLAINS: &[&str] = &["clean-close-no-reason", "rst-genuine-", "truncated-tls"];
+
+pub(super) const SSL_REQUIRED: Detector = Detector {
+    id: "ssl-required",
+    kind: Kind::Definition,
+    class: Class::ServerConfig,
+    explains: EXPLAINS,
+    remedy: "Let the client offer TLS (and NLA): update it, or take the setting out that limits it to the RDP security layer.",
+    next: &[SECURITY_LAYER],
+    detect: |case| refused(case, &[FailureCode::SSL_REQUIRED_BY_SERVER]),
+};
+
+pub(super) const SSL_NOT_ALLOWED: Detector = Detector {
+    id: "ssl-not-allowed",
+    kind: Kind::Definition,
+    class: Class::ServerConfig,
+    explains: EXPLAINS,
+    remedy: "Set the server's listener to SecurityLayer=2 (TLS) with UserAuthentication=1; to undo, put the noted values back. Do not lower the client.",
+    next: &[SECURITY_LAYER],
+    detect: |case| refused(case, &[FailureCode::SSL_NOT_ALLOWED_BY_SERVER]),
+};
+
+pub(super) const SSL_CERT_NOT_ON_SERVER: Detector = Detector {
+    id: "ssl-cert-not-on-server",
+    kind: Kind::Definition,
+    class: Class::ServerConfig,
+    explains: EXPLAINS,
+    remedy: "Give the server a usable certificate: check that the service account can read the private key; Windows makes a new self-signed one when TermService restarts. On xrdp check the paths and rights of certificate and key_file.",
+    next: &[Next {
+        what: "why the certificate is missing (on the server, read-only)",
+        command: Some("Get-WinEvent -FilterHashtable @{LogName='System';Id=1057,1058,36870,36871} -MaxEvents 5"),
+    }],
+    detect: |case| refused(case, &[FailureCode::SSL_CERT_NOT_ON_SERVER]),
+};
+
+pub(super) const INCONSISTENT_FLAGS: Detector = Detector {
+    id: "neg-inconsistent-flags",
+    kind: Kind::Definition,
+    class: Class::ServerConfig,
+    explains: EXPLAINS,
+    remedy: "Check the Restricted Admin and Remote Credential Guard settings of client and server: they must match the security the server uses.",
+    next: &[SECURITY_LAYER],
+    detect: |case| {
+        refused(case, &[FailureCode::INCONSISTENT_FLAGS, FailureCode::SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER])
+    },
+};
+
+pub(super) const NLA_REQUIRED: Detector = Detector {
+    id: "nla-required",
+    kind: Kind::Definition,
+    class: Class::ServerConfig,
+    explains: EXPLAINS,
+    remedy: "Turn NLA (CredSSP) on in the client: `enablecredsspsupport:i:1` in the .rdp file, no /sec:tls or /sec:rdp in FreeRDP. Leave NLA on at the server.",
+    next: &[SECURITY_LAYER],
+    detect: |case| refused(case, &[FailureCode::HYBRID_REQUIRED_BY_SERVER]),
+};
+
+pub(super) const OTHER: Detector = Detector {
+    id: "neg-failure-other",
+    kind: Kind::Phenomenon,
+    class: Class::ServerConfig,
+    explains: EXPLAINS,
+    remedy: "Look up the failure code in the documentation of the server's version.",
+    next: &[SECURITY_LAYER],
+    detect: |case| {
+        let code = case.this.x224.confirm.value()?.failure()?;
+        if (1..=6).contains(&code.0) { None } else { refused(case, &[code]) }
+    },
+};
+
+fn refused(case: &Case<'_>, codes: &[FailureCode]) -> Option<Opinion> {
+    let facts = case.this;
+    let confirm = facts.x224.confirm.seen()?;
+    let code = confirm.value.failure().filter(|code| codes.contains(code))?;
+    let requested = facts.x224.requested().unwrap_or(Protocols::RDP);
+    let mut opinion = Opinion::new(Band::Certain, sentence(code, requested))
+        .party(Party::Server, Band::Probable)
+        .supports(Evidence::of(confirm, format!("RDP_NEG_FAILURE {} {code}", code.0)));
+    if let Some(request) = facts.x224.request.seen() {
+        opinion = opinion.supports(Evidence::of(request, format!("the client asked for {requested}")));
+    }
+    Some(opinion.unknown("whether the request was changed on its way: the negotiation is not protected"))
+}
+
+fn sentence(code: FailureCode, requested: Protocols) -> String {
+    match code {
+        FailureCode::SSL_REQUIRED_BY_SERVER => {
+            format!("The server insists on TLS and the client offered {requested}.")
+        }
+        FailureCode::SSL_NOT_ALLOWED_BY_SERVER => {
+            "The server is set to the old RDP security layer only and refuses TLS and NLA.".into()
+        }
+        FailureCode::SSL_CERT_NOT_ON_SERVER => {
+            "The server has no usable certificate or key for TLS, and says so.".into()
+        }
+        FailureCode::INCONSISTENT_FLAGS => {
+            "The server refuses the flags of this request (Restricted Admin, Credential Guard) for its current security.".into()
+        }
+        FailureCode::HYBRID_REQUIRED_BY_SERVER => {
+            format!("The server demands Network Level Authentication and the client did not offer it (it offered {requested}).")
+        }
+        FailureCode::SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER => {
+            "The server demands TLS with a client certificate.".into()
+        }
+        FailureCode::ENTRA_AUTH_REQUIRED_BY_SERVER => {
+            "The server demands Entra ID authentication and the client did not offer it.".into()
+        }
+        other => format!("The server refused the negotiation with the unknown code {other}."),
+    }
+}

@@ -1,0 +1,66 @@
+//! `packet-loss`: segments are lost on a leg. RFC 9293 3.8.1, RFC 2018.
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
+use crate::case::Case;
+use crate::event::At;
+use crate::facts::{Facts, LegFacts};
+use crate::input::{Close, Direction, Leg, Origin};
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "packet-loss",
+    kind: Kind::Cause,
+    class: Class::Performance,
+    explains: &["clean-close-no-reason"],
+    remedy: "Look at that leg: cable or Wi-Fi, VPN, policer, duplex. Compare the loss at another time and over another path.",
+    next: &[],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let (leg, fact) = facts
+        .tcp
+        .legs()
+        .into_iter()
+        .find_map(|(name, leg)| in_socket(leg).or_else(|| in_packets(leg)).map(|fact| (name, fact)))?;
+    let (party, where_) = match leg {
+        Leg::Client => (Party::ClientNetwork, "between the client and the relay"),
+        Leg::Server => (Party::ServerNetwork, "between the relay and the server"),
+        Leg::Single => (Party::Network, "between client and server"),
+    };
+    let at = At { time: facts.now, origin: Origin::Socket, leg, offset: 0 };
+    let opinion = Opinion::new(Band::Probable, format!("Packets are lost {where_}."))
+        .party(party, Band::Probable)
+        .supports(Evidence::at(at, fact));
+    Some(if timed_out(facts) { opinion } else { opinion.only_a_fact() })
+}
+
+/// Loss is the end's cause only where the end is a transmission that never got through.
+fn timed_out(facts: &Facts) -> bool {
+    facts.ending().is_some_and(|ending| ending.how == Close::Error("ETIMEDOUT"))
+}
+
+/// At least this many segments make a ratio.
+const ENOUGH: u64 = 100;
+
+fn in_socket(leg: &LegFacts) -> Option<String> {
+    let sample = leg.socket.as_ref()?.value;
+    let retransmitted = u64::from(sample.total_retrans?);
+    let sent = u64::from(sample.segs_out?);
+    if sent >= ENOUGH && retransmitted * 50 > sent {
+        return Some(format!("{retransmitted} of {sent} segments sent were retransmitted"));
+    }
+    let (disordered, received) = (u64::from(sample.rcv_ooopack?), u64::from(sample.data_segs_in?));
+    (received >= ENOUGH && disordered * 20 > received)
+        .then(|| format!("{disordered} of {received} segments arrived behind a hole"))
+}
+
+fn in_packets(leg: &LegFacts) -> Option<String> {
+    let counts = leg.counts?;
+    Direction::BOTH.into_iter().find_map(|dir| {
+        let sent = counts[dir.index()];
+        (sent.data_segments >= ENOUGH && sent.retransmitted * 50 > sent.data_segments).then(|| {
+            format!("{} of {} data segments from the {} were retransmitted", sent.retransmitted, sent.data_segments, super::who::sender(dir))
+        })
+    })
+}

@@ -1,0 +1,56 @@
+//! `rst-genuine-server`, `rst-genuine-client`: a RST ended the session, and nothing measured says that
+//! another than its apparent sender made it. RFC 9293 3.5.3. Capped by vantage.
+
+use super::opinion::{Band, Class, Detector, Kind, Next, Opinion};
+use super::who;
+use crate::case::Case;
+use crate::facts::Vantage;
+use crate::input::{Close, Direction};
+
+pub(super) const SERVER: Detector = Detector {
+    id: "rst-genuine-server",
+    kind: Kind::Phenomenon,
+    class: Class::Abort,
+    explains: &[],
+    remedy: "Look in the server's logs at that second.",
+    next: &[Next {
+        what: "what the server logged at that second (read-only)",
+        command: Some("Get-WinEvent -FilterHashtable @{LogName='System';Id=36870,36871,36874,36888,1057,1058} -MaxEvents 10"),
+    }],
+    detect: |case| reset(case, Direction::ToClient),
+};
+
+pub(super) const CLIENT: Detector = Detector {
+    id: "rst-genuine-client",
+    kind: Kind::Phenomenon,
+    class: Class::Abort,
+    explains: &[],
+    remedy: "Look at the client at that second: its own message, its event log, its antivirus.",
+    next: &[Next {
+        what: "what the client logged (on the client, read-only)",
+        command: Some("Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-TerminalServices-RDPClient/Operational';Id=1026} -MaxEvents 3"),
+    }],
+    detect: |case| reset(case, Direction::ToServer),
+};
+
+fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
+    let facts = case.this;
+    let ending = facts.ending().filter(|ending| ending.dir == dir && ending.how == Close::Rst)?;
+    let (party, band) = who::closer(facts, ending);
+    let side = who::sender(dir);
+    let foreign = who::foreign_ttl(facts, dir);
+    let what = if foreign.is_some() { Band::Possible } else { Band::High };
+    let mut opinion = Opinion::new(
+        what,
+        format!("The {side} side ended the connection abruptly with a TCP reset and gave no reason."),
+    )
+    .party(party, band)
+    .supports(who::ended(ending));
+    if let Some(foreign) = foreign {
+        opinion = opinion.contradicts(foreign);
+    }
+    if facts.subject.vantage == Vantage::Relay {
+        opinion = opinion.unknown("whether the host or a device on the way sent the RST: a relay sees no TTL");
+    }
+    Some(opinion)
+}

@@ -1,0 +1,53 @@
+//! `service-down-after-accept`: TCP is up, the request arrived, and no X.224 confirm comes.
+
+use std::time::Duration;
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use super::who;
+use crate::case::Case;
+use crate::input::Direction;
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "service-down-after-accept",
+    kind: Kind::Definition,
+    class: Class::ServerConfig,
+    explains: &["clean-close-no-reason", "rst-genuine-"],
+    remedy: "Look at the Remote Desktop service on the server: it hangs, or too many connections wait for it. Restarting TermService ends the sessions on it.",
+    next: &[Next {
+        what: "whether the connection reached the service (on the server, read-only)",
+        command: Some("Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational';Id=131,98,99} -MaxEvents 5"),
+    }],
+    detect,
+};
+
+/// A confirm takes milliseconds; no user is asked anything before it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let request = facts.x224.request.seen()?;
+    if facts.stream(Direction::ToClient).bytes > 0 {
+        return None;
+    }
+    let until = facts.ending().map_or(facts.now, |ending| ending.at.time);
+    let silent = until.since(request.at.time);
+    if silent < PATIENCE || facts.stream(Direction::ToClient).gap {
+        return None;
+    }
+    let seconds = silent.as_secs_f64();
+    let opinion = |band| {
+        Opinion::new(
+            band,
+            format!("The server's TCP stack took the Remote Desktop request and the service behind it said nothing for {seconds:.0} s: it hangs or is overloaded."),
+        )
+        .supports(Evidence::of(request, format!("no byte from the server in the {seconds:.1} s after the X.224 Connection Request")))
+    };
+    Some(match who::all_acknowledged(facts, Direction::ToServer) {
+        Some(true) => opinion(Band::High)
+            .party(Party::Server, Band::Possible)
+            .supports(Evidence::absent("the request was acknowledged: nothing sent is outstanding")),
+        Some(false) => opinion(Band::Weak)
+            .contradicts(Evidence::absent("the request was not acknowledged: the packet may never have arrived")),
+        None => opinion(Band::Possible).unknown("whether the request was acknowledged"),
+    })
+}

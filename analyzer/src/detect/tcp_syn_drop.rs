@@ -1,0 +1,59 @@
+//! `tcp-syn-drop`: SYNs without any answer. RFC 9293 3.8.3.
+
+use std::time::Duration;
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use crate::case::Case;
+use crate::input::{ConnectFailureKind, Leg, RelayNote};
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "tcp-syn-drop",
+    kind: Kind::Definition,
+    class: Class::Reachability,
+    explains: &["clean-close-no-reason", "rst-genuine-"],
+    remedy: "Check that the server is on, that its address is right, and that every firewall on the way (Windows Firewall profile, network security group, VPN) lets TCP to this port pass.",
+    next: &[
+        Next { what: "how far packets get", command: Some("tracert SERVER (Windows) or traceroute -T -p 3389 SERVER") },
+        Next { what: "whether the SYN arrives (on the server, read-only)", command: Some("pktmon start --capture --comp nics; pktmon stop") },
+    ],
+    detect,
+};
+
+/// Three SYNs of the usual backoff fit in this time.
+const SILENCE: Duration = Duration::from_secs(9);
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let leg = facts.tcp.leg(Leg::Server);
+    if leg.opened.is_seen() {
+        return None;
+    }
+    let (evidence, to) = match leg.attempts.last() {
+        Some(last) if last.failure.kind == ConnectFailureKind::NoAnswer => {
+            let syns = last.failure.syns.map_or(String::new(), |syns| format!("{syns} SYNs, "));
+            let seconds = last.failure.after.as_secs_f64();
+            let fact = format!("{syns}no SYN-ACK, RST or ICMP within {seconds:.1} s");
+            (Evidence::at(last.at, fact), last.failure.to)
+        }
+        Some(_) => return None,
+        None => {
+            let dialing = facts.relay.iter().find(|note| note.value == RelayNote::Dialing)?;
+            let silent = facts.now.since(dialing.at.time);
+            if silent < SILENCE {
+                return None;
+            }
+            let fact = format!("no SYN-ACK, RST or ICMP within {:.1} s", silent.as_secs_f64());
+            (Evidence::of(dialing, fact), facts.subject.server)
+        }
+    };
+    let to = to.map_or("the server".to_owned(), |to| to.to_string());
+    let says = format!(
+        "Nothing answered the attempt to reach {to}: it is off, or a firewall drops the packets without a word."
+    );
+    Some(
+        Opinion::new(Band::Probable, says)
+            .party(Party::Unknown, Band::Weak)
+            .supports(evidence)
+            .unknown("whether the SYN or the answer was lost, and where"),
+    )
+}

@@ -1,0 +1,40 @@
+//! `tls-alert-N`: one side gave up with an alert in clear. RFC 8446 6. The number says what that side
+//! chose to send, not why: stacks differ.
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion};
+use super::who;
+use crate::case::Case;
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "tls-alert-N",
+    kind: Kind::Phenomenon,
+    class: Class::Abort,
+    explains: &["clean-close-no-reason", "rst-genuine-", "truncated-tls"],
+    remedy: "See the causes below; the log of the side that sent the alert names its reason.",
+    next: &[
+        Next { what: "what the number means and what it does not tell", command: Some("rdpwhy explain alert:N") },
+        Next { what: "what Schannel logged (on the Windows side, read-only)", command: Some("Get-WinEvent -FilterHashtable @{LogName='System';ProviderName='Schannel'} -MaxEvents 5") },
+    ],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let (seen, alert) = facts.tls.fatal_alert(None)?;
+    let side = who::sender(seen.value.dir);
+    let step = match (facts.tls.server_hello.is_seen(), facts.tls.client_hello.is_seen()) {
+        (true, _) => "after the server's hello",
+        (false, true) => "in answer to the client's hello",
+        (false, false) => "before any hello",
+    };
+    let number = alert.description.0;
+    Some(
+        Opinion::new(
+            Band::Certain,
+            format!("The {side} gave up the TLS handshake {step} with alert {number} ({}).", alert.description),
+        )
+        .id(format!("tls-alert-{number}"))
+        .party(who::endpoint(seen.value.dir), Band::High)
+        .supports(Evidence::of(seen, format!("fatal TLS alert {number} {} from the {side}", alert.description))),
+    )
+}

@@ -1,0 +1,35 @@
+//! `tls-plaintext-after-hello`: the server answers the ClientHello in clear RDP. Its TLS did not start.
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use crate::case::Case;
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "tls-plaintext-after-hello",
+    kind: Kind::Definition,
+    class: Class::ServerConfig,
+    explains: &["clean-close-no-reason", "rst-genuine-", "truncated-tls", "tls-alert-"],
+    remedy: "Look in the server's log for its TLS error: the certificate and key do not belong together, the key is too weak for its TLS library, or the TLS settings are invalid.",
+    next: &[
+        Next { what: "whether certificate and key belong together (on the server, read-only; the two sums must be equal)", command: Some("openssl x509 -in cert.pem -noout -pubkey | sha256sum; openssl pkey -in key.pem -pubout | sha256sum") },
+        Next { what: "the server's own words", command: Some("grep -i -E 'ssl|tls|key' /var/log/xrdp.log | tail") },
+    ],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let clear = facts.rdp.plaintext_after_hello.seen()?;
+    if facts.tls.server_hello.is_seen() {
+        return None;
+    }
+    let mut opinion = Opinion::new(
+        Band::High,
+        "The server agreed to TLS and then could not start it: it answered the client's TLS hello in plain RDP. Its certificate, key or TLS settings are unusable.",
+    )
+    .party(Party::Server, Band::Probable)
+    .supports(Evidence::of(clear, "the answer to the TLS ClientHello is a clear TPKT packet, not a TLS record"));
+    if let Some((_, disconnect)) = &facts.rdp.disconnect {
+        opinion = opinion.supports(Evidence::of(disconnect, format!("it is an MCS Disconnect Provider Ultimatum, reason {}", disconnect.value)));
+    }
+    Some(opinion)
+}

@@ -1,0 +1,88 @@
+//! Who ended a session, and how to say it. Shared by the detectors that rest on the end.
+
+use super::opinion::{Band, Evidence, Party};
+use crate::facts::{Ending, Facts, Vantage};
+use crate::input::{Close, Direction, SegmentKind};
+
+/// The side that sends in a direction, in a sentence.
+pub fn sender(dir: Direction) -> &'static str {
+    match dir {
+        Direction::ToServer => "client",
+        Direction::ToClient => "server",
+    }
+}
+
+/// The party at the sending end of a direction.
+pub fn endpoint(dir: Direction) -> Party {
+    match dir {
+        Direction::ToServer => Party::Client,
+        Direction::ToClient => Party::Server,
+    }
+}
+
+/// Who ended the session, and how sure that is. A relay sees bytes, not packets: within one leg it can
+/// not tell the endpoint from the path. A capture shows a RST whose TTL is not its sender's.
+pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
+    if ending.both {
+        return (Party::Unknown, Band::Weak);
+    }
+    let band = match (facts.subject.vantage, ending.how) {
+        (Vantage::Relay, _) => Band::Possible,
+        (Vantage::Capture, Close::Rst) if foreign_ttl(facts, ending.dir).is_some() => {
+            return (Party::Unknown, Band::Weak);
+        }
+        (Vantage::Capture, _) => Band::High,
+    };
+    (endpoint(ending.dir), band)
+}
+
+/// The end, as it was measured.
+pub fn ended(ending: &Ending) -> Evidence {
+    let how = match ending.how {
+        Close::Fin => "a FIN".to_owned(),
+        Close::Rst => "a RST".to_owned(),
+        Close::Error(name) => format!("the socket error {name}"),
+    };
+    let [to_server, to_client] = ending.after_bytes;
+    let who = sender(ending.dir);
+    let also = if ending.both { "; the other leg was dead by then too" } else { "" };
+    Evidence::at(
+        ending.at,
+        format!("{how} from the {who} side after {to_server} bytes to the server and {to_client} to the client{also}"),
+    )
+}
+
+/// The RST that ended a captured session, when its TTL is not the one its sender used before.
+pub fn foreign_ttl(facts: &Facts, dir: Direction) -> Option<Evidence> {
+    /// Fewer segments make no baseline.
+    const BASELINE: u32 = 3;
+    let leg = facts.tcp.leg(facts.source_leg(dir));
+    let rst = leg.kept(SegmentKind::Rst).find(|rst| rst.value.dir == dir)?;
+    let (ttl, (usual, of)) = (rst.value.ttl?, rst.value.usual_ttl?);
+    (of >= BASELINE && ttl != usual).then(|| {
+        Evidence::of(rst, format!("the RST has TTL {ttl}, the {of} earlier segments of its sender {usual}"))
+    })
+}
+
+/// True when everything sent in a direction was acknowledged by the TCP endpoint of that leg;
+/// `None` where the vantage does not tell.
+pub fn all_acknowledged(facts: &Facts, dir: Direction) -> Option<bool> {
+    // What travels to the server is sent by the relay on the server leg.
+    let leg = facts.tcp.leg(match dir {
+        Direction::ToServer => crate::input::Leg::Server,
+        Direction::ToClient => crate::input::Leg::Client,
+    });
+    if let Some(socket) = &leg.socket {
+        return socket.value.unacked.map(|unacked| unacked == 0);
+    }
+    let counts = leg.counts?[dir.index()];
+    counts.acknowledged.map(|acknowledged| acknowledged >= counts.bytes)
+}
+
+/// Nothing arrived out of order from the server: a lost full-size flight would show as such.
+pub fn nothing_out_of_order(facts: &Facts) -> bool {
+    let leg = facts.tcp.leg(crate::input::Leg::Server);
+    let socket = leg.socket.as_ref().and_then(|socket| socket.value.rcv_ooopack);
+    let counted = leg.counts.map(|counts| counts[Direction::ToClient.index()].out_of_order);
+    socket.unwrap_or(0) == 0 && counted.unwrap_or(0) == 0
+}
