@@ -1,0 +1,233 @@
+//! The server's certificate: the message that carries it and a readable summary of the leaf.
+
+use super::certificate_match::CertificateDefect;
+use super::certificate_names::{
+    curve, distinguished_name, key_algorithm, signature_algorithm, string_value, usages,
+};
+use crate::wire::{Parsed, Reader, complete};
+use sha2::{Digest, Sha256};
+use std::net::IpAddr;
+use x509_parser::prelude::{
+    FromDer, GeneralName, ParsedExtension, SubjectPublicKeyInfo, X509Certificate, X509Name,
+};
+use x509_parser::public_key::PublicKey;
+
+/// A Certificate message of TLS 1.2 and below (RFC 5246 section 7.4.2); TLS 1.3 encrypts its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateMessage {
+    /// The certificates as DER, the sender's own first. Empty when a client has none to show.
+    pub chain: Vec<Vec<u8>>,
+}
+
+impl CertificateMessage {
+    /// The message in `body`, which starts after the handshake header and must end with it.
+    pub fn parse(body: &[u8]) -> Parsed<CertificateMessage> {
+        let mut reader = Reader::new(body);
+        let length = reader.u24_be("certificate list length")?;
+        let mut list = reader.sub(length as usize, "certificate list")?;
+        if !reader.is_empty() {
+            return Err(reader.malformed("bytes after the certificate list"));
+        }
+        let mut chain = Vec::new();
+        while !list.is_empty() {
+            let length = complete(list.u24_be("certificate length"))?;
+            chain.push(complete(list.take(length as usize, "certificate"))?.to_vec());
+        }
+        Ok(CertificateMessage { chain })
+    }
+
+    /// Summary of the sender's own certificate; nothing when the chain is empty.
+    pub fn leaf(&self) -> Option<Result<CertificateSummary, CertificateDefect>> {
+        let summary = CertificateSummary::from_der(self.chain.first()?);
+        Some(summary.map(|leaf| CertificateSummary { chain_length: self.chain.len(), ..leaf }))
+    }
+}
+
+/// What matters of a certificate (RFC 5280). Text is as the issuer wrote it: whoever prints it has
+/// to expect control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateSummary {
+    /// Subject in the order of the certificate: `O=Example, CN=rdp.example.com`.
+    pub subject: String,
+    /// Issuer in the same form.
+    pub issuer: String,
+    /// Serial number as hex, without leading zeros.
+    pub serial: String,
+    /// First second of validity, Unix time.
+    pub not_before: i64,
+    /// Last second of validity, Unix time.
+    pub not_after: i64,
+    /// Issuer and subject are the same name; the signature was not checked.
+    pub self_issued: bool,
+    /// DNS names and addresses of the subject alternative name.
+    pub names: Vec<SubjectName>,
+    /// Last common name of the subject.
+    pub common_name: Option<String>,
+    /// The key in short: `RSA 2048`, `EC P-256`, `Ed25519`.
+    pub key: String,
+    /// Strength of the key as its algorithm counts it.
+    pub key_bits: Option<u32>,
+    /// `RSA`, `EC`, `Ed25519`; the dotted identifier where there is no name.
+    pub key_algorithm: String,
+    /// `sha256WithRSAEncryption` and the like; the dotted identifier where there is no name.
+    pub signature_algorithm: String,
+    /// Extended key usages by short name or dotted identifier; empty without the extension.
+    pub extended_key_usage: Vec<String>,
+    /// Key usage, if the extension is there.
+    pub key_usage: Option<KeyUsage>,
+    /// Whether basic constraints say it is a certificate authority.
+    pub is_ca: bool,
+    /// Dotted identifiers of extensions that could not be read.
+    pub unreadable_extensions: Vec<String>,
+    /// SHA-256 over the DER as hex: what other tools call the fingerprint.
+    pub sha256: String,
+    /// How many certificates the message held, 1 where only this one is known.
+    pub chain_length: usize,
+}
+
+/// A name of the subject alternative name extension (RFC 5280 section 4.2.1.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubjectName {
+    /// A host name, maybe with a wildcard.
+    Dns(String),
+    /// An address.
+    Ip(IpAddr),
+}
+
+/// The bits of key usage that decide over TLS (RFC 5280 section 4.2.1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyUsage {
+    /// Needed for (EC)DHE suites and TLS 1.3.
+    pub digital_signature: bool,
+    /// Needed for suites with RSA key exchange.
+    pub key_encipherment: bool,
+    /// Set by Windows on its own certificates; TLS has no use for it.
+    pub data_encipherment: bool,
+    /// Needed for static (EC)DH suites.
+    pub key_agreement: bool,
+    /// May sign certificates.
+    pub key_cert_sign: bool,
+}
+
+impl CertificateSummary {
+    /// Summary of one DER certificate. Fails only where nothing can be said; an extension that is
+    /// damaged goes into `unreadable_extensions`.
+    pub fn from_der(der: &[u8]) -> Result<CertificateSummary, CertificateDefect> {
+        let (rest, certificate) = X509Certificate::from_der(der)
+            .map_err(|error| CertificateDefect::Malformed { what: error_text(error) })?;
+        if !rest.is_empty() {
+            return Err(CertificateDefect::TrailingBytes { count: rest.len() });
+        }
+        let (key_algorithm, key_bits, key) = describe_key(certificate.public_key());
+        let mut summary = CertificateSummary {
+            subject: distinguished_name(certificate.subject()),
+            issuer: distinguished_name(certificate.issuer()),
+            serial: serial(certificate.raw_serial()),
+            not_before: certificate.validity().not_before.timestamp(),
+            not_after: certificate.validity().not_after.timestamp(),
+            self_issued: certificate.issuer().as_raw() == certificate.subject().as_raw(),
+            names: Vec::new(),
+            common_name: common_name(certificate.subject()),
+            key,
+            key_bits,
+            key_algorithm,
+            signature_algorithm: signature_algorithm(&certificate.signature_algorithm.algorithm),
+            extended_key_usage: Vec::new(),
+            key_usage: None,
+            is_ca: false,
+            unreadable_extensions: Vec::new(),
+            sha256: hex(&Sha256::digest(der)),
+            chain_length: 1,
+        };
+        for extension in certificate.extensions() {
+            summary.read_extension(&extension.oid.to_id_string(), extension.parsed_extension());
+        }
+        Ok(summary)
+    }
+
+    fn read_extension(&mut self, oid: &str, extension: &ParsedExtension<'_>) {
+        match extension {
+            ParsedExtension::SubjectAlternativeName(san) => {
+                self.names.extend(san.general_names.iter().filter_map(subject_name));
+            }
+            ParsedExtension::ExtendedKeyUsage(usage) => self.extended_key_usage = usages(usage),
+            ParsedExtension::KeyUsage(usage) => {
+                self.key_usage = Some(KeyUsage {
+                    digital_signature: usage.digital_signature(),
+                    key_encipherment: usage.key_encipherment(),
+                    data_encipherment: usage.data_encipherment(),
+                    key_agreement: usage.key_agreement(),
+                    key_cert_sign: usage.key_cert_sign(),
+                });
+            }
+            ParsedExtension::BasicConstraints(constraints) => self.is_ca = constraints.ca,
+            ParsedExtension::ParseError { .. } => self.unreadable_extensions.push(oid.to_owned()),
+            _ => {}
+        }
+    }
+}
+
+fn error_text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// Algorithm, bits and the short form of a key (RFC 3279 section 2.3, RFC 5480).
+fn describe_key(info: &SubjectPublicKeyInfo<'_>) -> (String, Option<u32>, String) {
+    let algorithm = key_algorithm(&info.algorithm.algorithm);
+    match info.parsed() {
+        Ok(PublicKey::RSA(key)) => {
+            let bits = bit_length(key.modulus);
+            let short = format!("{algorithm} {bits}");
+            (algorithm, Some(bits), short)
+        }
+        Ok(PublicKey::EC(_)) => {
+            let parameters = info.algorithm.parameters.as_ref();
+            let oid = parameters.and_then(|parameters| parameters.clone().oid().ok());
+            let (name, bits) = match oid {
+                Some(oid) => curve(&oid),
+                None => ("with explicit parameters".to_owned(), None),
+            };
+            let short = format!("{algorithm} {name}");
+            (algorithm, bits, short)
+        }
+        _ => (algorithm.clone(), None, algorithm),
+    }
+}
+
+fn bit_length(number: &[u8]) -> u32 {
+    let significant = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
+    match number.get(significant..) {
+        Some([first, rest @ ..]) => {
+            u32::try_from(rest.len()).map_or(u32::MAX, |bytes| bytes.saturating_mul(8))
+                + (u8::BITS - first.leading_zeros())
+        }
+        _ => 0,
+    }
+}
+
+fn common_name(subject: &X509Name<'_>) -> Option<String> {
+    subject.iter_common_name().last().map(string_value)
+}
+
+fn subject_name(name: &GeneralName<'_>) -> Option<SubjectName> {
+    match name {
+        GeneralName::DNSName(host) => Some(SubjectName::Dns((*host).to_owned())),
+        GeneralName::IPAddress(bytes) => {
+            let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+            v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok().map(SubjectName::Ip)
+        }
+        _ => None,
+    }
+}
+
+fn serial(bytes: &[u8]) -> String {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    match bytes.get(zeros..) {
+        Some([]) | None => "0".to_owned(),
+        Some(significant) => hex(significant),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
