@@ -10,4 +10,5 @@ pub mod input;
 pub mod records;
 pub mod report;
 pub mod session;
+pub mod verdict;
 pub mod wire;

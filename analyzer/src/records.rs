@@ -123,7 +123,7 @@ impl RecordScanner {
     }
 
     /// Bytes that passed unseen. Within a body they are stepped over; a header among them loses the step.
-    pub fn skip(&mut self, mut bytes: u64, sink: &mut impl FnMut(Piece<'_>)) {
+    pub fn skip<'a>(&mut self, mut bytes: u64, sink: &mut impl FnMut(Piece<'a>)) {
         while let State::Body { left, total } = self.state {
             if bytes == 0 {
                 return;
@@ -147,7 +147,7 @@ impl RecordScanner {
         }
     }
 
-    fn enter(&mut self, body: u32, sink: &mut impl FnMut(Piece<'_>)) {
+    fn enter<'a>(&mut self, body: u32, sink: &mut impl FnMut(Piece<'a>)) {
         if body == 0 {
             sink(Piece::End);
         } else {
@@ -155,7 +155,13 @@ impl RecordScanner {
         }
     }
 
-    fn advance(&mut self, taken: u32, left: u32, total: u32, sink: &mut impl FnMut(Piece<'_>)) {
+    fn advance<'a>(
+        &mut self,
+        taken: u32,
+        left: u32,
+        total: u32,
+        sink: &mut impl FnMut(Piece<'a>),
+    ) {
         self.offset += u64::from(taken);
         let left = left - taken;
         self.state = if left == 0 { State::Header } else { State::Body { left, total } };
@@ -167,7 +173,7 @@ impl RecordScanner {
     /// After a loss, a chunk that begins with a plausible TLS header is taken as a frame's start:
     /// senders write records at the start of segments.
     fn resume(&mut self, bytes: &[u8]) {
-        if let Some(Ok(header)) = bytes.first_chunk().map(RecordHeader::parse)
+        if let Ok(header) = RecordHeader::parse(bytes)
             && (0x0301..=0x0303).contains(&header.version.0)
         {
             self.state = State::Header;

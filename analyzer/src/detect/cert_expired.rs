@@ -9,7 +9,7 @@ pub(super) const DETECTOR: Detector = Detector {
     id: "cert-expired",
     kind: Kind::Cause,
     class: Class::ServerConfig,
-    explains: &["tls-alert-42", "tls-alert-43", "tls-alert-44", "tls-alert-45", "tls-alert-46", "tls-alert-48", "clean-close-no-reason", "rst-genuine-client"],
+    explains: &["client-rejects-cert", "tls-alert-42", "tls-alert-43", "tls-alert-44", "tls-alert-45", "tls-alert-46", "tls-alert-48", "clean-close-no-reason", "rst-genuine-client"],
     remedy: "Renew the certificate. Windows makes a new self-signed one when the old is deleted from the Remote Desktop store and TermService restarts (export the old one first to undo). Check both clocks.",
     next: &[Next {
         what: "why it was not renewed (on the server, read-only)",

@@ -8,7 +8,7 @@ pub(super) const DETECTOR: Detector = Detector {
     id: "cert-malformed",
     kind: Kind::Cause,
     class: Class::ServerConfig,
-    explains: &["tls-alert-", "clean-close-no-reason", "rst-genuine-client"],
+    explains: &["client-rejects-cert", "tls-alert-", "clean-close-no-reason", "rst-genuine-client"],
     remedy: "Issue the server's certificate anew: at least RSA 2048 or P-256, SHA-256, key usage for server authentication.",
     next: &[],
     detect,

@@ -8,7 +8,7 @@ pub(super) const DETECTOR: Detector = Detector {
     id: "cert-name-mismatch",
     kind: Kind::Cause,
     class: Class::ServerConfig,
-    explains: &["tls-alert-42", "tls-alert-46", "clean-close-no-reason", "rst-genuine-client"],
+    explains: &["client-rejects-cert", "tls-alert-42", "tls-alert-46", "clean-close-no-reason", "rst-genuine-client"],
     remedy: "Connect by a name that the certificate holds, or issue one with this name among its subject alternative names.",
     next: &[],
     detect,

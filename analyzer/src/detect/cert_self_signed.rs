@@ -9,7 +9,7 @@ pub(super) const DETECTOR: Detector = Detector {
     id: "cert-self-signed",
     kind: Kind::Cause,
     class: Class::ServerConfig,
-    explains: &["tls-alert-42", "tls-alert-46", "tls-alert-48", "clean-close-no-reason", "rst-genuine-client"],
+    explains: &["client-rejects-cert", "tls-alert-42", "tls-alert-46", "tls-alert-48", "clean-close-no-reason", "rst-genuine-client"],
     remedy: "Give the server a certificate from an authority that the clients trust, or let this client trust it after comparing its SHA-256 with the server's own store.",
     next: &[],
     detect,

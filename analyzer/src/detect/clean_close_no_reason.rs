@@ -28,16 +28,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     };
     let (party, band) = who::closer(facts, ending);
     let side = who::sender(ending.dir);
-    let step = facts.reached().map_or("", |(reached, _)| match reached {
-        crate::facts::Reached::None | crate::facts::Reached::Tcp => " before anything was said",
-        crate::facts::Reached::X224Request => " before Remote Desktop answered",
-        crate::facts::Reached::X224Confirm => " after the security protocol was agreed",
-        crate::facts::Reached::TlsClientHello => " before the server said anything in TLS",
-        crate::facts::Reached::TlsServerHello | crate::facts::Reached::TlsEncrypted => " during the TLS handshake",
-        crate::facts::Reached::TlsFinished => " right after the TLS handshake",
-        crate::facts::Reached::Credssp => " during or after authentication",
-        _ => " while the session was set up",
-    });
+    let step = who::step(facts);
     Some(
         Opinion::new(Band::Certain, format!("The {side} side {how}{step} and gave no reason on the wire."))
             .party(party, band)

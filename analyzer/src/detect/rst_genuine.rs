@@ -42,7 +42,7 @@ fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     let what = if foreign.is_some() { Band::Possible } else { Band::High };
     let mut opinion = Opinion::new(
         what,
-        format!("The {side} side ended the connection abruptly with a TCP reset and gave no reason."),
+        format!("The {side} side ended the connection abruptly{} with a TCP reset and gave no reason.", who::step(facts)),
     )
     .party(party, band)
     .supports(who::ended(ending));

@@ -21,8 +21,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let (client, server) = (tls.client_hello.seen()?, tls.server_hello.seen()?);
     let sentinel = server.value.downgrade_sentinel()?;
     let could = match sentinel {
-        DowngradeSentinel::ToTls12 => ProtocolVersion::TLS13,
-        DowngradeSentinel::ToTls11OrBelow => ProtocolVersion::TLS12,
+        DowngradeSentinel::ToTls12 => ProtocolVersion::TLS1_3,
+        DowngradeSentinel::ToTls11OrBelow => ProtocolVersion::TLS1_2,
     };
     if client.value.max_version() < could {
         return None;

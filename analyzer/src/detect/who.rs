@@ -1,7 +1,7 @@
 //! Who ended a session, and how to say it. Shared by the detectors that rest on the end.
 
 use super::opinion::{Band, Evidence, Party};
-use crate::facts::{Ending, Facts, Vantage};
+use crate::facts::{Ending, Facts, Reached, Vantage};
 use crate::input::{Close, Direction, SegmentKind};
 
 /// The side that sends in a direction, in a sentence.
@@ -50,6 +50,23 @@ pub fn ended(ending: &Ending) -> Evidence {
         ending.at,
         format!("{how} from the {who} side after {to_server} bytes to the server and {to_client} to the client{also}"),
     )
+}
+
+/// The step at which a session ended, as a clause with a leading space.
+pub fn step(facts: &Facts) -> &'static str {
+    match facts.reached() {
+        None => "",
+        Some((reached, _)) => match reached {
+            Reached::None | Reached::Tcp => " before anything was said",
+            Reached::X224Request => " before Remote Desktop answered",
+            Reached::X224Confirm => " after the security protocol was agreed",
+            Reached::TlsClientHello => " at the first TLS message, before any certificate was sent",
+            Reached::TlsServerHello | Reached::TlsEncrypted => " during the TLS handshake",
+            Reached::TlsFinished => " right after the TLS handshake",
+            Reached::Credssp => " during or after authentication",
+            Reached::Mcs | Reached::Licensing | Reached::Active => " while the session was set up",
+        },
+    }
 }
 
 /// The RST that ended a captured session, when its TTL is not the one its sender used before.

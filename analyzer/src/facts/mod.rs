@@ -27,6 +27,8 @@ pub struct Subject {
     pub server: Option<SocketAddr>,
     /// The name the relay dials, where it was given a name.
     pub server_name: Option<String>,
+    /// The relay's own address on the client leg and on the server leg, where there is a relay.
+    pub relay: [Option<SocketAddr>; 2],
     /// Single capture or relay.
     pub vantage: Vantage,
     /// The capture starts within the connection.

@@ -75,7 +75,7 @@ impl TlsFacts {
 
     /// TLS 1.3 was negotiated: everything behind ServerHello is hidden.
     pub fn is_13(&self) -> bool {
-        self.version() == Some(ProtocolVersion::TLS13)
+        self.version() == Some(ProtocolVersion::TLS1_3)
     }
 
     /// The leaf of the server's chain, where it could be read.
@@ -97,7 +97,7 @@ impl TlsFacts {
     /// Both sides ended the handshake.
     pub fn is_established(&self) -> bool {
         match self.version() {
-            Some(ProtocolVersion::TLS13) => self.client_finished().is_some(),
+            Some(ProtocolVersion::TLS1_3) => self.client_finished().is_some(),
             Some(_) => self.finished.iter().all(Known::is_seen),
             // The hello is missing in the source; data both ways says as much.
             None => self.records.iter().all(|records| records.count > 2),

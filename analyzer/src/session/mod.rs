@@ -33,9 +33,10 @@ impl Session {
         &self.facts
     }
 
-    /// The server became known: a relay reached one.
-    pub fn set_server(&mut self, server: std::net::SocketAddr) {
+    /// The server became known: a relay reached one, from this address of its own.
+    pub fn set_server(&mut self, server: std::net::SocketAddr, from: Option<std::net::SocketAddr>) {
         self.facts.subject.server = Some(server);
+        self.facts.subject.relay[1] = from;
     }
 
     /// True from when only record headers and counters matter: the handshake is over.

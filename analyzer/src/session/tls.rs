@@ -53,19 +53,12 @@ fn is_encrypted(facts: &Facts, dir: Direction) -> bool {
 }
 
 fn handshake(facts: &mut Facts, at: At, dir: Direction, lane: &mut Lane) {
-    lane.handshake.push(&lane.body);
-    loop {
-        match lane.handshake.next() {
-            Ok(Some((kind, body))) => {
-                if let Some(event) = message(dir, kind, &body) {
-                    facts.apply(at, event);
-                }
-            }
-            Ok(None) => return,
-            Err(_) => {
-                lane.handshake = Default::default();
-                return facts.apply(at, Event::Limit("a TLS handshake message is too long"));
-            }
+    if lane.handshake.push(&lane.body).is_err() {
+        return facts.apply(at, Event::Limit("a TLS handshake message is too long"));
+    }
+    for (kind, body) in &mut lane.handshake {
+        if let Some(event) = message(dir, kind, &body) {
+            facts.apply(at, event);
         }
     }
 }

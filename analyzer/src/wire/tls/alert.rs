@@ -29,6 +29,12 @@ impl Alert {
             false => Err(reader.malformed("alert length")),
         }
     }
+
+    /// True when the connection ends because of it. RFC 8446 6: the level decides up to TLS 1.2, and
+    /// in TLS 1.3 every alert but close_notify and user_canceled ends it; both say the same here.
+    pub fn is_fatal(&self) -> bool {
+        self.level == AlertLevel::FATAL && !matches!(self.description.0, 0 | 90)
+    }
 }
 
 impl fmt::Display for Alert {

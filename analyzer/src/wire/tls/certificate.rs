@@ -94,6 +94,15 @@ pub enum SubjectName {
     Ip(IpAddr),
 }
 
+impl std::fmt::Display for SubjectName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SubjectName::Dns(name) => f.write_str(name),
+            SubjectName::Ip(ip) => ip.fmt(f),
+        }
+    }
+}
+
 /// The bits of key usage that decide over TLS (RFC 5280 section 4.2.1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyUsage {

@@ -1,0 +1,475 @@
+//! A judgement in the words of the contract.
+
+use jiff::Timestamp as Instant;
+use sha2::{Digest, Sha256};
+
+use super::{Judgement, Ranked, judge, legs, mstsc, ruled_out};
+use crate::case::Case;
+use crate::codes::cipher::cipher_suite_name;
+use crate::detect::{Band, Evidence, Party};
+use crate::facts::{Ending, Facts, InputEnd, Known, Why};
+use crate::input::{Close, ConnectFailureKind, Direction, Leg, Origin, RelayNote, Timestamp};
+use crate::report::{
+    AfterBytes, AlertReport, Candidate, CertificateReport, Confidence, Connection, Ended,
+    EvidenceItem, EvidenceOrigin, Finding, NextStep, Outcome, Rdp, RuledOut, SCHEMA,
+    Timings, Tls, Verdict,
+};
+use crate::wire::tls::CertificateSummary;
+use crate::wire::x224::Routing;
+
+/// Where a connection stands among others.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Capture file or listening address.
+    pub source: String,
+    /// The capture file, for evidence.
+    pub file: Option<String>,
+    /// Number in the source, from 1.
+    pub index: u64,
+    /// Number of its case.
+    pub case: u64,
+    /// Nothing can revise it any more.
+    pub r#final: bool,
+    /// The provisional object it replaces.
+    pub supersedes: Option<u64>,
+}
+
+/// How names of people are shown.
+#[derive(Clone, Debug)]
+pub enum Identities {
+    /// As they are.
+    Shown,
+    /// As a hash keyed by this secret: the same user gives the same word.
+    Hashed([u8; 32]),
+}
+
+impl Identities {
+    /// A user name for the report.
+    pub fn show(&self, kind: &str, name: &[u8]) -> String {
+        match self {
+            Identities::Shown => String::from_utf8_lossy(name).into_owned(),
+            Identities::Hashed(secret) => {
+                let digest = Sha256::new().chain_update(secret).chain_update(name).finalize();
+                format!("{kind}#{:02x}{:02x}", digest[0], digest[1])
+            }
+        }
+    }
+}
+
+/// The report of one connection.
+pub fn connection(case: &Case<'_>, place: &Place, identities: &Identities) -> Connection {
+    let facts = case.this;
+    let judgement = judge(case);
+    let mut book = Book { items: Vec::new(), facts, file: place.file.clone() };
+    let verdict = verdict(facts, &judgement, &mut book);
+    let causes = judgement.causes.iter().map(|cause| candidate(cause, &mut book)).collect();
+    let findings = judgement.findings.iter().map(|found| finding(found, &mut book)).collect();
+    let ruled_out = excluded(facts, &judgement, &mut book);
+    let reached = facts.reached();
+    Connection {
+        schema: SCHEMA.to_owned(),
+        source: place.source.clone(),
+        index: place.index,
+        case: place.case,
+        r#final: place.r#final,
+        supersedes: place.supersedes,
+        client: facts.subject.client.to_string(),
+        server: facts.subject.server.map(|s| s.to_string()).or_else(|| facts.subject.server_name.clone()),
+        started: rfc3339(facts.subject.started),
+        duration_ms: round(facts.ms(facts.now)),
+        outcome: judgement.outcome,
+        reached: reached.map(|(step, _)| word(&step)),
+        reached_basis: reached.map(|(_, basis)| word(&basis)),
+        complete: facts.is_complete(),
+        calibrated: false,
+        ended: ended(facts),
+        mstsc: mstsc::mstsc(facts, judgement.outcome),
+        verdict,
+        causes,
+        ruled_out,
+        findings,
+        evidence: book.items,
+        next: next(&judgement),
+        legs: legs::legs(facts),
+        rdp: rdp(facts, identities),
+        tls: tls(facts),
+        timings_ms: timings(facts),
+    }
+}
+
+/// Numbers evidence as it is cited; the same fact is one item.
+struct Book<'a> {
+    items: Vec<EvidenceItem>,
+    facts: &'a Facts,
+    file: Option<String>,
+}
+
+impl Book<'_> {
+    fn cite(&mut self, evidence: &Evidence) -> String {
+        let at_ms = evidence.at.map(|at| round(self.facts.ms(at.time)));
+        let origin = evidence.at.map(|at| {
+            let (kind, n) = match at.origin {
+                Origin::Packet(n) => ("packet", Some(n)),
+                Origin::Read(n) => ("read", Some(n)),
+                Origin::Socket => ("socket", None),
+            };
+            EvidenceOrigin {
+                kind: kind.to_owned(),
+                n,
+                leg: legs::word(at.leg).to_owned(),
+                file: self.file.clone(),
+            }
+        });
+        let known =
+            self.items.iter().find(|item| item.fact == evidence.fact && item.origin == origin);
+        if let Some(item) = known {
+            return item.id.clone();
+        }
+        let id = format!("E{}", self.items.len() + 1);
+        self.items.push(EvidenceItem { id: id.clone(), fact: evidence.fact.clone(), origin, at_ms });
+        id
+    }
+
+    fn cite_all(&mut self, evidence: &[Evidence]) -> Vec<String> {
+        evidence.iter().map(|one| self.cite(one)).collect()
+    }
+}
+
+fn verdict(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Verdict {
+    let what = judgement.what.as_ref();
+    if let Some(what) = what {
+        book.cite_all(&what.opinion.supports);
+        book.cite_all(&what.opinion.contradicts);
+    }
+    let cause = judgement.cause.as_ref();
+    let (party, who) = party(what, cause);
+    let leading = cause.or(what);
+    Verdict {
+        what: what.map(|what| what.id().to_owned()),
+        cause: cause.map(|cause| cause.id().to_owned()),
+        class: class(judgement),
+        party: word(&party),
+        confidence: Confidence {
+            what: what.map_or(0.0, |what| what.confidence),
+            who,
+            why: cause.map_or(0.0, |cause| cause.confidence),
+        },
+        sentence: sentence(facts, judgement),
+        remedy: leading.map(|row| row.row.remedy.to_owned()),
+    }
+}
+
+/// Who is named by the cause where it names someone with any confidence, else by what was seen.
+fn party(what: Option<&Ranked>, cause: Option<&Ranked>) -> (Party, f64) {
+    let of = |row: Option<&Ranked>| {
+        row.and_then(|row| row.opinion.party).map(|(party, band)| (party, band.confidence()))
+    };
+    match of(what).or(of(cause)) {
+        // An opinion that is not even possible names nobody.
+        Some((party, who)) if who >= Band::Possible.confidence() => (party, who),
+        Some(_) | None => (Party::Unknown, 0.0),
+    }
+}
+
+fn class(judgement: &Judgement) -> Option<String> {
+    match judgement.outcome {
+        Outcome::Established | Outcome::Rehearsal => Some("benign".to_owned()),
+        Outcome::Failed => {
+            let row = judgement.cause.as_ref().or(judgement.what.as_ref())?;
+            Some(word(&row.row.class))
+        }
+        Outcome::Unknown | Outcome::NotRdp => None,
+    }
+}
+
+fn sentence(facts: &Facts, judgement: &Judgement) -> String {
+    let what = judgement.what.as_ref().map(|what| what.opinion.says.clone());
+    match judgement.outcome {
+        Outcome::Established => established(facts),
+        Outcome::NotRdp => not_rdp(facts),
+        Outcome::Unknown => {
+            "The input does not show whether this connection succeeded: it is incomplete or was still open.".to_owned()
+        }
+        Outcome::Rehearsal => what.unwrap_or_default(),
+        Outcome::Failed => {
+            let what = what.unwrap_or_else(|| "The connection failed.".to_owned());
+            match &judgement.cause {
+                Some(cause) if Some(cause.id()) == judgement.what.as_ref().map(Ranked::id) => what,
+                Some(cause) => format!("{what} {}", cause.opinion.says),
+                None => format!("{what} What was seen does not decide why."),
+            }
+        }
+    }
+}
+
+fn established(facts: &Facts) -> String {
+    let how = match (facts.x224.selected(), facts.tls.version()) {
+        (Some(selected), Some(version)) => format!(" ({selected}, TLS {version})"),
+        (Some(selected), None) => format!(" ({selected})"),
+        _ => String::new(),
+    };
+    format!("The session was established{how}.")
+}
+
+fn not_rdp(facts: &Facts) -> String {
+    match facts.x224.first_bytes[Direction::ToServer.index()].value() {
+        Some(first) => format!("The client speaks {}, not Remote Desktop.", first.name()),
+        None => "The client connected and left without a byte: a health check or a port scan.".to_owned(),
+    }
+}
+
+fn candidate(cause: &Ranked, book: &mut Book<'_>) -> Candidate {
+    Candidate {
+        id: cause.id().to_owned(),
+        confidence: cause.confidence,
+        says: cause.opinion.says.clone(),
+        r#for: book.cite_all(&cause.opinion.supports),
+        against: book.cite_all(&cause.opinion.contradicts),
+        unknown: cause.opinion.unknown.iter().map(|what| (*what).to_owned()).collect(),
+    }
+}
+
+fn finding(found: &Ranked, book: &mut Book<'_>) -> Finding {
+    Finding {
+        id: found.id().to_owned(),
+        says: found.opinion.says.clone(),
+        evidence: book.cite_all(&found.opinion.supports),
+    }
+}
+
+fn excluded(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Vec<RuledOut> {
+    if judgement.outcome != Outcome::Failed {
+        return Vec::new();
+    }
+    ruled_out::ruled_out(facts)
+        .into_iter()
+        .filter(|(id, _)| !judgement.causes.iter().any(|cause| cause.id() == *id))
+        .map(|(id, by)| RuledOut { id: id.to_owned(), by: book.cite(&by) })
+        .collect()
+}
+
+/// The checks of the named cause, then of the other candidates, then of what was seen; each once.
+fn next(judgement: &Judgement) -> Vec<NextStep> {
+    const SHOWN: usize = 4;
+    let mut steps: Vec<NextStep> = Vec::new();
+    if judgement.outcome != Outcome::Failed {
+        return steps;
+    }
+    let rows = judgement.cause.iter().chain(&judgement.causes).chain(&judgement.what);
+    for next in rows.flat_map(|row| row.row.next) {
+        let step = NextStep { r#do: next.what.to_owned(), command: next.command.map(str::to_owned) };
+        if !steps.contains(&step) && steps.len() < SHOWN {
+            steps.push(step);
+        }
+    }
+    steps
+}
+
+fn ended(facts: &Facts) -> Ended {
+    let nothing = Ended { leg: None, from: None, how: String::new(), errno: None, after_bytes: None, at_ms: None };
+    if let Some(fault) = facts.relay_fault() {
+        let how = if matches!(fault.value, RelayNote::Error(_)) { "error" } else { "relay_deadline" };
+        return Ended {
+            from: Some("relay".into()),
+            how: how.into(),
+            at_ms: Some(round(facts.ms(fault.at.time))),
+            after_bytes: Some(after(facts.streams.each_ref().map(|stream| stream.bytes))),
+            ..nothing
+        };
+    }
+    let leg = facts.tcp.leg(Leg::Server);
+    if let Some(last) = leg.attempts.last().filter(|_| !leg.opened.is_seen()) {
+        return never_opened(facts, &last.failure.kind, last.at.time, nothing);
+    }
+    match facts.ending() {
+        Some(ending) => closed(facts, ending, nothing),
+        None => {
+            let how = if facts.input_ended == Some(InputEnd::Capture) { "capture_end" } else { "open" };
+            Ended { how: how.into(), ..nothing }
+        }
+    }
+}
+
+fn never_opened(facts: &Facts, kind: &ConnectFailureKind, at: Timestamp, nothing: Ended) -> Ended {
+    let leg = legs::word(facts.source_leg(Direction::ToClient));
+    let (how, from, errno) = match kind {
+        ConnectFailureKind::Refused => ("rst", Some("server"), Some("ECONNREFUSED")),
+        ConnectFailureKind::ResetAfterSynAck => ("rst", Some("server"), Some("ECONNRESET")),
+        ConnectFailureKind::Icmp { .. } => ("icmp", None, None),
+        ConnectFailureKind::NoAnswer => ("timeout", None, None),
+        ConnectFailureKind::NameNotFound(_) => ("never_opened", None, None),
+        ConnectFailureKind::Other(name) => ("error", None, Some(name.as_str())),
+    };
+    Ended {
+        leg: Some(leg.into()),
+        from: from.map(str::to_owned),
+        how: how.into(),
+        errno: errno.map(str::to_owned),
+        at_ms: Some(round(facts.ms(at))),
+        ..nothing
+    }
+}
+
+fn closed(facts: &Facts, ending: &Ending, nothing: Ended) -> Ended {
+    let from = match ending.dir {
+        Direction::ToServer => "client",
+        Direction::ToClient => "server",
+    };
+    let (how, errno) = match ending.how {
+        Close::Fin => ("fin", None),
+        Close::Rst => ("rst", Some("ECONNRESET")),
+        Close::Error(name) => ("error", Some(name)),
+    };
+    let leg = if ending.both { "both" } else { legs::word(ending.at.leg) };
+    Ended {
+        leg: Some(leg.into()),
+        from: (!ending.both).then(|| from.to_owned()),
+        how: how.into(),
+        errno: errno.map(str::to_owned),
+        after_bytes: Some(after(ending.after_bytes)),
+        at_ms: Some(round(facts.ms(ending.at.time))),
+        ..nothing
+    }
+}
+
+fn after([to_server, to_client]: [u64; 2]) -> AfterBytes {
+    AfterBytes { to_server, to_client }
+}
+
+fn rdp(facts: &Facts, identities: &Identities) -> Rdp {
+    let request = facts.x224.request.value();
+    let confirm = facts.x224.confirm.value();
+    let routing = request.and_then(|request| request.routing.as_ref());
+    let negotiation = request.and_then(|request| request.negotiation);
+    Rdp {
+        cookie: match routing {
+            Some(Routing::Cookie(id)) => Some(identities.show("user", id)),
+            _ => None,
+        },
+        routing_token: match routing {
+            Some(Routing::Token(token)) => Some(identities.show("token", token)),
+            _ => None,
+        },
+        requested: request.map(|request| request.requested().names()),
+        flags: negotiation.map(|negotiation| negotiation.flags),
+        selected: confirm.and_then(|confirm| confirm.selected()).map(|selected| selected.to_string()),
+        failure: confirm.and_then(|confirm| confirm.failure()).map(|failure| failure.to_string()),
+        correlation_id: request.and_then(|request| request.correlation_id).map(|id| hex(&id)),
+    }
+}
+
+fn tls(facts: &Facts) -> Option<Tls> {
+    let tls = &facts.tls;
+    let hello = tls.client_hello.value();
+    let records = tls.records.each_ref().map(|records| records.count);
+    if hello.is_none() && tls.server_hello.value().is_none() && tls.alerts.is_empty() && records == [0, 0] {
+        return None;
+    }
+    let offered = hello.map(|hello| hello.offered_versions()).unwrap_or_default();
+    Some(Tls {
+        offered: offered.iter().map(ToString::to_string).collect(),
+        version: tls.version().map(|version| version.to_string()),
+        cipher: tls.server_hello.value().map(|server| {
+            let suite = server.cipher_suite;
+            cipher_suite_name(suite.0).map_or_else(|| suite.to_string(), str::to_owned)
+        }),
+        ja4: hello.map(|hello| hello.ja4()),
+        sni: hello.and_then(|hello| hello.server_name.clone()),
+        alerts: alerts(facts),
+        certificate: tls.leaf().map(|leaf| certificate(leaf)),
+        certificate_hidden: certificate_hidden(facts),
+        records,
+    })
+}
+
+fn alerts(facts: &Facts) -> Vec<AlertReport> {
+    let from = |dir| match dir {
+        Direction::ToServer => "client".to_owned(),
+        Direction::ToClient => "server".to_owned(),
+    };
+    facts
+        .tls
+        .alerts
+        .iter()
+        .map(|seen| AlertReport {
+            from: from(seen.value.dir),
+            level: seen.value.alert.map(|alert| alert.level.to_string()),
+            code: seen.value.alert.map(|alert| alert.description.0),
+            name: seen.value.alert.map(|alert| alert.description.to_string()),
+            encrypted: seen.value.alert.is_none(),
+        })
+        .collect()
+}
+
+fn certificate_hidden(facts: &Facts) -> Option<String> {
+    let why = match &facts.tls.certificate {
+        Known::Seen(_) if facts.tls.leaf().is_some() => return None,
+        Known::Seen(_) => "malformed",
+        Known::Hidden(Why::Tls13) => "encrypted",
+        Known::Hidden(_) => "lost",
+        Known::NotSeen if facts.tls.certificate_unreadable.is_seen() => "malformed",
+        Known::NotSeen => "not_sent",
+    };
+    Some(why.to_owned())
+}
+
+fn certificate(leaf: &CertificateSummary) -> CertificateReport {
+    CertificateReport {
+        subject: leaf.subject.clone(),
+        issuer: leaf.issuer.clone(),
+        serial: leaf.serial.clone(),
+        not_before: date(leaf.not_before),
+        not_after: date(leaf.not_after),
+        names: leaf.names.iter().map(ToString::to_string).collect(),
+        key: leaf.key.clone(),
+        signature: leaf.signature_algorithm.clone(),
+        extended_key_usage: leaf.extended_key_usage.clone(),
+        sha256: leaf.sha256.clone(),
+        self_signed: leaf.self_issued,
+        chain_length: leaf.chain_length,
+    }
+}
+
+fn timings(facts: &Facts) -> Timings {
+    let took = |leg| facts.tcp.leg(leg).opened.value().copied().flatten().map(|ns| round(ns as f64 / 1e6));
+    let between = |from: Option<Timestamp>, to: Option<Timestamp>| {
+        Some(round(to?.since(from?).as_secs_f64() * 1000.0))
+    };
+    let request = facts.x224.request.seen().map(|seen| seen.at.time);
+    let confirm = facts.x224.confirm.seen().map(|seen| seen.at.time);
+    let hello = facts.tls.client_hello.seen().map(|seen| seen.at.time);
+    let finished = facts.tls.client_finished().map(|at| at.time);
+    let relayed = facts.subject.relay[0].is_some();
+    Timings {
+        tcp: took(Leg::Server),
+        tcp_client: relayed.then(|| took(Leg::Client)).flatten(),
+        x224: between(request, confirm),
+        tls: between(hello, finished),
+    }
+}
+
+/// The contract's word for an enum, through serde so that there is one list of words.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// Microseconds are as fine as anyone measures here.
+fn round(ms: f64) -> f64 {
+    (ms * 1000.0).round() / 1000.0
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    let time = Instant::from_nanosecond(i128::from(time.0)).unwrap_or(Instant::UNIX_EPOCH);
+    format!("{time:.3}")
+}
+
+fn date(seconds: i64) -> String {
+    Instant::from_second(seconds).unwrap_or(Instant::UNIX_EPOCH).to_string()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,90 @@
+//! The report's part on TCP connections.
+
+use serde_json::{Map, Value, json};
+
+use super::community::community_id;
+use crate::facts::{Facts, LegFacts, TcpFacts};
+use crate::input::{ConnectFailure, ConnectFailureKind, Leg, SegmentCounts};
+use crate::report::{LegReport, Legs};
+
+pub(super) fn legs(facts: &Facts) -> Legs {
+    let subject = &facts.subject;
+    let report = |leg: &LegFacts, local, peer| leg_report(leg, local, peer);
+    match &facts.tcp {
+        TcpFacts::One(single) => Legs {
+            single: Some(report(single, subject.server, Some(subject.client))),
+            ..Legs::default()
+        },
+        TcpFacts::Two(two) => Legs {
+            client: Some(report(&two[0], subject.relay[0], Some(subject.client))),
+            server: Some(report(&two[1], subject.relay[1], subject.server)),
+            single: None,
+        },
+    }
+}
+
+/// The contract's word for a leg.
+pub(super) fn word(leg: Leg) -> &'static str {
+    match leg {
+        Leg::Client => "client",
+        Leg::Server => "server",
+        Leg::Single => "single",
+    }
+}
+
+/// A failed attempt in words.
+fn attempt(failure: &ConnectFailure) -> String {
+    let to = failure.to.map_or(String::new(), |to| format!("{to} "));
+    let ms = failure.after.as_secs_f64() * 1000.0;
+    let how = match &failure.kind {
+        ConnectFailureKind::Refused => "refused (RST)".to_owned(),
+        ConnectFailureKind::Icmp { kind, code, offender } => {
+            let by = offender.map_or(String::new(), |ip| format!(" from {ip}"));
+            format!("rejected by ICMP type {kind} code {code}{by}")
+        }
+        ConnectFailureKind::NoAnswer => "no answer".to_owned(),
+        ConnectFailureKind::ResetAfterSynAck => "answered and reset at once".to_owned(),
+        ConnectFailureKind::NameNotFound(error) => format!("name not found: {error}"),
+        ConnectFailureKind::Other(name) => name.clone(),
+    };
+    format!("{to}{how} after {ms:.1} ms")
+}
+
+fn leg_report(
+    leg: &LegFacts,
+    local: Option<std::net::SocketAddr>,
+    peer: Option<std::net::SocketAddr>,
+) -> LegReport {
+    LegReport {
+        local: local.map(|addr| addr.to_string()),
+        peer: peer.map(|addr| addr.to_string()),
+        community_id: local.zip(peer).map(|(a, b)| community_id(a, b)),
+        attempts: leg.attempts.iter().map(|tried| attempt(&tried.failure)).collect(),
+        tcp: tcp(leg),
+    }
+}
+
+fn tcp(leg: &LegFacts) -> Map<String, Value> {
+    let mut map = Map::new();
+    if let Some(socket) = &leg.socket
+        && let Ok(Value::Object(fields)) = serde_json::to_value(socket.value)
+    {
+        map.extend(fields);
+    }
+    if let Some([client, server]) = leg.counts {
+        map.insert("from_client".into(), counts(&client));
+        map.insert("from_server".into(), counts(&server));
+    }
+    map
+}
+
+fn counts(counts: &SegmentCounts) -> Value {
+    json!({
+        "segments": counts.segments,
+        "data_segments": counts.data_segments,
+        "retransmitted": counts.retransmitted,
+        "out_of_order": counts.out_of_order,
+        "bytes": counts.bytes,
+        "mirrored": counts.mirrored,
+    })
+}

@@ -1,0 +1,162 @@
+//! From opinions to one verdict: outcome, what, who, why, each with its own confidence.
+//!
+//! A phenomenon and the cause that explains it do not compete. When the evidence does not decide, the
+//! verdict abstains on why and still says what, step, leg and closer. Interference and downgrade need a
+//! control; without one they stand among the causes and never in the verdict.
+
+mod build;
+mod community;
+mod legs;
+mod mstsc;
+mod outcome;
+mod ruled_out;
+
+pub use build::{Identities, Place, connection};
+pub use outcome::may_be_rehearsal;
+
+use crate::case::Case;
+use crate::detect::{ALL, Class, Detector, Kind, Opinion};
+use crate::report::Outcome;
+
+/// Below this an opinion is listed and not named.
+const NAMED: f64 = 0.5;
+
+/// A named cause must lead its nearest unrelated rival by this much.
+const MARGIN: f64 = 0.15;
+
+/// What interference and downgrade can reach without a control.
+const WITHOUT_CONTROL: f64 = 0.45;
+
+/// An opinion with the row it comes from and its confidence after caps.
+#[derive(Clone)]
+pub struct Ranked {
+    /// The row.
+    pub row: &'static Detector,
+    /// What it says.
+    pub opinion: Opinion,
+    /// 0 to 1.
+    pub confidence: f64,
+}
+
+/// The judgement of one case, before it is put into the contract's words.
+pub struct Judgement {
+    /// What became of the session.
+    pub outcome: Outcome,
+    /// The most specific thing that was seen.
+    pub what: Option<Ranked>,
+    /// The cause that is named.
+    pub cause: Option<Ranked>,
+    /// All candidate causes, best first.
+    pub causes: Vec<Ranked>,
+    /// Everything else that is true.
+    pub findings: Vec<Ranked>,
+}
+
+impl Ranked {
+    /// The opinion's id: the row's, or a finer one.
+    pub fn id(&self) -> &str {
+        self.opinion.id.as_deref().unwrap_or(self.row.id)
+    }
+
+    /// True when this row would explain `id`. A prefix ends in `-`.
+    pub fn explains(&self, id: &str) -> bool {
+        self.row.explains.iter().any(|explained| match explained.strip_suffix('-') {
+            Some(_) => id.starts_with(explained),
+            None => *explained == id,
+        })
+    }
+
+    fn needs_control(&self) -> bool {
+        matches!(self.row.class, Class::Interference | Class::Downgrade)
+    }
+
+    fn is_seen(&self) -> bool {
+        !self.opinion.fact_only
+            && self.confidence >= NAMED
+            && matches!(self.row.kind, Kind::Phenomenon | Kind::Definition)
+    }
+
+    fn may_be_cause(&self) -> bool {
+        !self.opinion.fact_only && matches!(self.row.kind, Kind::Cause | Kind::Definition)
+    }
+}
+
+/// Judges one case.
+pub fn judge(case: &Case<'_>) -> Judgement {
+    let opinions: Vec<Ranked> = ALL.iter().filter_map(|row| ask(row, case)).collect();
+    let outcome = outcome::outcome(case, &opinions);
+    let what = match outcome {
+        Outcome::Failed | Outcome::Rehearsal => opinions.iter().find(|o| o.is_seen()).cloned(),
+        _ => None,
+    };
+    let causes = if outcome == Outcome::Failed { candidates(&opinions, what.as_ref()) } else { Vec::new() };
+    let cause = if outcome == Outcome::Failed { name_cause(&causes) } else { None };
+    let findings = findings(opinions, what.as_ref(), &causes);
+    Judgement { outcome, what, cause, causes, findings }
+}
+
+fn ask(row: &'static Detector, case: &Case<'_>) -> Option<Ranked> {
+    let opinion = (row.detect)(case)?;
+    let mut ranked = Ranked { row, confidence: opinion.band.confidence(), opinion };
+    if ranked.needs_control() {
+        ranked.confidence = ranked.confidence.min(WITHOUT_CONTROL);
+    }
+    Some(ranked)
+}
+
+/// Causes that explain something that was seen, or were seen themselves; best first.
+fn candidates(opinions: &[Ranked], what: Option<&Ranked>) -> Vec<Ranked> {
+    let Some(what) = what else { return Vec::new() };
+    let mut causes: Vec<Ranked> = opinions
+        .iter()
+        .filter(|opinion| opinion.may_be_cause())
+        .filter(|opinion| opinion.id() == what.id() || !opinion.is_definition() && explains_seen(opinion, opinions))
+        .cloned()
+        .collect();
+    causes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    causes
+}
+
+fn explains_seen(cause: &Ranked, opinions: &[Ranked]) -> bool {
+    opinions.iter().any(|seen| seen.is_seen() && cause.explains(seen.id()))
+}
+
+impl Ranked {
+    fn is_definition(&self) -> bool {
+        self.row.kind == Kind::Definition
+    }
+}
+
+/// The cause to name: the best one, if it is likely, leads its unrelated rivals, and needs no control
+/// that is missing. Where a deeper cause explains it and is itself probable, that one.
+fn name_cause(causes: &[Ranked]) -> Option<Ranked> {
+    const PROBABLE: f64 = 0.7;
+    let mut best = causes.iter().find(|cause| !cause.needs_control())?;
+    let rival = causes.iter().find(|other| {
+        other.id() != best.id() && !other.explains(best.id()) && !best.explains(other.id())
+    });
+    let margin = rival.map_or(1.0, |rival| best.confidence - rival.confidence);
+    if best.confidence < NAMED || margin < MARGIN {
+        return None;
+    }
+    if let Some(deeper) =
+        causes.iter().find(|cause| cause.explains(best.id()) && cause.confidence >= PROBABLE && !cause.needs_control())
+    {
+        best = deeper;
+    }
+    Some(best.clone())
+}
+
+fn findings(opinions: Vec<Ranked>, what: Option<&Ranked>, causes: &[Ranked]) -> Vec<Ranked> {
+    let taken = |id: &str| {
+        what.is_some_and(|what| what.id() == id) || causes.iter().any(|cause| cause.id() == id)
+    };
+    opinions
+        .into_iter()
+        // What is weakly suspected and explains nothing here is no finding.
+        .filter(|opinion| opinion.opinion.fact_only || opinion.confidence >= NAMED)
+        .filter(|opinion| !taken(opinion.id()))
+        // A general phenomenon adds nothing to the specific one that explains it.
+        .filter(|opinion| !what.is_some_and(|what| what.explains(opinion.id())))
+        .collect()
+}

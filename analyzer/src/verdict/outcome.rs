@@ -1,0 +1,81 @@
+//! What became of a session.
+
+use super::Ranked;
+use crate::case::Case;
+use crate::detect::Kind;
+use crate::facts::{Facts, InputEnd, Reached};
+use crate::input::{Direction, Leg};
+use crate::report::Outcome;
+use crate::wire::first_bytes::FirstBytes;
+
+/// True when the session looks like a client that paused for its user: the verdict may still be
+/// revised by a sibling.
+pub fn may_be_rehearsal(facts: &Facts) -> bool {
+    let left = facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer && !ending.both);
+    left && facts.tls.is_established()
+        && !facts.is_active()
+        && facts.tls.fatal_alert(None).is_none()
+        && facts.relay_fault().is_none()
+}
+
+pub(super) fn outcome(case: &Case<'_>, opinions: &[Ranked]) -> Outcome {
+    let facts = case.this;
+    if opinions.iter().any(|opinion| opinion.row.id == "client-rehearsal-close") {
+        return Outcome::Rehearsal;
+    }
+    if facts.is_active() {
+        return Outcome::Established;
+    }
+    // A refusal or stall that is seen for what it is needs no further proof.
+    let defined = opinions.iter().any(|o| o.row.kind == Kind::Definition && o.is_seen());
+    if defined {
+        return Outcome::Failed;
+    }
+    if is_other_protocol(facts) || is_probe(facts) {
+        return Outcome::NotRdp;
+    }
+    let never_opened = {
+        let leg = facts.tcp.leg(Leg::Server);
+        !leg.opened.is_seen() && !leg.attempts.is_empty()
+    };
+    if never_opened {
+        return Outcome::Failed;
+    }
+    let unseen = facts.reached().is_none()
+        || facts.ending().is_none()
+        || facts.input_ended == Some(InputEnd::Capture)
+        || one_direction_missing(facts)
+        || facts.streams.iter().any(|stream| stream.gap);
+    let alert = facts.tls.fatal_alert(None).is_some();
+    if unseen && !alert { Outcome::Unknown } else { Outcome::Failed }
+}
+
+/// The client itself speaks something else.
+fn is_other_protocol(facts: &Facts) -> bool {
+    match facts.x224.first_bytes[Direction::ToServer.index()].value() {
+        None => false,
+        Some(FirstBytes::Tpkt | FirstBytes::Preconnection(_) | FirstBytes::ProxyProtocol) => {
+            // TPKT that holds no Connection Request: ISO transport of something else.
+            !facts.x224.request.is_seen() && facts.rdp.opaque[Direction::ToServer.index()]
+        }
+        Some(_) => true,
+    }
+}
+
+/// Connected and left without a byte, by its own will: a health check or port scanner.
+fn is_probe(facts: &Facts) -> bool {
+    let silent = facts.streams.iter().all(|stream| stream.bytes == 0 && !stream.gap);
+    let left = facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer);
+    let opened = facts.tcp.legs().iter().any(|(_, leg)| leg.opened.is_seen());
+    silent && left && opened && facts.reached().is_some_and(|(reached, _)| reached <= Reached::Tcp)
+}
+
+/// The capture holds the segments of one side only.
+fn one_direction_missing(facts: &Facts) -> bool {
+    facts.tcp.legs().iter().any(|(_, leg)| {
+        leg.counts.is_some_and(|counts| {
+            let [client, server] = counts.map(|counts| counts.segments);
+            (client == 0) != (server == 0)
+        })
+    })
+}
