@@ -155,13 +155,7 @@ impl RecordScanner {
         }
     }
 
-    fn advance<'a>(
-        &mut self,
-        taken: u32,
-        left: u32,
-        total: u32,
-        sink: &mut impl FnMut(Piece<'a>),
-    ) {
+    fn advance<'a>(&mut self, taken: u32, left: u32, total: u32, sink: &mut impl FnMut(Piece<'a>)) {
         self.offset += u64::from(taken);
         let left = left - taken;
         self.state = if left == 0 { State::Header } else { State::Body { left, total } };
@@ -248,7 +242,8 @@ mod tests {
         seen
     }
 
-    const STREAM: &[u8] = &[3, 0, 0, 8, 2, 0xF0, 0x80, 1, 0x16, 3, 1, 0, 2, 9, 9, 0x17, 3, 3, 0, 1, 7];
+    const STREAM: &[u8] =
+        &[3, 0, 0, 8, 2, 0xF0, 0x80, 1, 0x16, 3, 1, 0, 2, 9, 9, 0x17, 3, 3, 0, 1, 7];
 
     #[test]
     fn any_chunking_finds_the_same_frames() {
@@ -285,11 +280,14 @@ mod tests {
         let mut scanner = RecordScanner::default();
         scanner.allow_fast_path();
         let mut bodies = Vec::new();
-        scanner.scan(&[0x44, 4, 1, 1, 0x00, 0x80, 5, 1, 1, 3, 0, 0, 7, 2, 0xF0, 0x80], &mut |piece| {
-            if let Piece::Start(start) = piece {
-                bodies.push((start.kind, start.body));
-            }
-        });
+        scanner.scan(
+            &[0x44, 4, 1, 1, 0x00, 0x80, 5, 1, 1, 3, 0, 0, 7, 2, 0xF0, 0x80],
+            &mut |piece| {
+                if let Piece::Start(start) = piece {
+                    bodies.push((start.kind, start.body));
+                }
+            },
+        );
         assert_eq!(
             bodies,
             [(FrameKind::FastPath, 2), (FrameKind::FastPath, 2), (FrameKind::Tpkt, 3)]

@@ -15,20 +15,24 @@ pub(super) const DETECTOR: Detector = Detector {
     remedy: "If the events below are there: give NETWORK SERVICE read access to the key file under MachineKeys (note the old rights to undo), or let Windows make a new certificate by restarting TermService. Do not rename the whole MachineKeys folder: other keys live in it.",
     next: &[Next {
         what: "whether the server can not use its key (on the server, read-only)",
-        command: Some("Get-WinEvent -FilterHashtable @{LogName='System';Id=1057,1058,36870,36871} -MaxEvents 5"),
+        command: Some(
+            "Get-WinEvent -FilterHashtable @{LogName='System';Id=1057,1058,36870,36871} -MaxEvents 5",
+        ),
     }],
     detect,
 };
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
-    let ending = facts.ending().filter(|ending| ending.dir == Direction::ToClient && !ending.both)?;
+    let ending =
+        facts.ending().filter(|ending| ending.dir == Direction::ToClient && !ending.both)?;
     let hello = facts.tls.client_hello.seen()?;
     let agreed = facts.x224.selected().is_some_and(|selected| selected != Protocols::RDP);
     let silent = !facts.tls.server_hello.is_seen()
         && facts.tls.alerts.is_empty()
         && !facts.rdp.plaintext_after_hello.is_seen();
-    let answered = facts.stream(Direction::ToClient).last.is_some_and(|last| last.time > hello.at.time);
+    let answered =
+        facts.stream(Direction::ToClient).last.is_some_and(|last| last.time > hello.at.time);
     if !agreed || !silent || answered {
         return None;
     }
@@ -42,8 +46,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     .unknown("the server's event log (1057, 1058, 36870, 36871)")
     .unknown("whether another ClientHello (without TLS 1.3, with other suites) is answered");
     match who::all_acknowledged(facts, Direction::ToServer) {
-        Some(true) => opinion = opinion.supports(Evidence::absent("the ClientHello was acknowledged")),
-        Some(false) => opinion = opinion.contradicts(Evidence::absent("the ClientHello was not acknowledged")),
+        Some(true) => {
+            opinion = opinion.supports(Evidence::absent("the ClientHello was acknowledged"))
+        }
+        Some(false) => {
+            opinion = opinion.contradicts(Evidence::absent("the ClientHello was not acknowledged"))
+        }
         None => {}
     }
     Some(opinion)

@@ -8,7 +8,13 @@ pub(super) const DETECTOR: Detector = Detector {
     id: "cert-name-mismatch",
     kind: Kind::Cause,
     class: Class::ServerConfig,
-    explains: &["client-rejects-cert", "tls-alert-42", "tls-alert-46", "clean-close-no-reason", "rst-genuine-client"],
+    explains: &[
+        "client-rejects-cert",
+        "tls-alert-42",
+        "tls-alert-46",
+        "clean-close-no-reason",
+        "rst-genuine-client",
+    ],
     remedy: "Connect by a name that the certificate holds, or issue one with this name among its subject alternative names.",
     next: &[],
     detect,
@@ -18,8 +24,11 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let chain = facts.tls.certificate.seen()?;
     let fact = super::wrong_name(facts)?;
-    let opinion = Opinion::new(certificate_band(facts, &[]), "The server's certificate does not carry the name the client asked for.")
-        .party(Party::Server, Band::Possible)
-        .supports(Evidence::of(chain, fact));
+    let opinion = Opinion::new(
+        certificate_band(facts, &[]),
+        "The server's certificate does not carry the name the client asked for.",
+    )
+    .party(Party::Server, Band::Possible)
+    .supports(Evidence::of(chain, fact));
     Some(as_cause(facts, opinion))
 }

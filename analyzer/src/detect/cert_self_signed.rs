@@ -9,7 +9,14 @@ pub(super) const DETECTOR: Detector = Detector {
     id: "cert-self-signed",
     kind: Kind::Cause,
     class: Class::ServerConfig,
-    explains: &["client-rejects-cert", "tls-alert-42", "tls-alert-46", "tls-alert-48", "clean-close-no-reason", "rst-genuine-client"],
+    explains: &[
+        "client-rejects-cert",
+        "tls-alert-42",
+        "tls-alert-46",
+        "tls-alert-48",
+        "clean-close-no-reason",
+        "rst-genuine-client",
+    ],
     remedy: "Give the server a certificate from an authority that the clients trust, or let this client trust it after comparing its SHA-256 with the server's own store.",
     next: &[],
     detect,
@@ -19,8 +26,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let chain = facts.tls.certificate.seen()?;
     let leaf = facts.tls.leaf().filter(|leaf| leaf.self_issued)?;
-    let opinion = Opinion::new(certificate_band(facts, &[48]), "The server's certificate is self-signed.")
-        .party(Party::Server, Band::Possible)
-        .supports(Evidence::of(chain, format!("issuer and subject are both {}", leaf.subject)));
+    let opinion =
+        Opinion::new(certificate_band(facts, &[48]), "The server's certificate is self-signed.")
+            .party(Party::Server, Band::Possible)
+            .supports(Evidence::of(chain, format!("issuer and subject are both {}", leaf.subject)));
     Some(as_cause(facts, opinion))
 }

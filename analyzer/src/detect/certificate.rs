@@ -28,10 +28,17 @@ pub fn out_of_validity(facts: &Facts) -> Option<String> {
     let now = (facts.tls.certificate.seen()?.at.time.0 / 1_000_000_000) as i64;
     let days = |seconds: i64| seconds / 86_400;
     if leaf.not_after < now {
-        return Some(format!("the certificate expired {} days before this connection", days(now - leaf.not_after)));
+        return Some(format!(
+            "the certificate expired {} days before this connection",
+            days(now - leaf.not_after)
+        ));
     }
-    (leaf.not_before > now)
-        .then(|| format!("the certificate becomes valid {} days after this connection", days(leaf.not_before - now)))
+    (leaf.not_before > now).then(|| {
+        format!(
+            "the certificate becomes valid {} days after this connection",
+            days(leaf.not_before - now)
+        )
+    })
 }
 
 /// The client named a server that the certificate does not name.
@@ -40,7 +47,11 @@ pub fn wrong_name(facts: &Facts) -> Option<String> {
     let asked = facts.tls.client_hello.value()?.server_name.as_deref()?;
     (!leaf.matches_name(asked)).then(|| {
         let names: Vec<String> = leaf.names.iter().map(ToString::to_string).collect();
-        let names = if names.is_empty() { leaf.common_name.clone().unwrap_or_default() } else { names.join(", ") };
+        let names = if names.is_empty() {
+            leaf.common_name.clone().unwrap_or_default()
+        } else {
+            names.join(", ")
+        };
         format!("the client asked for {asked}, the certificate names {names}")
     })
 }
@@ -48,12 +59,17 @@ pub fn wrong_name(facts: &Facts) -> Option<String> {
 /// Unreadable, or so weak that a client's library refuses it.
 pub fn malformed_certificate(facts: &Facts) -> Option<(At, String)> {
     if let Some(unreadable) = facts.tls.certificate_unreadable.seen() {
-        return Some((unreadable.at, format!("the Certificate message can not be read: {}", unreadable.value)));
+        return Some((
+            unreadable.at,
+            format!("the Certificate message can not be read: {}", unreadable.value),
+        ));
     }
     let chain = facts.tls.certificate.seen()?;
     let leaf = match chain.value.first() {
         None => return Some((chain.at, "the server sent an empty certificate chain".into())),
-        Some(Err(defect)) => return Some((chain.at, format!("the certificate can not be read: {defect}"))),
+        Some(Err(defect)) => {
+            return Some((chain.at, format!("the certificate can not be read: {defect}")));
+        }
         Some(Ok(leaf)) => leaf,
     };
     let hard = leaf.defects().into_iter().find(|defect| defect.is_hard())?;

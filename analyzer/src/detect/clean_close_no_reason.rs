@@ -12,8 +12,18 @@ pub(super) const DETECTOR: Detector = Detector {
     explains: &[],
     remedy: "Look in the logs of the side that closed, at that second.",
     next: &[
-        Next { what: "what the server logged at that second (on the server, read-only)", command: Some("Get-WinEvent -FilterHashtable @{LogName='System';Id=36870,36871,36874,36888,1057,1058} -MaxEvents 10") },
-        Next { what: "what the client logged (on the client, read-only)", command: Some("Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-TerminalServices-RDPClient/Operational';Id=1026} -MaxEvents 3") },
+        Next {
+            what: "what the server logged at that second (on the server, read-only)",
+            command: Some(
+                "Get-WinEvent -FilterHashtable @{LogName='System';Id=36870,36871,36874,36888,1057,1058} -MaxEvents 10",
+            ),
+        },
+        Next {
+            what: "what the client logged (on the client, read-only)",
+            command: Some(
+                "Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-TerminalServices-RDPClient/Operational';Id=1026} -MaxEvents 3",
+            ),
+        },
     ],
     detect,
 };
@@ -30,8 +40,11 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let side = who::sender(ending.dir);
     let step = who::step(facts);
     Some(
-        Opinion::new(Band::Certain, format!("The {side} side {how}{step} and gave no reason on the wire."))
-            .party(party, band)
-            .supports(who::ended(ending)),
+        Opinion::new(
+            Band::Certain,
+            format!("The {side} side {how}{step} and gave no reason on the wire."),
+        )
+        .party(party, band)
+        .supports(who::ended(ending)),
     )
 }

@@ -18,7 +18,8 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
-    let ending = facts.ending().filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
+    let ending =
+        facts.ending().filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
     let (reached, _) = facts.reached()?;
     let paused = facts.tls.is_established() && reached < Reached::Active;
     let refused = facts.tls.fatal_alert(None).is_some() || facts.relay_fault().is_some();

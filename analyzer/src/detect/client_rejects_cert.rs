@@ -18,7 +18,9 @@ pub(super) const DETECTOR: Detector = Detector {
     remedy: "Give the server a certificate that the client trusts and that names it, or let the client trust the present one after comparing its SHA-256 with the server's own store. Do not switch the check off.",
     next: &[Next {
         what: "the certificate in the server's own store, to compare (on the server, read-only)",
-        command: Some("Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Format-List Subject,NotAfter,Thumbprint"),
+        command: Some(
+            "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Format-List Subject,NotAfter,Thumbprint",
+        ),
     }],
     detect,
 };
@@ -44,14 +46,18 @@ fn said(facts: &Facts) -> Option<Opinion> {
             format!("The client refused the server's certificate ({}).", alert.description),
         )
         .party(Party::Client, Band::High)
-        .supports(Evidence::of(seen, format!("alert {number} {} from the client", alert.description))),
+        .supports(Evidence::of(
+            seen,
+            format!("alert {number} {} from the client", alert.description),
+        )),
     )
 }
 
 fn shown(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let tls = &facts.tls;
-    let ending = facts.ending().filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
+    let ending =
+        facts.ending().filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
     let chain = tls.certificate.seen()?;
     let left_at_once = tls.is_established() && tls.client_data_records() == 0;
     if !left_at_once || tls.fatal_alert(None).is_some() || case.later().next().is_some() {

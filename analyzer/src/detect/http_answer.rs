@@ -11,7 +11,10 @@ pub(super) const DETECTOR: Detector = Detector {
     class: Class::Reachability,
     explains: &["clean-close-no-reason", "rst-genuine-", "truncated-tls"],
     remedy: "Check the port number and the port forwarding; where a portal or web proxy answers, log in to it or exempt this destination.",
-    next: &[Next { what: "what answers there", command: Some("curl -v telnet://SERVER:3389 (or open the address in a browser)") }],
+    next: &[Next {
+        what: "what answers there",
+        command: Some("curl -v telnet://SERVER:3389 (or open the address in a browser)"),
+    }],
     detect,
 };
 
@@ -28,7 +31,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         .supports(Evidence::of(first, "the first bytes from the server side are an HTTP response"))
         .unknown("whether the host itself or a device on the way gave this answer");
     if portal {
-        opinion = opinion.supports(Evidence::of(first, "it redirects, demands a login or names a proxy (30x, 407, 511 or Via)"));
+        opinion = opinion.supports(Evidence::of(
+            first,
+            "it redirects, demands a login or names a proxy (30x, 407, 511 or Via)",
+        ));
     }
     Some(opinion)
 }

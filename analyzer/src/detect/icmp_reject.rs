@@ -13,7 +13,10 @@ pub(super) const DETECTOR: Detector = Detector {
     class: Class::Reachability,
     explains: &["clean-close-no-reason", "rst-genuine-"],
     remedy: "Ask the owner of the address that sent the ICMP message for the rule or route that rejects TCP to this port.",
-    next: &[Next { what: "which hop answers", command: Some("tracert SERVER (Windows) or traceroute -T -p 3389 SERVER") }],
+    next: &[Next {
+        what: "which hop answers",
+        command: Some("tracert SERVER (Windows) or traceroute -T -p 3389 SERVER"),
+    }],
     detect,
 };
 
@@ -23,7 +26,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let last = leg.attempts.last().filter(|_| !leg.opened.is_seen())?;
     let ConnectFailureKind::Icmp { kind, code, offender } = last.failure.kind else { return None };
     let meaning = meaning(kind, code, offender);
-    let by = offender.map_or("an address the platform does not tell".to_owned(), |ip| ip.to_string());
+    let by =
+        offender.map_or("an address the platform does not tell".to_owned(), |ip| ip.to_string());
     let from_server = offender.is_some() && offender == last.failure.to.map(|to| to.ip());
     let (party, band) = match (from_server, offender, facts.subject.vantage) {
         (_, None, _) => (Party::Unknown, Band::Weak),

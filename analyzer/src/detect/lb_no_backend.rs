@@ -32,7 +32,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
                 .supports(Evidence::at(last.at, "the handshake was answered and reset before any byte was sent")),
         );
     }
-    let ending = facts.ending().filter(|ending| ending.dir == Direction::ToClient && !ending.both)?;
+    let ending =
+        facts.ending().filter(|ending| ending.dir == Direction::ToClient && !ending.both)?;
     let opened = leg.opened.seen()?;
     if facts.stream(Direction::ToClient).bytes > 0 {
         return None;
@@ -56,7 +57,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let requested = facts.x224.requested().unwrap_or(Protocols::RDP);
     let unusual = requested.intersects(Protocols(Protocols::RDSTLS.0 | Protocols::RDSAAD.0));
     Some(if unusual {
-        opinion.contradicts(Evidence::absent(format!("some servers hang up on a request for {requested}")))
+        opinion.contradicts(Evidence::absent(format!(
+            "some servers hang up on a request for {requested}"
+        )))
     } else {
         opinion
     })

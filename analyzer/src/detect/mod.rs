@@ -46,7 +46,8 @@ mod truncated_tls;
 mod zero_window_stall;
 
 use certificate::{
-    as_cause, certificate_band, hard_certificate_defect, malformed_certificate, out_of_validity, wrong_name,
+    as_cause, certificate_band, hard_certificate_defect, malformed_certificate, out_of_validity,
+    wrong_name,
 };
 pub use opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 

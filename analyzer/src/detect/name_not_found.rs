@@ -22,7 +22,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     Some(
         Opinion::new(
             Band::Certain,
-            format!("The name {name} could not be resolved to an address, so no connection was tried."),
+            format!(
+                "The name {name} could not be resolved to an address, so no connection was tried."
+            ),
         )
         .party(Party::Unknown, Band::Weak)
         .supports(Evidence::at(last.at, format!("resolving {name} failed: {error}"))),

@@ -8,7 +8,9 @@ use crate::wire::x224::{FailureCode, Protocols};
 
 const SECURITY_LAYER: Next = Next {
     what: "what the listener demands (on the server, read-only)",
-    command: Some("Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | Select SecurityLayer, UserAuthentication"),
+    command: Some(
+        "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | Select SecurityLayer, UserAuthentication",
+    ),
 };
 
 const EXPLAINS: &[&str] = &["clean-close-no-reason", "rst-genuine-", "truncated-tls"];
@@ -41,7 +43,9 @@ pub(super) const SSL_CERT_NOT_ON_SERVER: Detector = Detector {
     remedy: "Give the server a usable certificate: check that the service account can read the private key; Windows makes a new self-signed one when TermService restarts. On xrdp check the paths and rights of certificate and key_file.",
     next: &[Next {
         what: "why the certificate is missing (on the server, read-only)",
-        command: Some("Get-WinEvent -FilterHashtable @{LogName='System';Id=1057,1058,36870,36871} -MaxEvents 5"),
+        command: Some(
+            "Get-WinEvent -FilterHashtable @{LogName='System';Id=1057,1058,36870,36871} -MaxEvents 5",
+        ),
     }],
     detect: |case| refused(case, &[FailureCode::SSL_CERT_NOT_ON_SERVER]),
 };
@@ -54,7 +58,10 @@ pub(super) const INCONSISTENT_FLAGS: Detector = Detector {
     remedy: "Check the Restricted Admin and Remote Credential Guard settings of client and server: they must match the security the server uses.",
     next: &[SECURITY_LAYER],
     detect: |case| {
-        refused(case, &[FailureCode::INCONSISTENT_FLAGS, FailureCode::SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER])
+        refused(
+            case,
+            &[FailureCode::INCONSISTENT_FLAGS, FailureCode::SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER],
+        )
     },
 };
 
@@ -90,9 +97,14 @@ fn refused(case: &Case<'_>, codes: &[FailureCode]) -> Option<Opinion> {
         .party(Party::Server, Band::Probable)
         .supports(Evidence::of(confirm, format!("RDP_NEG_FAILURE {} {code}", code.0)));
     if let Some(request) = facts.x224.request.seen() {
-        opinion = opinion.supports(Evidence::of(request, format!("the client asked for {requested}")));
+        opinion =
+            opinion.supports(Evidence::of(request, format!("the client asked for {requested}")));
     }
-    Some(opinion.unknown("whether the request was changed on its way: the negotiation is not protected"))
+    Some(
+        opinion.unknown(
+            "whether the request was changed on its way: the negotiation is not protected",
+        ),
+    )
 }
 
 fn sentence(code: FailureCode, requested: Protocols) -> String {

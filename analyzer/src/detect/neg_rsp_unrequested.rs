@@ -13,7 +13,9 @@ pub(super) const DETECTOR: Detector = Detector {
     remedy: "Make the server offer TLS: on Windows SecurityLayer=2; on xrdp security_layer=negotiate or tls with a certificate and key that it can read. Do not let the client fall back to RDP security.",
     next: &[Next {
         what: "whether xrdp can read its key (on the server, read-only)",
-        command: Some("grep -E 'security_layer|certificate|key_file' /etc/xrdp/xrdp.ini; sudo -u xrdp test -r /etc/xrdp/key.pem && echo readable"),
+        command: Some(
+            "grep -E 'security_layer|certificate|key_file' /etc/xrdp/xrdp.ini; sudo -u xrdp test -r /etc/xrdp/key.pem && echo readable",
+        ),
     }],
     detect,
 };
@@ -32,15 +34,22 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let went_on = facts.rdp.connect_initial.is_seen() || facts.tls.client_hello.is_seen();
     let left = facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer);
     let says = if selected == Protocols::RDP {
-        format!("The server answered with plain RDP security although the client asked for {requested}, and the client left: the server does no TLS, or can not use its certificate or key.")
+        format!(
+            "The server answered with plain RDP security although the client asked for {requested}, and the client left: the server does no TLS, or can not use its certificate or key."
+        )
     } else {
-        format!("The server selected {selected}, which the client did not ask for (it asked for {requested}).")
+        format!(
+            "The server selected {selected}, which the client did not ask for (it asked for {requested})."
+        )
     };
     let band = if went_on || !left { Band::Weak } else { Band::High };
     Some(
         Opinion::new(band, says)
             .party(Party::Server, Band::Possible)
-            .supports(Evidence::of(confirm, format!("selectedProtocol is {selected}, requestedProtocols was {requested}")))
+            .supports(Evidence::of(
+                confirm,
+                format!("selectedProtocol is {selected}, requestedProtocols was {requested}"),
+            ))
             .unknown("whether the negotiation was changed on its way: it is not protected"),
     )
 }

@@ -22,8 +22,11 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     Some(
-        Opinion::new(Band::Certain, "After its refusal the server sent another packet instead of closing.")
-            .party(Party::Server, Band::Probable)
-            .supports(Evidence::of(confirm, "a clear RDP packet follows the RDP_NEG_FAILURE")),
+        Opinion::new(
+            Band::Certain,
+            "After its refusal the server sent another packet instead of closing.",
+        )
+        .party(Party::Server, Band::Probable)
+        .supports(Evidence::of(confirm, "a clear RDP packet follows the RDP_NEG_FAILURE")),
     )
 }

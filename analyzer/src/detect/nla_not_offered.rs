@@ -12,7 +12,9 @@ pub(super) const DETECTOR: Detector = Detector {
     remedy: "Turn NLA on at the server (UserAuthentication=1) rather than off in the client. xrdp has no NLA: there the client must be allowed to use TLS.",
     next: &[Next {
         what: "whether the server has NLA on (on the server, read-only)",
-        command: Some("Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | Select UserAuthentication"),
+        command: Some(
+            "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | Select UserAuthentication",
+        ),
     }],
     detect,
 };

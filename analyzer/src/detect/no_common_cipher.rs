@@ -13,7 +13,9 @@ pub(super) const DETECTOR: Detector = Detector {
     remedy: "Enable suites that both sides have (TLS 1.2 with ECDHE and AES-GCM at least); check that the certificate's key type fits the client's suites.",
     next: &[Next {
         what: "whether Schannel found no common suite (on the server, read-only)",
-        command: Some("Get-WinEvent -FilterHashtable @{LogName='System';Id=36874,36888} -MaxEvents 5; Get-TlsCipherSuite | Select Name"),
+        command: Some(
+            "Get-WinEvent -FilterHashtable @{LogName='System';Id=36874,36888} -MaxEvents 5; Get-TlsCipherSuite | Select Name",
+        ),
     }],
     detect,
 };
@@ -33,7 +35,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         )
         .party(Party::Server, Band::Possible)
         .supports(Evidence::of(hello, format!("the client offered {suites} cipher suites")))
-        .supports(Evidence::of(seen, format!("the server answered with alert {}", alert.description.0)))
+        .supports(Evidence::of(
+            seen,
+            format!("the server answered with alert {}", alert.description.0),
+        ))
         .unknown("which suites the server would accept"),
     )
 }

@@ -12,7 +12,9 @@ pub(super) const DETECTOR: Detector = Detector {
     remedy: "Enable a TLS version that both sides have, TLS 1.2 at least: on Windows under SCHANNEL\\Protocols (note the present values to undo), on old clients by update.",
     next: &[Next {
         what: "which versions the server has switched off (on the server, read-only)",
-        command: Some("Get-ChildItem -Recurse 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols'"),
+        command: Some(
+            "Get-ChildItem -Recurse 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols'",
+        ),
     }],
     detect,
 };
@@ -25,7 +27,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if alert.description.0 != PROTOCOL_VERSION {
         return None;
     }
-    let offered: Vec<String> = hello.value.offered_versions().iter().map(ToString::to_string).collect();
+    let offered: Vec<String> =
+        hello.value.offered_versions().iter().map(ToString::to_string).collect();
     let offered = offered.join(", ");
     let offer = Evidence::of(hello, format!("the client offered TLS {offered}"));
     let opinion = match (seen.value.dir, tls.server_hello.seen()) {

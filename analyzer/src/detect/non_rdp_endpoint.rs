@@ -11,7 +11,10 @@ pub(super) const DETECTOR: Detector = Detector {
     class: Class::Reachability,
     explains: &["clean-close-no-reason", "rst-genuine-", "truncated-tls"],
     remedy: "Check the port number, the NAT or port forwarding rule and the load balancer's target: they lead to another service.",
-    next: &[Next { what: "what the port is forwarded to (on the server)", command: Some("Get-NetTCPConnection -LocalPort 3389 -State Listen | Select OwningProcess") }],
+    next: &[Next {
+        what: "what the port is forwarded to (on the server)",
+        command: Some("Get-NetTCPConnection -LocalPort 3389 -State Listen | Select OwningProcess"),
+    }],
     detect,
 };
 
@@ -31,6 +34,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             format!("The port speaks {name}, not Remote Desktop: it leads to the wrong service."),
         )
         .party(Party::Server, Band::Possible)
-        .supports(Evidence::of(first, format!("the first bytes from the server side are {name}, not TPKT"))),
+        .supports(Evidence::of(
+            first,
+            format!("the first bytes from the server side are {name}, not TPKT"),
+        )),
     )
 }

@@ -18,11 +18,9 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
-    let (leg, fact) = facts
-        .tcp
-        .legs()
-        .into_iter()
-        .find_map(|(name, leg)| in_socket(leg).or_else(|| in_packets(leg)).map(|fact| (name, fact)))?;
+    let (leg, fact) = facts.tcp.legs().into_iter().find_map(|(name, leg)| {
+        in_socket(leg).or_else(|| in_packets(leg)).map(|fact| (name, fact))
+    })?;
     let (party, where_) = match leg {
         Leg::Client => (Party::ClientNetwork, "between the client and the relay"),
         Leg::Server => (Party::ServerNetwork, "between the relay and the server"),
@@ -60,7 +58,12 @@ fn in_packets(leg: &LegFacts) -> Option<String> {
     Direction::BOTH.into_iter().find_map(|dir| {
         let sent = counts[dir.index()];
         (sent.data_segments >= ENOUGH && sent.retransmitted * 50 > sent.data_segments).then(|| {
-            format!("{} of {} data segments from the {} were retransmitted", sent.retransmitted, sent.data_segments, super::who::sender(dir))
+            format!(
+                "{} of {} data segments from the {} were retransmitted",
+                sent.retransmitted,
+                sent.data_segments,
+                super::who::sender(dir)
+            )
         })
     })
 }

@@ -10,7 +10,10 @@ pub(super) const DETECTOR: Detector = Detector {
     class: Class::Relay,
     explains: &["rst-genuine-", "clean-close-no-reason", "truncated-tls"],
     remedy: "Run the relay again without the deadline or limit it names, or record the connection without the relay and analyse that capture.",
-    next: &[Next { what: "whether it fails without the relay too", command: Some("rdpwhy analyze capture.pcapng") }],
+    next: &[Next {
+        what: "whether it fails without the relay too",
+        command: Some("rdpwhy analyze capture.pcapng"),
+    }],
     detect,
 };
 

@@ -15,7 +15,9 @@ pub(super) const SERVER: Detector = Detector {
     remedy: "Look in the server's logs at that second.",
     next: &[Next {
         what: "what the server logged at that second (read-only)",
-        command: Some("Get-WinEvent -FilterHashtable @{LogName='System';Id=36870,36871,36874,36888,1057,1058} -MaxEvents 10"),
+        command: Some(
+            "Get-WinEvent -FilterHashtable @{LogName='System';Id=36870,36871,36874,36888,1057,1058} -MaxEvents 10",
+        ),
     }],
     detect: |case| reset(case, Direction::ToClient),
 };
@@ -28,7 +30,9 @@ pub(super) const CLIENT: Detector = Detector {
     remedy: "Look at the client at that second: its own message, its event log, its antivirus.",
     next: &[Next {
         what: "what the client logged (on the client, read-only)",
-        command: Some("Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-TerminalServices-RDPClient/Operational';Id=1026} -MaxEvents 3"),
+        command: Some(
+            "Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-TerminalServices-RDPClient/Operational';Id=1026} -MaxEvents 3",
+        ),
     }],
     detect: |case| reset(case, Direction::ToServer),
 };
@@ -42,7 +46,10 @@ fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     let what = if foreign.is_some() { Band::Possible } else { Band::High };
     let mut opinion = Opinion::new(
         what,
-        format!("The {side} side ended the connection abruptly{} with a TCP reset and gave no reason.", who::step(facts)),
+        format!(
+            "The {side} side ended the connection abruptly{} with a TCP reset and gave no reason.",
+            who::step(facts)
+        ),
     )
     .party(party, band)
     .supports(who::ended(ending));
@@ -50,7 +57,8 @@ fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
         opinion = opinion.contradicts(foreign);
     }
     if facts.subject.vantage == Vantage::Relay {
-        opinion = opinion.unknown("whether the host or a device on the way sent the RST: a relay sees no TTL");
+        opinion = opinion
+            .unknown("whether the host or a device on the way sent the RST: a relay sees no TTL");
     }
     Some(opinion)
 }

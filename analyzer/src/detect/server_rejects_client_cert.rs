@@ -26,9 +26,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let sent = tls.client_certificates.value().copied();
     let band = if number == 116 || sent == Some(0) { Band::High } else { Band::Possible };
     Some(
-        Opinion::new(band, "The server demands a TLS client certificate and did not accept what the client sent.")
-            .party(Party::Server, Band::Probable)
-            .supports(Evidence::of(request, "the server sent a CertificateRequest"))
-            .supports(Evidence::of(seen, format!("then alert {number} {}", alert.description))),
+        Opinion::new(
+            band,
+            "The server demands a TLS client certificate and did not accept what the client sent.",
+        )
+        .party(Party::Server, Band::Probable)
+        .supports(Evidence::of(request, "the server sent a CertificateRequest"))
+        .supports(Evidence::of(seen, format!("then alert {number} {}", alert.description))),
     )
 }

@@ -15,7 +15,9 @@ pub(super) const DETECTOR: Detector = Detector {
     remedy: "Look at what the server waits for: domain controller, certificate revocation, broker, licence server or disk.",
     next: &[Next {
         what: "what the server logged at that second (read-only)",
-        command: Some("Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'} -MaxEvents 20"),
+        command: Some(
+            "Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'} -MaxEvents 20",
+        ),
     }],
     detect,
 };
@@ -54,7 +56,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     .supports(Evidence::at(asked, format!("nothing from the server for {seconds:.1} s after the client's last bytes")))
     .supports(Evidence::of(hello, "the TLS handshake had begun"));
     opinion = if known {
-        opinion.supports(Evidence::absent("everything sent to the server was acknowledged and nothing arrived out of order"))
+        opinion.supports(Evidence::absent(
+            "everything sent to the server was acknowledged and nothing arrived out of order",
+        ))
     } else {
         opinion.unknown("whether the server acknowledged the bytes")
     };

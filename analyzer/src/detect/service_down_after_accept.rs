@@ -15,7 +15,9 @@ pub(super) const DETECTOR: Detector = Detector {
     remedy: "Look at the Remote Desktop service on the server: it hangs, or too many connections wait for it. Restarting TermService ends the sessions on it.",
     next: &[Next {
         what: "whether the connection reached the service (on the server, read-only)",
-        command: Some("Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational';Id=131,98,99} -MaxEvents 5"),
+        command: Some(
+            "Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational';Id=131,98,99} -MaxEvents 5",
+        ),
     }],
     detect,
 };
@@ -43,11 +45,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         .supports(Evidence::of(request, format!("no byte from the server in the {seconds:.1} s after the X.224 Connection Request")))
     };
     Some(match who::all_acknowledged(facts, Direction::ToServer) {
-        Some(true) => opinion(Band::High)
-            .party(Party::Server, Band::Possible)
-            .supports(Evidence::absent("the request was acknowledged: nothing sent is outstanding")),
-        Some(false) => opinion(Band::Weak)
-            .contradicts(Evidence::absent("the request was not acknowledged: the packet may never have arrived")),
+        Some(true) => opinion(Band::High).party(Party::Server, Band::Possible).supports(
+            Evidence::absent("the request was acknowledged: nothing sent is outstanding"),
+        ),
+        Some(false) => opinion(Band::Weak).contradicts(Evidence::absent(
+            "the request was not acknowledged: the packet may never have arrived",
+        )),
         None => opinion(Band::Possible).unknown("whether the request was acknowledged"),
     })
 }

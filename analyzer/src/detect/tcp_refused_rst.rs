@@ -11,8 +11,16 @@ pub(super) const DETECTOR: Detector = Detector {
     explains: &["clean-close-no-reason", "rst-genuine-"],
     remedy: "Start Remote Desktop on the server (service TermService) or open its port; check that the port number is right.",
     next: &[
-        Next { what: "whether the service listens (on the server)", command: Some("Get-Service TermService; Get-NetTCPConnection -LocalPort 3389 -State Listen") },
-        Next { what: "whether a firewall on the way refuses in its place: the same from a machine beside the server", command: Some("Test-NetConnection SERVER -Port 3389") },
+        Next {
+            what: "whether the service listens (on the server)",
+            command: Some(
+                "Get-Service TermService; Get-NetTCPConnection -LocalPort 3389 -State Listen",
+            ),
+        },
+        Next {
+            what: "whether a firewall on the way refuses in its place: the same from a machine beside the server",
+            command: Some("Test-NetConnection SERVER -Port 3389"),
+        },
     ],
     detect,
 };
@@ -31,7 +39,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     Some(
         Opinion::new(Band::High, says)
             .party(Party::Server, Band::Possible)
-            .supports(Evidence::at(last.at, format!("RST in answer to the SYN to {to} after {ms:.1} ms, no ICMP")))
+            .supports(Evidence::at(
+                last.at,
+                format!("RST in answer to the SYN to {to} after {ms:.1} ms, no ICMP"),
+            ))
             .unknown("whether the RST came from the host or from a firewall before it"),
     )
 }

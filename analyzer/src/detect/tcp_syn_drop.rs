@@ -13,8 +13,14 @@ pub(super) const DETECTOR: Detector = Detector {
     explains: &["clean-close-no-reason", "rst-genuine-"],
     remedy: "Check that the server is on, that its address is right, and that every firewall on the way (Windows Firewall profile, network security group, VPN) lets TCP to this port pass.",
     next: &[
-        Next { what: "how far packets get", command: Some("tracert SERVER (Windows) or traceroute -T -p 3389 SERVER") },
-        Next { what: "whether the SYN arrives (on the server, read-only)", command: Some("pktmon start --capture --comp nics; pktmon stop") },
+        Next {
+            what: "how far packets get",
+            command: Some("tracert SERVER (Windows) or traceroute -T -p 3389 SERVER"),
+        },
+        Next {
+            what: "whether the SYN arrives (on the server, read-only)",
+            command: Some("pktmon start --capture --comp nics; pktmon stop"),
+        },
     ],
     detect,
 };

@@ -12,8 +12,16 @@ pub(super) const DETECTOR: Detector = Detector {
     explains: &["clean-close-no-reason", "rst-genuine-", "truncated-tls"],
     remedy: "See the causes below; the log of the side that sent the alert names its reason.",
     next: &[
-        Next { what: "what the number means and what it does not tell", command: Some("rdpwhy explain alert:N") },
-        Next { what: "what Schannel logged (on the Windows side, read-only)", command: Some("Get-WinEvent -FilterHashtable @{LogName='System';ProviderName='Schannel'} -MaxEvents 5") },
+        Next {
+            what: "what the number means and what it does not tell",
+            command: Some("rdpwhy explain alert:N"),
+        },
+        Next {
+            what: "what Schannel logged (on the Windows side, read-only)",
+            command: Some(
+                "Get-WinEvent -FilterHashtable @{LogName='System';ProviderName='Schannel'} -MaxEvents 5",
+            ),
+        },
     ],
     detect,
 };
@@ -31,10 +39,16 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     Some(
         Opinion::new(
             Band::Certain,
-            format!("The {side} gave up the TLS handshake {step} with alert {number} ({}).", alert.description),
+            format!(
+                "The {side} gave up the TLS handshake {step} with alert {number} ({}).",
+                alert.description
+            ),
         )
         .id(format!("tls-alert-{number}"))
         .party(who::endpoint(seen.value.dir), Band::High)
-        .supports(Evidence::of(seen, format!("fatal TLS alert {number} {} from the {side}", alert.description))),
+        .supports(Evidence::of(
+            seen,
+            format!("fatal TLS alert {number} {} from the {side}", alert.description),
+        )),
     )
 }

@@ -22,9 +22,18 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     Some(
-        Opinion::new(Band::High, format!("The server chose the cipher suite {suite}, which the client did not offer."))
-            .party(Party::Unknown, Band::Weak)
-            .supports(Evidence::of(server, format!("cipher suite {suite} is not among the {} offered", client.value.cipher_suites.len())))
-            .unknown("whether the server or a device on the way is at fault"),
+        Opinion::new(
+            Band::High,
+            format!("The server chose the cipher suite {suite}, which the client did not offer."),
+        )
+        .party(Party::Unknown, Band::Weak)
+        .supports(Evidence::of(
+            server,
+            format!(
+                "cipher suite {suite} is not among the {} offered",
+                client.value.cipher_suites.len()
+            ),
+        ))
+        .unknown("whether the server or a device on the way is at fault"),
     )
 }

@@ -11,7 +11,10 @@ pub(super) const DETECTOR: Detector = Detector {
     class: Class::Reachability,
     explains: &["clean-close-no-reason", "rst-genuine-", "tls-alert-", "truncated-tls"],
     remedy: "Connect to the Remote Desktop port itself; if this is an RD Gateway, enter it in the gateway settings of the client instead of as the computer.",
-    next: &[Next { what: "which certificate the service shows", command: Some("openssl s_client -connect SERVER:PORT") }],
+    next: &[Next {
+        what: "which certificate the service shows",
+        command: Some("openssl s_client -connect SERVER:PORT"),
+    }],
     detect,
 };
 

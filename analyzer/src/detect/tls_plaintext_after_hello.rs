@@ -10,8 +10,16 @@ pub(super) const DETECTOR: Detector = Detector {
     explains: &["clean-close-no-reason", "rst-genuine-", "truncated-tls", "tls-alert-"],
     remedy: "Look in the server's log for its TLS error: the certificate and key do not belong together, the key is too weak for its TLS library, or the TLS settings are invalid.",
     next: &[
-        Next { what: "whether certificate and key belong together (on the server, read-only; the two sums must be equal)", command: Some("openssl x509 -in cert.pem -noout -pubkey | sha256sum; openssl pkey -in key.pem -pubout | sha256sum") },
-        Next { what: "the server's own words", command: Some("grep -i -E 'ssl|tls|key' /var/log/xrdp.log | tail") },
+        Next {
+            what: "whether certificate and key belong together (on the server, read-only; the two sums must be equal)",
+            command: Some(
+                "openssl x509 -in cert.pem -noout -pubkey | sha256sum; openssl pkey -in key.pem -pubout | sha256sum",
+            ),
+        },
+        Next {
+            what: "the server's own words",
+            command: Some("grep -i -E 'ssl|tls|key' /var/log/xrdp.log | tail"),
+        },
     ],
     detect,
 };
@@ -29,7 +37,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     .party(Party::Server, Band::Probable)
     .supports(Evidence::of(clear, "the answer to the TLS ClientHello is a clear TPKT packet, not a TLS record"));
     if let Some((_, disconnect)) = &facts.rdp.disconnect {
-        opinion = opinion.supports(Evidence::of(disconnect, format!("it is an MCS Disconnect Provider Ultimatum, reason {}", disconnect.value)));
+        opinion = opinion.supports(Evidence::of(
+            disconnect,
+            format!("it is an MCS Disconnect Provider Ultimatum, reason {}", disconnect.value),
+        ));
     }
     Some(opinion)
 }

@@ -21,11 +21,14 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let (declared, had) = stream.open_frame.filter(|_| !stream.gap)?;
     let (party, band) = who::closer(facts, ending);
     let side = who::sender(ending.dir);
-    let size = if declared == 0 { "a header".to_owned() } else { format!("{had} of {declared} bytes") };
+    let size =
+        if declared == 0 { "a header".to_owned() } else { format!("{had} of {declared} bytes") };
     Some(
         Opinion::new(
             Band::Probable,
-            format!("The {side}'s side was cut off in the middle of a message: this was no orderly end."),
+            format!(
+                "The {side}'s side was cut off in the middle of a message: this was no orderly end."
+            ),
         )
         .party(party, band)
         .supports(Evidence::at(ending.at, format!("the stream ends {size} into a frame")))

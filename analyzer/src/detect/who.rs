@@ -48,7 +48,9 @@ pub fn ended(ending: &Ending) -> Evidence {
     let also = if ending.both { "; the other leg was dead by then too" } else { "" };
     Evidence::at(
         ending.at,
-        format!("{how} from the {who} side after {to_server} bytes to the server and {to_client} to the client{also}"),
+        format!(
+            "{how} from the {who} side after {to_server} bytes to the server and {to_client} to the client{also}"
+        ),
     )
 }
 
@@ -77,7 +79,10 @@ pub fn foreign_ttl(facts: &Facts, dir: Direction) -> Option<Evidence> {
     let rst = leg.kept(SegmentKind::Rst).find(|rst| rst.value.dir == dir)?;
     let (ttl, (usual, of)) = (rst.value.ttl?, rst.value.usual_ttl?);
     (of >= BASELINE && ttl != usual).then(|| {
-        Evidence::of(rst, format!("the RST has TTL {ttl}, the {of} earlier segments of its sender {usual}"))
+        Evidence::of(
+            rst,
+            format!("the RST has TTL {ttl}, the {of} earlier segments of its sender {usual}"),
+        )
     })
 }
 

@@ -13,7 +13,12 @@ pub(super) const DETECTOR: Detector = Detector {
     class: Class::Performance,
     explains: &["clean-close-no-reason", "rst-genuine-"],
     remedy: "Look at the side that does not read: its program hangs or its machine is overloaded.",
-    next: &[Next { what: "load of the machine that does not read", command: Some("Get-Counter '\\Processor(_Total)\\% Processor Time','\\Memory\\Available MBytes'") }],
+    next: &[Next {
+        what: "load of the machine that does not read",
+        command: Some(
+            "Get-Counter '\\Processor(_Total)\\% Processor Time','\\Memory\\Available MBytes'",
+        ),
+    }],
     detect,
 };
 

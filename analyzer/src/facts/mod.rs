@@ -2,8 +2,8 @@
 //! else, which is why they can not behave differently live and offline.
 
 mod known;
-mod reached;
 mod rdp;
+mod reached;
 mod tcp;
 mod tls;
 
@@ -142,10 +142,7 @@ impl Facts {
     /// A deadline, limit or failure of the relay itself.
     pub fn relay_fault(&self) -> Option<&Seen<RelayNote>> {
         self.relay.iter().find(|note| {
-            matches!(
-                note.value,
-                RelayNote::Deadline(_) | RelayNote::Limit(_) | RelayNote::Error(_)
-            )
+            matches!(note.value, RelayNote::Deadline(_) | RelayNote::Limit(_) | RelayNote::Error(_))
         })
     }
 

@@ -2,7 +2,9 @@
 
 use super::{Known, Seen};
 use crate::event::At;
-use crate::input::{Close, ConnectFailure, Direction, Leg, Segment, SegmentCounts, SegmentKind, TcpSample};
+use crate::input::{
+    Close, ConnectFailure, Direction, Leg, Segment, SegmentCounts, SegmentKind, TcpSample,
+};
 
 /// A captured session has one leg, a relayed one has two.
 #[derive(Clone, Debug)]

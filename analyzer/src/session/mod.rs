@@ -73,7 +73,8 @@ impl Session {
             self.facts.input_ended = Some(why);
         }
         for dir in Direction::BOTH {
-            self.facts.streams[dir.index()].open_frame = self.lanes[dir.index()].scanner.open_frame();
+            self.facts.streams[dir.index()].open_frame =
+                self.lanes[dir.index()].scanner.open_frame();
         }
     }
 

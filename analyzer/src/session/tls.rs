@@ -19,7 +19,13 @@ pub(super) fn wanted(facts: &Facts, dir: Direction, header: RecordHeader) -> usi
 }
 
 /// One complete record.
-pub(super) fn record(facts: &mut Facts, at: At, dir: Direction, lane: &mut Lane, header: RecordHeader) {
+pub(super) fn record(
+    facts: &mut Facts,
+    at: At,
+    dir: Direction,
+    lane: &mut Lane,
+    header: RecordHeader,
+) {
     match header.content_type {
         ContentType::CHANGE_CIPHER_SPEC => facts.apply(at, Event::ChangeCipherSpec(dir)),
         ContentType::APPLICATION_DATA => {

@@ -5,14 +5,14 @@ use sha2::{Digest, Sha256};
 
 use super::{Judgement, Ranked, judge, legs, mstsc, ruled_out};
 use crate::case::Case;
-use crate::codes::cipher::cipher_suite_name;
+
 use crate::detect::{Band, Evidence, Party};
 use crate::facts::{Ending, Facts, InputEnd, Known, Why};
 use crate::input::{Close, ConnectFailureKind, Direction, Leg, Origin, RelayNote, Timestamp};
 use crate::report::{
     AfterBytes, AlertReport, Candidate, CertificateReport, Confidence, Connection, Ended,
-    EvidenceItem, EvidenceOrigin, Finding, NextStep, Outcome, Rdp, RuledOut, SCHEMA,
-    Timings, Tls, Verdict,
+    EvidenceItem, EvidenceOrigin, Finding, NextStep, Outcome, Rdp, RuledOut, SCHEMA, Timings, Tls,
+    Verdict,
 };
 use crate::wire::tls::CertificateSummary;
 use crate::wire::x224::Routing;
@@ -74,7 +74,11 @@ pub fn connection(case: &Case<'_>, place: &Place, identities: &Identities) -> Co
         r#final: place.r#final,
         supersedes: place.supersedes,
         client: facts.subject.client.to_string(),
-        server: facts.subject.server.map(|s| s.to_string()).or_else(|| facts.subject.server_name.clone()),
+        server: facts
+            .subject
+            .server
+            .map(|s| s.to_string())
+            .or_else(|| facts.subject.server_name.clone()),
         started: rfc3339(facts.subject.started),
         duration_ms: round(facts.ms(facts.now)),
         outcome: judgement.outcome,
@@ -126,7 +130,12 @@ impl Book<'_> {
             return item.id.clone();
         }
         let id = format!("E{}", self.items.len() + 1);
-        self.items.push(EvidenceItem { id: id.clone(), fact: evidence.fact.clone(), origin, at_ms });
+        self.items.push(EvidenceItem {
+            id: id.clone(),
+            fact: evidence.fact.clone(),
+            origin,
+            at_ms,
+        });
         id
     }
 
@@ -214,7 +223,8 @@ fn established(facts: &Facts) -> String {
 fn not_rdp(facts: &Facts) -> String {
     match facts.x224.first_bytes[Direction::ToServer.index()].value() {
         Some(first) => format!("The client speaks {}, not Remote Desktop.", first.name()),
-        None => "The client connected and left without a byte: a health check or a port scan.".to_owned(),
+        None => "The client connected and left without a byte: a health check or a port scan."
+            .to_owned(),
     }
 }
 
@@ -257,7 +267,8 @@ fn next(judgement: &Judgement) -> Vec<NextStep> {
     }
     let rows = judgement.cause.iter().chain(&judgement.causes).chain(&judgement.what);
     for next in rows.flat_map(|row| row.row.next) {
-        let step = NextStep { r#do: next.what.to_owned(), command: next.command.map(str::to_owned) };
+        let step =
+            NextStep { r#do: next.what.to_owned(), command: next.command.map(str::to_owned) };
         if !steps.contains(&step) && steps.len() < SHOWN {
             steps.push(step);
         }
@@ -266,9 +277,17 @@ fn next(judgement: &Judgement) -> Vec<NextStep> {
 }
 
 fn ended(facts: &Facts) -> Ended {
-    let nothing = Ended { leg: None, from: None, how: String::new(), errno: None, after_bytes: None, at_ms: None };
+    let nothing = Ended {
+        leg: None,
+        from: None,
+        how: String::new(),
+        errno: None,
+        after_bytes: None,
+        at_ms: None,
+    };
     if let Some(fault) = facts.relay_fault() {
-        let how = if matches!(fault.value, RelayNote::Error(_)) { "error" } else { "relay_deadline" };
+        let how =
+            if matches!(fault.value, RelayNote::Error(_)) { "error" } else { "relay_deadline" };
         return Ended {
             from: Some("relay".into()),
             how: how.into(),
@@ -282,9 +301,10 @@ fn ended(facts: &Facts) -> Ended {
         return never_opened(facts, &last.failure.kind, last.at.time, nothing);
     }
     match facts.ending() {
-        Some(ending) => closed(facts, ending, nothing),
+        Some(ending) => closed(facts, ending),
         None => {
-            let how = if facts.input_ended == Some(InputEnd::Capture) { "capture_end" } else { "open" };
+            let how =
+                if facts.input_ended == Some(InputEnd::Capture) { "capture_end" } else { "open" };
             Ended { how: how.into(), ..nothing }
         }
     }
@@ -310,7 +330,7 @@ fn never_opened(facts: &Facts, kind: &ConnectFailureKind, at: Timestamp, nothing
     }
 }
 
-fn closed(facts: &Facts, ending: &Ending, nothing: Ended) -> Ended {
+fn closed(facts: &Facts, ending: &Ending) -> Ended {
     let from = match ending.dir {
         Direction::ToServer => "client",
         Direction::ToClient => "server",
@@ -328,7 +348,6 @@ fn closed(facts: &Facts, ending: &Ending, nothing: Ended) -> Ended {
         errno: errno.map(str::to_owned),
         after_bytes: Some(after(ending.after_bytes)),
         at_ms: Some(round(facts.ms(ending.at.time))),
-        ..nothing
     }
 }
 
@@ -352,7 +371,9 @@ fn rdp(facts: &Facts, identities: &Identities) -> Rdp {
         },
         requested: request.map(|request| request.requested().names()),
         flags: negotiation.map(|negotiation| negotiation.flags),
-        selected: confirm.and_then(|confirm| confirm.selected()).map(|selected| selected.to_string()),
+        selected: confirm
+            .and_then(|confirm| confirm.selected())
+            .map(|selected| selected.to_string()),
         failure: confirm.and_then(|confirm| confirm.failure()).map(|failure| failure.to_string()),
         correlation_id: request.and_then(|request| request.correlation_id).map(|id| hex(&id)),
     }
@@ -362,7 +383,11 @@ fn tls(facts: &Facts) -> Option<Tls> {
     let tls = &facts.tls;
     let hello = tls.client_hello.value();
     let records = tls.records.each_ref().map(|records| records.count);
-    if hello.is_none() && tls.server_hello.value().is_none() && tls.alerts.is_empty() && records == [0, 0] {
+    if hello.is_none()
+        && tls.server_hello.value().is_none()
+        && tls.alerts.is_empty()
+        && records == [0, 0]
+    {
         return None;
     }
     let offered = hello.map(|hello| hello.offered_versions()).unwrap_or_default();
@@ -371,7 +396,7 @@ fn tls(facts: &Facts) -> Option<Tls> {
         version: tls.version().map(|version| version.to_string()),
         cipher: tls.server_hello.value().map(|server| {
             let suite = server.cipher_suite;
-            cipher_suite_name(suite.0).map_or_else(|| suite.to_string(), str::to_owned)
+            suite.to_string()
         }),
         ja4: hello.map(|hello| hello.ja4()),
         sni: hello.and_then(|hello| hello.server_name.clone()),
@@ -431,7 +456,8 @@ fn certificate(leaf: &CertificateSummary) -> CertificateReport {
 }
 
 fn timings(facts: &Facts) -> Timings {
-    let took = |leg| facts.tcp.leg(leg).opened.value().copied().flatten().map(|ns| round(ns as f64 / 1e6));
+    let took =
+        |leg| facts.tcp.leg(leg).opened.value().copied().flatten().map(|ns| round(ns as f64 / 1e6));
     let between = |from: Option<Timestamp>, to: Option<Timestamp>| {
         Some(round(to?.since(from?).as_secs_f64() * 1000.0))
     };

@@ -34,7 +34,8 @@ mod tests {
     #[test]
     fn the_reference_vector_holds_in_both_directions() {
         // Published baseline of the Community ID specification.
-        let (a, b) = ("128.232.110.120:34855".parse().unwrap(), "66.35.250.204:80".parse().unwrap());
+        let (a, b) =
+            ("128.232.110.120:34855".parse().unwrap(), "66.35.250.204:80".parse().unwrap());
         assert_eq!(community_id(a, b), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
         assert_eq!(community_id(b, a), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
     }

@@ -89,7 +89,8 @@ pub fn judge(case: &Case<'_>) -> Judgement {
         Outcome::Failed | Outcome::Rehearsal => opinions.iter().find(|o| o.is_seen()).cloned(),
         _ => None,
     };
-    let causes = if outcome == Outcome::Failed { candidates(&opinions, what.as_ref()) } else { Vec::new() };
+    let causes =
+        if outcome == Outcome::Failed { candidates(&opinions, what.as_ref()) } else { Vec::new() };
     let cause = if outcome == Outcome::Failed { name_cause(&causes) } else { None };
     let findings = findings(opinions, what.as_ref(), &causes);
     Judgement { outcome, what, cause, causes, findings }
@@ -110,7 +111,10 @@ fn candidates(opinions: &[Ranked], what: Option<&Ranked>) -> Vec<Ranked> {
     let mut causes: Vec<Ranked> = opinions
         .iter()
         .filter(|opinion| opinion.may_be_cause())
-        .filter(|opinion| opinion.id() == what.id() || !opinion.is_definition() && explains_seen(opinion, opinions))
+        .filter(|opinion| {
+            opinion.id() == what.id()
+                || !opinion.is_definition() && explains_seen(opinion, opinions)
+        })
         .cloned()
         .collect();
     causes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
@@ -139,9 +143,9 @@ fn name_cause(causes: &[Ranked]) -> Option<Ranked> {
     if best.confidence < NAMED || margin < MARGIN {
         return None;
     }
-    if let Some(deeper) =
-        causes.iter().find(|cause| cause.explains(best.id()) && cause.confidence >= PROBABLE && !cause.needs_control())
-    {
+    if let Some(deeper) = causes.iter().find(|cause| {
+        cause.explains(best.id()) && cause.confidence >= PROBABLE && !cause.needs_control()
+    }) {
         best = deeper;
     }
     Some(best.clone())

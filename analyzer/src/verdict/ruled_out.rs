@@ -13,12 +13,18 @@ pub(super) fn ruled_out(facts: &Facts) -> Vec<(&'static str, Evidence)> {
         out.push(("tcp-refused-rst", fact));
     }
     if let Some(confirm) = facts.x224.confirm.seen() {
-        let fact = Evidence::of(confirm, "the server answered the X.224 request with a Connection Confirm");
+        let fact = Evidence::of(
+            confirm,
+            "the server answered the X.224 request with a Connection Confirm",
+        );
         out.push(("non-rdp-endpoint", fact.clone()));
         out.push(("service-down-after-accept", fact.clone()));
         out.push(("lb-no-backend", fact));
         if let Some(selected) = confirm.value.selected() {
-            let fact = Evidence::of(confirm, format!("the server selected {selected} and refused nothing"));
+            let fact = Evidence::of(
+                confirm,
+                format!("the server selected {selected} and refused nothing"),
+            );
             out.push(("nla-required", fact.clone()));
             out.push(("ssl-cert-not-on-server", fact));
         }
@@ -42,12 +48,16 @@ fn credentials(facts: &Facts, out: &mut Vec<(&'static str, Evidence)>) {
 /// A path that loses full-size packets ends by a timeout, not within a second of the last answer.
 fn black_hole(facts: &Facts, out: &mut Vec<(&'static str, Evidence)>) {
     const SECOND_NS: u128 = 1_000_000_000;
-    let (Some(ending), Some(asked)) = (facts.ending(), facts.stream(Direction::ToServer).last) else {
+    let (Some(ending), Some(asked)) = (facts.ending(), facts.stream(Direction::ToServer).last)
+    else {
         return;
     };
     let waited = ending.at.time.since(asked.time).as_nanos();
     if facts.tls.client_hello.is_seen() && ending.dir == Direction::ToClient && waited < SECOND_NS {
-        let fact = format!("the server side closed {:.1} ms after the client's last bytes", waited as f64 / 1e6);
+        let fact = format!(
+            "the server side closed {:.1} ms after the client's last bytes",
+            waited as f64 / 1e6
+        );
         out.push(("pmtu-blackhole-s2c", Evidence::at(ending.at, fact)));
     }
 }

@@ -7,6 +7,8 @@ use super::certificate_names::{
 use crate::wire::{Parsed, Reader, complete};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
+use x509_parser::error::X509Error;
+use x509_parser::nom;
 use x509_parser::prelude::{
     FromDer, GeneralName, ParsedExtension, SubjectPublicKeyInfo, X509Certificate, X509Name,
 };
@@ -176,8 +178,12 @@ impl CertificateSummary {
     }
 }
 
-fn error_text(error: impl std::fmt::Display) -> String {
-    error.to_string()
+/// What the X.509 reader said, without its wrapping.
+fn error_text(error: nom::Err<X509Error>) -> String {
+    match error {
+        nom::Err::Incomplete(_) => "it is cut short".to_owned(),
+        nom::Err::Error(error) | nom::Err::Failure(error) => error.to_string(),
+    }
 }
 
 /// Algorithm, bits and the short form of a key (RFC 3279 section 2.3, RFC 5480).
@@ -203,15 +209,12 @@ fn describe_key(info: &SubjectPublicKeyInfo<'_>) -> (String, Option<u32>, String
     }
 }
 
+/// Bits of a big-endian number without its leading zeros.
 fn bit_length(number: &[u8]) -> u32 {
     let significant = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
-    match number.get(significant..) {
-        Some([first, rest @ ..]) => {
-            u32::try_from(rest.len()).map_or(u32::MAX, |bytes| bytes.saturating_mul(8))
-                + (u8::BITS - first.leading_zeros())
-        }
-        _ => 0,
-    }
+    let Some([first, rest @ ..]) = number.get(significant..) else { return 0 };
+    let low_bits = u32::try_from(rest.len()).unwrap_or(u32::MAX).saturating_mul(8);
+    low_bits.saturating_add(u8::BITS - first.leading_zeros())
 }
 
 fn common_name(subject: &X509Name<'_>) -> Option<String> {
@@ -239,4 +242,140 @@ fn serial(bytes: &[u8]) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::super::{HandshakeBuffer, HandshakeType, RecordHeader};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn summary(hex: &str) -> CertificateSummary {
+        CertificateSummary::from_der(&samples::bytes(hex)).unwrap()
+    }
+
+    #[test]
+    fn the_certificate_of_a_server_flight() {
+        let flight = samples::bytes(samples::FLIGHT_12);
+        let (mut buffer, mut rest) = (HandshakeBuffer::new(), &flight[..]);
+        while let Ok(header) = RecordHeader::parse(rest) {
+            let (record, next) = rest.split_at(RecordHeader::SIZE + usize::from(header.length));
+            buffer.push(&record[RecordHeader::SIZE..]).unwrap();
+            rest = next;
+        }
+        let messages: Vec<_> = buffer.by_ref().collect();
+        let types: Vec<u8> = messages.iter().map(|(typ, _)| typ.0).collect();
+        assert_eq!(types, [2, 11, 12, 13, 14]);
+        assert!(rest.is_empty() && buffer.is_empty());
+        let body = &messages[1].1;
+        assert_eq!(messages[1].0, HandshakeType::CERTIFICATE);
+        let message = CertificateMessage::parse(body).unwrap();
+        assert_eq!(message.chain, [samples::bytes(samples::EC_CERTIFICATE)]);
+        for end in 0..body.len() {
+            assert!(CertificateMessage::parse(&body[..end]).unwrap_err().is_incomplete());
+        }
+    }
+
+    #[test]
+    fn a_certificate_with_names_and_usages() {
+        let leaf = summary(samples::EC_CERTIFICATE);
+        assert_eq!(leaf.subject, "O=Example, CN=rdp.example.com");
+        assert_eq!(leaf.issuer, leaf.subject);
+        assert!(leaf.self_issued && leaf.is_ca);
+        assert_eq!(leaf.serial, "1a2b3c");
+        assert_eq!((leaf.not_before, leaf.not_after), (NOT_BEFORE, NOT_BEFORE + 365 * 86400));
+        assert_eq!(leaf.common_name.as_deref(), Some("rdp.example.com"));
+        let dns = |name: &str| SubjectName::Dns(name.to_owned());
+        let ip = |address: &str| SubjectName::Ip(address.parse().unwrap());
+        let names = [dns("rdp.example.com"), dns("*.farm.example.com")];
+        assert_eq!(leaf.names[..2], names);
+        assert_eq!(leaf.names[2..], [ip("192.0.2.10"), ip("2001:db8::10")]);
+        assert_eq!((leaf.key.as_str(), leaf.key_bits), ("EC P-256", Some(256)));
+        assert_eq!(leaf.signature_algorithm, "ecdsa-with-SHA256");
+        assert_eq!(leaf.extended_key_usage, ["serverAuth", "clientAuth"]);
+        let usage = leaf.key_usage.unwrap();
+        assert!(usage.digital_signature && !usage.key_encipherment);
+        assert_eq!(leaf.sha256, SHA256);
+        assert_eq!(leaf.chain_length, 1);
+    }
+
+    #[test]
+    fn the_certificate_windows_makes() {
+        let leaf = summary(samples::WINDOWS_LIKE_CERTIFICATE);
+        assert_eq!((leaf.key.as_str(), leaf.key_bits), ("RSA 2048", Some(2048)));
+        assert_eq!(leaf.signature_algorithm, "sha256WithRSAEncryption");
+        assert!(leaf.names.is_empty());
+        let usage = leaf.key_usage.unwrap();
+        assert!(usage.key_encipherment && usage.data_encipherment && !usage.digital_signature);
+        assert_eq!(summary(samples::TINY_CERTIFICATE).key, "RSA 512");
+        let usage = summary(samples::RDP_USAGE_CERTIFICATE).extended_key_usage;
+        assert_eq!(usage, ["Remote Desktop Authentication"]);
+    }
+
+    #[test]
+    fn a_chain_counts_and_its_first_certificate_is_the_leaf() {
+        let (ec, rsa) = (samples::EC_CERTIFICATE, samples::WINDOWS_LIKE_CERTIFICATE);
+        let chain = vec![samples::bytes(ec), samples::bytes(rsa)];
+        let leaf = CertificateMessage { chain }.leaf().unwrap().unwrap();
+        assert_eq!((leaf.chain_length, leaf.key.as_str()), (2, "EC P-256"));
+        assert_eq!(CertificateMessage::parse(&[0, 0, 0]).unwrap().leaf(), None);
+    }
+
+    #[test]
+    fn damage_is_told_apart() {
+        let mut der = samples::bytes(samples::EC_CERTIFICATE);
+        der.push(0);
+        let trailing = Err(CertificateDefect::TrailingBytes { count: 1 });
+        assert_eq!(CertificateSummary::from_der(&der), trailing);
+        let cut = CertificateSummary::from_der(&der[..100]).unwrap_err();
+        assert!(matches!(cut, CertificateDefect::Malformed { .. }), "{cut}");
+        assert!(CertificateMessage::parse(&[0, 0, 1, 0]).is_err_and(|e| !e.is_incomplete()));
+        assert!(CertificateMessage::parse(&[0, 0, 0, 0]).is_err_and(|e| !e.is_incomplete()));
+    }
+
+    #[test]
+    fn an_unreadable_extension_costs_only_itself() {
+        let mut der = samples::bytes(samples::EC_CERTIFICATE);
+        // The tag of the SEQUENCE inside extended key usage (2.5.29.37, 55 1d 25).
+        let oid = der.windows(3).position(|bytes| bytes == [0x55, 0x1d, 0x25]).unwrap();
+        assert_eq!(der[oid + 5], 0x30);
+        der[oid + 5] = 0x31;
+        let leaf = CertificateSummary::from_der(&der).unwrap();
+        assert_eq!(leaf.unreadable_extensions, ["2.5.29.37"]);
+        assert_eq!(leaf.names.len(), 4);
+        assert_eq!(leaf.defects().len(), 1);
+    }
+
+    #[test]
+    fn bits_of_a_number() {
+        assert_eq!(bit_length(&[]), 0);
+        assert_eq!(bit_length(&[0, 0]), 0);
+        assert_eq!(bit_length(&[0, 1, 0]), 9);
+        assert_eq!(serial(&[0, 0x0a]), "0a");
+        assert_eq!(serial(&[0]), "0");
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(body: Vec<u8>) {
+            let _ = CertificateSummary::from_der(&body);
+            if let Ok(message) = CertificateMessage::parse(&body) {
+                let _ = message.leaf();
+            }
+        }
+
+        #[test]
+        fn damaged_certificates_never_panic(at in 0usize..534, value: u8, end in 0usize..=534) {
+            let mut der = samples::bytes(samples::EC_CERTIFICATE);
+            der[at] = value;
+            let _ = CertificateSummary::from_der(&der[..end]);
+            if let Ok(leaf) = CertificateSummary::from_der(&der) {
+                let _ = (leaf.defects(), leaf.matches_name("rdp.example.com"));
+            }
+        }
+    }
+
+    const NOT_BEFORE: i64 = 1_795_574_850;
+    const SHA256: &str = "afc97a632138b975ed3fc1b119cb80edb8feb4f5c9d13ac07d427d6b6240a1ca";
 }

@@ -36,7 +36,7 @@ pub enum CertificateDefect {
         /// How many.
         count: usize,
     },
-    /// Signed with MD2, MD5 or SHA-1. Clients that check no chain do not mind it on a self-signed one.
+    /// Signed with MD2, MD5 or SHA-1. Nobody needs the signature of a certificate trusted by itself.
     #[error("the signature algorithm {algorithm} is weak")]
     WeakSignature {
         /// Its name.
@@ -45,15 +45,16 @@ pub enum CertificateDefect {
 }
 
 impl CertificateDefect {
-    /// True where common clients refuse the certificate for this alone: Schannel takes no RSA key
-    /// below 1024 bits. False where it is worth a note only.
+    /// True where clients that verify refuse the certificate for this alone, self-signed or not:
+    /// unreadable, not for servers, an RSA key below 1024 bits, MD2 or MD5. False for a note only.
     pub fn is_hard(&self) -> bool {
         match self {
-            CertificateDefect::Malformed { .. } | CertificateDefect::TrailingBytes { .. } => true,
-            CertificateDefect::NoServerUsage { .. } => true,
+            CertificateDefect::Malformed { .. }
+            | CertificateDefect::NoServerUsage { .. }
+            | CertificateDefect::TrailingBytes { .. } => true,
             CertificateDefect::ShortRsaKey { bits } => *bits < 1024,
-            CertificateDefect::ExtensionMalformed { .. }
-            | CertificateDefect::WeakSignature { .. } => false,
+            CertificateDefect::WeakSignature { algorithm } => algorithm.starts_with("md"),
+            CertificateDefect::ExtensionMalformed { .. } => false,
         }
     }
 }
@@ -122,5 +123,102 @@ fn dns_matches(pattern: &str, host: &str) -> bool {
         Some(domain) => host.split_once('.').is_some_and(|(label, rest)| {
             !label.is_empty() && !rest.is_empty() && domain.eq_ignore_ascii_case(rest)
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    fn summary(hex: &str) -> CertificateSummary {
+        CertificateSummary::from_der(&samples::bytes(hex)).unwrap()
+    }
+
+    #[test]
+    fn names_match_by_the_alternative_names() {
+        let leaf = summary(samples::EC_CERTIFICATE);
+        let matching = [
+            "rdp.example.com",
+            "RDP.Example.COM",
+            "rdp.example.com.",
+            "h1.farm.example.com",
+            "192.0.2.10",
+            "2001:db8::10",
+            "[2001:db8:0::10]",
+        ];
+        for host in matching {
+            assert!(leaf.matches_name(host), "{host}");
+        }
+        let other = [
+            "",
+            ".",
+            "rdp",
+            "example.com",
+            "farm.example.com",
+            ".farm.example.com",
+            "a.b.farm.example.com",
+            "*.example.com",
+            "192.0.2.11",
+            "2001:db8::11",
+        ];
+        for host in other {
+            assert!(!leaf.matches_name(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_common_name_counts_only_without_alternative_names() {
+        let mut leaf = summary(samples::WINDOWS_LIKE_CERTIFICATE);
+        assert!(leaf.matches_name("win-7q2.corp.example"));
+        assert!(!leaf.matches_name("win-7q2"));
+        leaf.names.push(SubjectName::Dns("other.example".into()));
+        assert!(!leaf.matches_name("win-7q2.corp.example"));
+        leaf.names.clear();
+        leaf.common_name = Some("192.0.2.1".into());
+        assert!(leaf.matches_name("192.0.2.1"));
+        leaf.common_name = None;
+        assert!(!leaf.matches_name("192.0.2.1"));
+    }
+
+    #[test]
+    fn a_wildcard_does_not_match_an_address() {
+        let mut leaf = summary(samples::WINDOWS_LIKE_CERTIFICATE);
+        leaf.common_name = Some("*.0.2.1".into());
+        assert!(!leaf.matches_name("192.0.2.1"));
+        leaf.names.push(SubjectName::Dns("192.0.2.1".into()));
+        assert!(!leaf.matches_name("192.0.2.1"));
+    }
+
+    #[test]
+    fn sound_certificates_have_no_defect() {
+        for hex in [
+            samples::EC_CERTIFICATE,
+            samples::WINDOWS_LIKE_CERTIFICATE,
+            samples::RDP_USAGE_CERTIFICATE,
+        ] {
+            assert_eq!(summary(hex).defects(), []);
+        }
+    }
+
+    #[test]
+    fn weak_certificates_say_why() {
+        let defects = summary(samples::WEAK_CERTIFICATE).defects();
+        let expected = [
+            CertificateDefect::ShortRsaKey { bits: 1024 },
+            CertificateDefect::WeakSignature { algorithm: "sha1WithRSAEncryption".into() },
+            CertificateDefect::NoServerUsage { usages: "clientAuth".into() },
+        ];
+        assert_eq!(defects, expected);
+        let hard: Vec<bool> = defects.iter().map(CertificateDefect::is_hard).collect();
+        assert_eq!(hard, [false, false, true]);
+
+        let defects = summary(samples::TINY_CERTIFICATE).defects();
+        let expected = [
+            CertificateDefect::ShortRsaKey { bits: 512 },
+            CertificateDefect::WeakSignature { algorithm: "md5WithRSAEncryption".into() },
+        ];
+        assert_eq!(defects, expected);
+        assert!(defects.iter().all(CertificateDefect::is_hard));
     }
 }

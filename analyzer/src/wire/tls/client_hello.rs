@@ -51,17 +51,14 @@ impl ClientHello {
         }
         reader.take(session_id_len.into(), "session id")?;
         let length = reader.u16_be("cipher suites length")?;
-        let mut suites = reader.sub(length.into(), "cipher suites")?;
+        let suites = numbers(&mut reader.sub(length.into(), "cipher suites")?, "cipher suite")?;
         let length = reader.u8("compression methods length")?;
         let compression = reader.take(length.into(), "compression methods")?.to_vec();
         let mut hello = ClientHello {
             legacy_version,
             random,
             session_id_len,
-            cipher_suites: numbers(&mut suites, "cipher suite")?
-                .into_iter()
-                .map(CipherSuite)
-                .collect(),
+            cipher_suites: suites.into_iter().map(CipherSuite).collect(),
             compression,
             extensions: Vec::new(),
             server_name: None,
@@ -188,4 +185,165 @@ fn key_shares(data: &mut Reader<'_>) -> Parsed<Vec<NamedGroup>> {
         list.take(length.into(), "key share")?;
     }
     Ok(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+    use proptest::prelude::*;
+    use tls_parser::{
+        TlsExtension, TlsExtensionType, TlsMessage, TlsMessageHandshake, parse_tls_extensions,
+        parse_tls_plaintext,
+    };
+
+    const HELLOS: [&str; 3] =
+        [samples::OPENSSL_HELLO, samples::OPENSSL_TLS12_HELLO, samples::XFREERDP_HELLO];
+
+    fn hello(hex: &str) -> ClientHello {
+        ClientHello::parse(&samples::first_message(hex)).unwrap()
+    }
+
+    #[test]
+    fn the_hello_of_openssl() {
+        let hello = hello(samples::OPENSSL_HELLO);
+        assert_eq!(hello.server_name.as_deref(), Some("rdp.example.com"));
+        assert_eq!(hello.alpn, [b"h2".to_vec(), b"http/1.1".to_vec()]);
+        assert_eq!(hello.key_share_groups, [NamedGroup(0x001d)]);
+        assert_eq!(hello.groups.len(), 10);
+        assert_eq!(hello.signature_schemes.len(), 20);
+        assert_eq!(hello.compression, [0]);
+        assert_eq!(hello.max_version(), ProtocolVersion::TLS1_3);
+        let offered: Vec<_> = hello.offered_versions().iter().map(|v| v.to_string()).collect();
+        assert_eq!(offered, ["1.3", "1.2", "1.1", "1.0"]);
+        assert!(!hello.has_fallback_scsv());
+        assert_eq!(hello.size, 0x14a);
+    }
+
+    #[test]
+    fn the_hello_of_xfreerdp() {
+        let hello = hello(samples::XFREERDP_HELLO);
+        assert_eq!(hello.server_name.as_deref(), Some("localhost"));
+        assert!(hello.alpn.is_empty());
+    }
+
+    #[test]
+    fn without_supported_versions_only_the_maximum_is_known() {
+        let hello = hello(samples::OPENSSL_TLS12_HELLO);
+        assert_eq!(hello.offered_versions(), [ProtocolVersion::TLS1_2]);
+        assert_eq!(hello.session_id_len, 0);
+        assert_eq!(hello.server_name, None);
+    }
+
+    #[test]
+    fn grease_is_no_version_and_the_order_is_ours() {
+        let mut hello = hello(samples::OPENSSL_HELLO);
+        hello.supported_versions = [0x0302, 0xdada, 0x0304, 0x0304].map(ProtocolVersion).to_vec();
+        assert_eq!(hello.offered_versions(), [ProtocolVersion::TLS1_3, ProtocolVersion::TLS1_1]);
+        hello.cipher_suites.push(CipherSuite(0x5600));
+        assert!(hello.has_fallback_scsv());
+    }
+
+    #[test]
+    fn every_prefix_is_incomplete() {
+        for hex in HELLOS {
+            let body = samples::first_message(hex);
+            let extensions_at = body.len() - 2 - extensions_length(&body);
+            for end in (0..body.len()).filter(|end| *end != extensions_at) {
+                let error = ClientHello::parse(&body[..end]).unwrap_err();
+                assert!(error.is_incomplete(), "{end}: {error}");
+            }
+            let old = ClientHello::parse(&body[..extensions_at]).unwrap();
+            assert_eq!(old.extensions, []);
+        }
+    }
+
+    fn extensions_length(body: &[u8]) -> usize {
+        let suites = 2 + 32 + 1 + usize::from(body[34]);
+        let at = suites + 2 + (usize::from(body[suites]) << 8 | usize::from(body[suites + 1])) + 2;
+        usize::from(body[at]) << 8 | usize::from(body[at + 1])
+    }
+
+    #[test]
+    fn lengths_that_disagree_are_damage() {
+        let body = samples::first_message(samples::OPENSSL_HELLO);
+        let longer = [&body[..], &[0]].concat();
+        assert!(!ClientHello::parse(&longer).unwrap_err().is_incomplete());
+        let mut list_too_long = body.clone();
+        let name_at = body.windows(3).position(|bytes| bytes == b"rdp").unwrap();
+        list_too_long[name_at - 1] += 1;
+        assert!(!ClientHello::parse(&list_too_long).unwrap_err().is_incomplete());
+        let mut odd_suites = body;
+        odd_suites[68] -= 1;
+        assert!(!ClientHello::parse(&odd_suites).unwrap_err().is_incomplete());
+    }
+
+    #[test]
+    fn tls_parser_agrees() {
+        for hex in HELLOS {
+            let record = samples::bytes(hex);
+            let (_, plaintext) = parse_tls_plaintext(&record).unwrap();
+            let TlsMessage::Handshake(TlsMessageHandshake::ClientHello(theirs)) = &plaintext.msg[0]
+            else {
+                panic!("{:?}", plaintext.msg)
+            };
+            let ours = hello(hex);
+            assert_eq!(ours.legacy_version.0, theirs.version.0);
+            assert_eq!(ours.random, theirs.random);
+            let length = theirs.session_id.map_or(0, <[u8]>::len);
+            assert_eq!(usize::from(ours.session_id_len), length);
+            let suites: Vec<u16> = theirs.ciphers.iter().map(|suite| suite.0).collect();
+            assert_eq!(ours.cipher_suites, suites.into_iter().map(CipherSuite).collect::<Vec<_>>());
+            let (_, extensions) = parse_tls_extensions(theirs.ext.unwrap()).unwrap();
+            let types: Vec<_> = extensions
+                .iter()
+                .map(|extension| ExtensionType(TlsExtensionType::from(extension).0))
+                .collect();
+            assert_eq!(ours.extensions, types);
+            for extension in &extensions {
+                agrees_on(&ours, extension);
+            }
+        }
+    }
+
+    fn agrees_on(ours: &ClientHello, extension: &TlsExtension<'_>) {
+        match extension {
+            TlsExtension::SNI(names) => {
+                assert_eq!(ours.server_name.as_deref().unwrap().as_bytes(), names[0].1);
+            }
+            TlsExtension::SupportedVersions(versions) => {
+                let versions: Vec<_> = versions.iter().map(|v| ProtocolVersion(v.0)).collect();
+                assert_eq!(ours.supported_versions, versions);
+            }
+            TlsExtension::EllipticCurves(groups) => {
+                let groups: Vec<_> = groups.iter().map(|group| NamedGroup(group.0)).collect();
+                assert_eq!(ours.groups, groups);
+            }
+            TlsExtension::SignatureAlgorithms(schemes) => {
+                let schemes: Vec<_> = schemes.iter().copied().map(SignatureScheme).collect();
+                assert_eq!(ours.signature_schemes, schemes);
+            }
+            TlsExtension::ALPN(names) => assert_eq!(ours.alpn, *names),
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(body: Vec<u8>) {
+            if let Ok(hello) = ClientHello::parse(&body) {
+                let _ = (hello.ja4(), hello.max_version());
+            }
+        }
+
+        #[test]
+        fn damaged_hellos_never_panic(at in 0usize..0x14a, value: u8, end in 0usize..=0x14a) {
+            let mut body = samples::first_message(samples::OPENSSL_HELLO);
+            body[at] = value;
+            let _ = ClientHello::parse(&body[..end]);
+            if let Ok(hello) = ClientHello::parse(&body) {
+                prop_assert_eq!(hello.ja4().len(), 36);
+            }
+        }
+    }
 }

@@ -46,6 +46,8 @@ pub struct HandshakeTooLong {
 #[derive(Clone, Debug, Default)]
 pub struct HandshakeBuffer {
     bytes: Vec<u8>,
+    /// Everything before it in `bytes` was taken; it goes with the next push.
+    taken: usize,
     failed: Option<HandshakeTooLong>,
 }
 
@@ -66,6 +68,8 @@ impl HandshakeBuffer {
         if let Some(failed) = self.failed {
             return Err(failed);
         }
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
         let fits = self.bytes.len() + payload.len() <= Self::MAX_BUFFERED;
         if fits {
             self.bytes.extend_from_slice(payload);
@@ -85,12 +89,13 @@ impl HandshakeBuffer {
 
     /// True when the bytes so far end at the end of a message.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.taken == self.bytes.len()
     }
 
     fn fail(&mut self, error: HandshakeTooLong) -> Result<(), HandshakeTooLong> {
         self.failed = Some(error);
         self.bytes = Vec::new();
+        self.taken = 0;
         Err(error)
     }
 }
@@ -101,10 +106,10 @@ impl Iterator for HandshakeBuffer {
     /// The next whole message, type and body without the header. `None` means "not yet": a later
     /// push may bring more.
     fn next(&mut self) -> Option<Self::Item> {
-        let header = HandshakeHeader::parse(&self.bytes).ok()?;
-        let length = header.length as usize;
-        let body = self.bytes.get(HandshakeHeader::SIZE..)?.get(..length)?.to_vec();
-        self.bytes.drain(..HandshakeHeader::SIZE + length);
+        let waiting = self.bytes.get(self.taken..)?;
+        let header = HandshakeHeader::parse(waiting).ok()?;
+        let body = waiting.get(HandshakeHeader::SIZE..)?.get(..header.length as usize)?.to_vec();
+        self.taken += HandshakeHeader::SIZE + body.len();
         Some((header.typ, body))
     }
 }
@@ -120,6 +125,7 @@ mod tests {
     fn several_messages_in_one_record() {
         let mut buffer = HandshakeBuffer::new();
         buffer.push(&TWO).unwrap();
+        assert!(!buffer.is_empty());
         assert_eq!(buffer.next(), Some((HandshakeType::SERVER_HELLO_DONE, vec![])));
         assert_eq!(buffer.next(), Some((HandshakeType::CLIENT_HELLO, vec![7, 8, 9])));
         assert_eq!(buffer.next(), None);

@@ -83,3 +83,99 @@ fn digest(text: &str) -> String {
     }
     Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CipherSuite, NamedGroup, SignatureScheme, samples};
+    use super::*;
+
+    fn parsed(hex: &str) -> ClientHello {
+        ClientHello::parse(&samples::first_message(hex)).unwrap()
+    }
+
+    /// A hello with these lists and nothing else, as the fingerprint sees no more.
+    fn hello(suites: &[u16], extensions: &[u16], schemes: &[u16]) -> ClientHello {
+        ClientHello {
+            legacy_version: ProtocolVersion::TLS1_2,
+            random: [0; 32],
+            session_id_len: 0,
+            cipher_suites: suites.iter().copied().map(CipherSuite).collect(),
+            compression: vec![0],
+            extensions: extensions.iter().copied().map(ExtensionType).collect(),
+            server_name: None,
+            supported_versions: Vec::new(),
+            groups: vec![NamedGroup(0x001d)],
+            signature_schemes: schemes.iter().copied().map(SignatureScheme).collect(),
+            key_share_groups: Vec::new(),
+            alpn: Vec::new(),
+            size: 0,
+        }
+    }
+
+    #[test]
+    fn the_example_of_the_specification() {
+        let suites = [
+            0x0a0a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013,
+            0xc014, 0x009c, 0x009d, 0x002f, 0x0035,
+        ];
+        let extensions = [
+            0x1a1a, 0x001b, 0x0000, 0x0033, 0x0010, 0x4469, 0x0017, 0x002d, 0x000d, 0x0005, 0x0023,
+            0x0012, 0x002b, 0xff01, 0x000b, 0x000a, 0x0015,
+        ];
+        let schemes = [0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601];
+        let mut hello = hello(&suites, &extensions, &schemes);
+        hello.supported_versions = [0xfafa, 0x0304, 0x0303].map(ProtocolVersion).to_vec();
+        hello.alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        assert_eq!(hello.ja4(), "t13d1516h2_8daaf6152771_e5627efa2ab1");
+        hello.signature_schemes.clear();
+        assert_eq!(hello.ja4(), "t13d1516h2_8daaf6152771_6d807ffa2a79");
+    }
+
+    #[test]
+    fn schannel_without_a_name() {
+        let suites = [
+            0xc02c, 0xc02b, 0xc030, 0xc02f, 0x009f, 0x009e, 0xc024, 0xc023, 0xc028, 0xc027, 0xc00a,
+            0xc009, 0xc014, 0xc013, 0x009d, 0x009c, 0x003d, 0x003c, 0x0035, 0x002f, 0x000a,
+        ];
+        let extensions = [0x000a, 0x000b, 0x000d, 0x0023, 0x0017, 0xff01];
+        let schemes = [0x0401, 0x0501, 0x0201, 0x0403, 0x0503, 0x0203, 0x0202, 0x0601, 0x0603];
+        let hello = hello(&suites, &extensions, &schemes);
+        assert_eq!(hello.ja4(), "t12i210600_76e208dd3e22_f28add8e7af0");
+    }
+
+    #[test]
+    fn recorded_hellos() {
+        let freerdp = parsed(samples::XFREERDP_HELLO);
+        assert_eq!(freerdp.ja4(), "t13d311000_e8f1e7e78f70_1f22a2ca17c4");
+        // Same library: only the counts and ALPN of part a differ.
+        let openssl = parsed(samples::OPENSSL_HELLO);
+        assert_eq!(openssl.ja4(), "t13d3111h2_e8f1e7e78f70_1f22a2ca17c4");
+        let openssl = parsed(samples::OPENSSL_TLS12_HELLO);
+        assert_eq!(openssl.ja4(), "t12i280600_d943125447b4_e7e480e5a997");
+    }
+
+    #[test]
+    fn an_empty_hello_has_zeros_for_digests() {
+        let mut empty = hello(&[], &[], &[]);
+        empty.legacy_version = ProtocolVersion(0x0399);
+        assert_eq!(empty.ja4(), "t00i000000_000000000000_000000000000");
+        let many = hello(&[0x0035; 120], &[0], &[0x0401]);
+        assert!(many.ja4().starts_with("t12d990100_"));
+        assert!(many.ja4().ends_with("_000000000000"));
+    }
+
+    #[test]
+    fn protocols_that_are_no_text_print_as_hex() {
+        let of = |name: &[u8]| protocol(Some(&name.to_vec()));
+        assert_eq!(of(b"h2"), "h2");
+        assert_eq!(of(b"http/1.1"), "h1");
+        assert_eq!(of(b"x"), "xx");
+        assert_eq!(of(b""), "00");
+        assert_eq!(of(&[0xab]), "ab");
+        assert_eq!(of(&[0xab, 0xcd]), "ad");
+        assert_eq!(of(&[0x30, 0xab]), "3b");
+        assert_eq!(of(&[0x30, 0x31, 0xab, 0xcd]), "3d");
+        assert_eq!(of(&[0x30, 0xab, 0xcd, 0x31]), "01");
+        assert_eq!(protocol(None), "00");
+    }
+}

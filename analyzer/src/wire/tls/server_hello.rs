@@ -102,3 +102,99 @@ const HELLO_RETRY_REQUEST: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+    use proptest::prelude::*;
+    use tls_parser::{TlsMessage, TlsMessageHandshake, parse_tls_plaintext};
+
+    fn hello(hex: &str) -> ServerHello {
+        let mut body = samples::first_message(hex);
+        let record = samples::bytes(hex);
+        body.truncate(usize::from(record[7]) << 8 | usize::from(record[8]));
+        ServerHello::parse(&body).unwrap()
+    }
+
+    #[test]
+    fn a_tls13_server_hello() {
+        let hello = hello(samples::SERVER_HELLO_13);
+        assert_eq!(hello.legacy_version, ProtocolVersion::TLS1_2);
+        assert_eq!(hello.version(), ProtocolVersion::TLS1_3);
+        assert_eq!(hello.cipher_suite, CipherSuite(0x1302));
+        assert_eq!(hello.key_share_group, Some(NamedGroup(0x001d)));
+        assert_eq!(hello.session_id_len, 32);
+        assert_eq!(hello.size, 0x76);
+        assert!(!hello.is_hello_retry_request());
+        assert_eq!(hello.downgrade_sentinel(), None);
+    }
+
+    #[test]
+    fn a_hello_retry_request() {
+        let hello = hello(samples::HELLO_RETRY_REQUEST);
+        assert!(hello.is_hello_retry_request());
+        assert_eq!(hello.version(), ProtocolVersion::TLS1_3);
+        assert_eq!(hello.key_share_group, Some(NamedGroup(0x0018)));
+    }
+
+    #[test]
+    fn a_tls12_server_hello_of_a_server_that_can_do_more() {
+        let mut hello = hello(samples::FLIGHT_12);
+        assert_eq!(hello.version(), ProtocolVersion::TLS1_2);
+        assert_eq!(hello.selected_version, None);
+        assert_eq!(hello.cipher_suite, CipherSuite(0xc02c));
+        assert_eq!(hello.extensions.len(), 4);
+        assert_eq!(hello.downgrade_sentinel(), Some(DowngradeSentinel::ToTls12));
+        hello.random[31] = 0;
+        assert_eq!(hello.downgrade_sentinel(), Some(DowngradeSentinel::ToTls11OrBelow));
+    }
+
+    #[test]
+    fn a_prefix_is_incomplete_and_a_longer_one_damaged() {
+        let body = samples::first_message(samples::SERVER_HELLO_13);
+        let before_extensions = 2 + 32 + 1 + 32 + 2 + 1;
+        for end in (0..body.len()).filter(|end| *end != before_extensions) {
+            assert!(ServerHello::parse(&body[..end]).unwrap_err().is_incomplete(), "{end}");
+        }
+        assert_eq!(ServerHello::parse(&body[..before_extensions]).unwrap().extensions, []);
+        let longer = [&body[..], &[0]].concat();
+        assert!(!ServerHello::parse(&longer).unwrap_err().is_incomplete());
+    }
+
+    #[test]
+    fn tls_parser_agrees() {
+        for hex in [samples::SERVER_HELLO_13, samples::HELLO_RETRY_REQUEST, samples::FLIGHT_12] {
+            let record = samples::bytes(hex);
+            let (_, plaintext) = parse_tls_plaintext(&record).unwrap();
+            let ours = hello(hex);
+            match &plaintext.msg[0] {
+                TlsMessage::Handshake(TlsMessageHandshake::ServerHello(theirs)) => {
+                    assert_eq!(ours.legacy_version.0, theirs.version.0);
+                    assert_eq!(ours.random, theirs.random);
+                    assert_eq!(ours.cipher_suite.0, theirs.cipher.0);
+                    assert_eq!(ours.compression, theirs.compression.0);
+                    let length = theirs.session_id.map_or(0, <[u8]>::len);
+                    assert_eq!(usize::from(ours.session_id_len), length);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(body: Vec<u8>) {
+            if let Ok(hello) = ServerHello::parse(&body) {
+                let _ = (hello.version(), hello.downgrade_sentinel());
+            }
+        }
+
+        #[test]
+        fn damaged_hellos_never_panic(at in 0usize..0x76, value: u8) {
+            let mut body = samples::first_message(samples::SERVER_HELLO_13);
+            body[at] = value;
+            let _ = ServerHello::parse(&body);
+        }
+    }
+}
