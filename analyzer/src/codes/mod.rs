@@ -7,6 +7,7 @@
 
 mod advice;
 pub mod alert;
+pub mod cipher;
 pub mod errinfo;
 pub mod events;
 mod explain;
@@ -92,11 +93,6 @@ impl Code {
     /// A row whose meaning nobody could confirm.
     const fn unverified(value: u32, meaning: &'static str, source: &'static str) -> Code {
         Code { value, name: None, meaning, source, standing: Standing::Unverified }
-    }
-
-    /// The same row under a name.
-    const fn named(self, name: &'static str) -> Code {
-        Code { name: Some(name), ..self }
     }
 }
 
