@@ -7,85 +7,121 @@ use super::{errinfo, extended};
 
 /// What a code of this table does not tell.
 pub(super) fn does_not_tell(table: Table, value: u32) -> &'static str {
-    match (table, value) {
-        (Table::Mstsc, 0x904) => {
+    match table {
+        Table::Mstsc => of_mstsc(value),
+        Table::Extended => of_extended(value),
+        Table::ErrInfo => of_errinfo(value),
+        Table::Alert => of_alert(value),
+        Table::NtStatus => of_status(value),
+        Table::Negotiation => of_negotiation(value),
+        Table::Event => {
+            "That it belongs to the failure you look for. Compare its time, client address and process \
+             with the connection before you use it."
+        }
+    }
+}
+
+fn of_mstsc(value: u32) -> &'static str {
+    match value {
+        0x904 => {
             "Which side ended the connection, whether by an orderly close (FIN), a reset (RST) or a \
              time-out, in which phase after TCP connected, and why. It is the code the client shows \
              when it was given no reason of its own to show."
         }
-        (Table::Mstsc, 0x204) => {
+        0x204 => {
             "Whether the host is down, the port is closed, or something on the way refused or \
              swallowed the packets. TCP never connected, so nothing of RDP, TLS or logon was tried."
         }
-        (Table::Mstsc, 0x1b07) => {
+        0x1b07 => {
             "Which certificate is meant. It is not known to be shown for the server's Remote Desktop \
-             certificate; a client certificate or one of the domain controller is more likely."
+             certificate; that a client's or a domain controller's is meant is unverified."
         }
-        (Table::Mstsc, value) if value & 0xff == 7 && value < 0x1_0000 => {
+        value if value & 0xff == 7 && value < 0x1_0000 => {
             "What the server's own log says of the refusal. The client shows what CredSSP or TLS gave \
              it, which for a wrong user and for a wrong password may be the same."
         }
-        (Table::Mstsc, _) => {
+        _ => {
             "Which device acted, and why. The number is the client's own summary of what it noticed; \
              it is made on the client, whatever ended the connection."
         }
-        (Table::Extended, 0) => "Anything beyond the first number.",
-        (Table::Extended, 7) => {
+    }
+}
+
+fn of_extended(value: u32) -> &'static str {
+    match value {
+        0 => "Anything beyond the first number.",
+        7 => {
             "Who said so. The server can only have said it in a Set Error Info PDU (ERRINFO 7), which \
              needs a completed MCS Connect Initial; shown for a connection that ended before MCS, the \
              7 was made inside the client and cannot be a server statement. It is also not licence error \
              code 7 (STATUS_VALID_CLIENT), which means success."
         }
-        (Table::Extended, _) => {
+        _ => {
             "Whether the server said it. A server's reason needs a completed MCS Connect Initial; for a \
              connection that ended before, the number was made inside the client."
         }
-        (Table::ErrInfo, 7) => {
+    }
+}
+
+fn of_errinfo(value: u32) -> &'static str {
+    match value {
+        7 => {
             "Which policy denied it: several can lie behind this one number and no document lists them. \
              It is not licence error code 7 (STATUS_VALID_CLIENT), which means success, and not the \
              client's extended code 7 unless a Set Error Info PDU was really seen."
         }
-        (Table::ErrInfo, _) => {
+        _ => {
             "Which policy, person or fault made the server say so; that stands in the server's log. It is \
              a server's word only if a Set Error Info PDU was really received."
         }
-        (Table::Alert, 42..=46 | 48) => {
+    }
+}
+
+fn of_alert(value: u32) -> &'static str {
+    match value {
+        42..=46 | 48 => {
             "Who sent it, which decides everything: from the client it means that the client rejects the \
              server's certificate, from the server that it rejects a client's. The certificate's fault \
              itself stands in the certificate, not in the alert."
         }
-        (Table::Alert, 40 | 70 | 71 | 80) => {
+        40 | 70 | 71 | 80 => {
             "Who sent it, which decides everything: from the server it means that it cannot serve this \
              ClientHello, from the client that it does not accept what the server chose. It does not \
              tell which setting, certificate or key stands behind it."
         }
-        (Table::Alert, _) => {
+        _ => {
             "Who sent it, what that side met exactly, and whether a device between the two answered in \
              its place."
         }
-        (Table::NtStatus, 0xc000_035b | 0x8009_0346) => {
+    }
+}
+
+fn of_status(value: u32) -> &'static str {
+    match value {
+        0xc000_035b | 0x8009_0346 => {
             "What ends TLS in between. A TLS-inspecting device, a proxy that intercepts, or a load \
              balancer with a certificate of its own all look like this."
         }
-        (Table::NtStatus, _) => {
+        _ => {
             "Which check of the server or of the domain controller failed; event 4625 on the server has \
              the sub-status. It does say that TCP, negotiation and TLS worked, if a server returned it."
         }
-        (Table::Negotiation, 3) => {
+    }
+}
+
+fn of_negotiation(value: u32) -> &'static str {
+    match value {
+        3 => {
             "Why: no certificate, an unreadable private key and missing permissions are all possible. \
              What mstsc shows for this code is not known."
         }
-        (Table::Negotiation, 5) => {
+        5 => {
             "Why the client did not offer it: an old client, or `enablecredsspsupport:i:0` in its .rdp \
              file. mstsc is reported to show 0xB09 for it."
         }
-        (Table::Negotiation, _) => {
+        _ => {
             "Why the server is set up like this, and whether the client comes back on a new connection \
              with another offer, which many clients do at once."
-        }
-        (Table::Event, _) => {
-            "That it belongs to the failure you look for. Compare its time, client address and process \
-             with the connection before you use it."
         }
     }
 }
@@ -120,9 +156,25 @@ pub(super) fn next(table: Table, value: u32) -> Vec<String> {
     }
 }
 
-/// What to do next for a client code together with its extended code.
-pub(super) fn next_of_pair() -> Vec<String> {
-    vec![PROXY.to_owned(), ANALYZE.to_owned(), core_log(), schannel_log(), certificate_log()]
+/// What to do next for a client code together with its extended code: what either of them asks for.
+pub(super) fn next_of_pair(code: u32, extended: u32) -> Vec<String> {
+    let mut steps = next(Table::Mstsc, code);
+    let more = match code {
+        0x904 => vec![core_log(), schannel_log(), certificate_log()],
+        _ if before_tcp(code) => Vec::new(),
+        _ => next(Table::Extended, extended),
+    };
+    for step in more {
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    steps
+}
+
+/// True for client codes that say that no TCP connection came to be.
+fn before_tcp(code: u32) -> bool {
+    matches!(code, 0x104 | 0x204 | 0x208 | 0x308 | 0x508 | 0x604 | 0x804)
 }
 
 /// The read-only command that shows an event.
@@ -184,6 +236,13 @@ pub(super) fn pair(code: u32, extended: u32) -> (String, String) {
             format!("The extended code adds nothing; {code:#x} stands alone."),
             "More than the first number does.".to_owned(),
         ),
+        _ if before_tcp(code) => (
+            format!(
+                "{code:#x} says that no TCP connection came to be, so the server said nothing: the \
+                 extended {extended:#x} was made inside the client; ignore it."
+            ),
+            of_mstsc(code).to_owned(),
+        ),
         _ => (
             format!(
                 "The client made {code:#x} from what it noticed itself. {} It can be a server's word \
@@ -206,11 +265,11 @@ fn origin_of_extended(value: u32) -> String {
         _ if extended::lookup(value).is_some() => {
             format!("The extended {value:#x} has no counterpart that a server could send.")
         }
-        _ => format!("The extended {value:#x} is in no list."),
+        _ => format!("The extended {value:#x} is in no known list."),
     }
 }
 
 /// True where the extended codes and ERRINFO agree, in number and meaning.
-pub(super) fn mirrors_errinfo(value: u32) -> bool {
+fn mirrors_errinfo(value: u32) -> bool {
     matches!(value, 1..=7 | 9..=12 | 25..=26 | 256..=266) || extended::in_protocol_range(value)
 }

@@ -20,8 +20,11 @@ pub fn explain(queries: &[String]) -> Result<Explanation, ExplainError> {
             }
             Query::One { text, table, number } => items.push(item(&text, table, number)),
             Query::Pair { code, extended } => {
-                items.push(item(&code.0, Table::Mstsc, code.1));
-                items.push(item(&extended.0, Table::Extended, extended.1));
+                // The next steps stand once, with the pair.
+                let first = item(&code.0, Table::Mstsc, code.1);
+                let second = item(&extended.0, Table::Extended, extended.1);
+                items.push(Item { next: Vec::new(), ..first });
+                items.push(Item { next: Vec::new(), ..second });
                 items.push(pair_item(&code, &extended));
             }
         }
@@ -100,13 +103,30 @@ fn unlisted(table: Table, value: u32) -> Item {
     match table {
         Table::Extended if extended::in_protocol_range(value) => protocol_range(value),
         Table::NtStatus => wrapped(value),
-        Table::Mstsc => empty(format!(
-            "Unknown: {value:#x} is in no list that was read. Its low byte puts it into the family: {}. \
-             The families were observed in the known codes, not documented.",
-            mstsc::family(value)
-        )),
-        _ => empty(format!("Unknown: {value:#x} is in no list that was read.")),
+        Table::Mstsc => unlisted_mstsc(value),
+        _ => empty(format!("Unknown: no known list has {value:#x}.")),
     }
+}
+
+/// A client code that is in no list: its family, and whether it is rather a server's code.
+fn unlisted_mstsc(value: u32) -> Item {
+    let family = match mstsc::family(value) {
+        Some(family) => format!(
+            " Its low byte puts it into the family: {family}. The families were observed in the known \
+             codes, not documented."
+        ),
+        None => String::new(),
+    };
+    let protocol = match errinfo::lookup(value) {
+        Some(_) if extended::in_protocol_range(value) => format!(
+            " Where the message says \"protocol error (code: {value:#x})\", the number is a server's \
+             ERRINFO code: ask for errinfo:{value:#x}."
+        ),
+        _ => String::new(),
+    };
+    empty(format!(
+        "Unknown: no known list has {value:#x} as an error code of mstsc.{family}{protocol}"
+    ))
 }
 
 /// An extended code of the range that repeats ERRINFO.
@@ -141,11 +161,11 @@ fn wrapped(value: u32) -> Item {
                 Item { meaning, ..known(code) }
             }
             None => empty(format!(
-                "Unknown: {value:#x} has the form of a wrapped NTSTATUS, and {inner:#x} is in no list \
-                 that was read."
+                "Unknown: {value:#x} has the form of a wrapped NTSTATUS, and no known list has \
+                 {inner:#x}."
             )),
         },
-        None => empty(format!("Unknown: {value:#x} is in no list that was read.")),
+        None => empty(format!("Unknown: no known list has {value:#x}.")),
     }
 }
 
@@ -166,7 +186,7 @@ fn pair_item(code: &(String, Number), extended: &(String, Number)) -> Item {
         table: "pair",
         source: Some(source),
         does_not_tell,
-        next: advice::next_of_pair(),
+        next: advice::next_of_pair(code_value, extended_value),
         ..empty(meaning)
     }
 }
@@ -175,7 +195,7 @@ fn pair_item(code: &(String, Number), extended: &(String, Number)) -> Item {
 fn event_items(text: &str, id: u32) -> Vec<Item> {
     let mut items: Vec<Item> = events::lookup(id).map(event_item).collect();
     if items.is_empty() {
-        let mut item = empty(format!("Unknown: event {id} is in no list that was read."));
+        let mut item = empty(format!("Unknown: no known list has event {id}."));
         item.next = advice::next(Table::Event, id);
         items.push(item);
     }
@@ -273,6 +293,26 @@ mod tests {
     }
 
     #[test]
+    fn a_pair_without_tcp_is_no_word_of_the_server() {
+        let items = items(&["0x204/0x4"]);
+        assert!(items[2].meaning.contains("the server said nothing"));
+        assert!(items[2].next.iter().all(|step| !step.contains("on the server")));
+        assert!(items[0].next.is_empty() && items[1].next.is_empty());
+    }
+
+    #[test]
+    fn a_logon_code_sends_to_the_servers_log() {
+        assert!(only("0x807").does_not_tell.contains("server's own log"));
+        assert!(only("0x807").next[0].contains("Id=4625"));
+        assert!(only("0x1b07").does_not_tell.contains("Which certificate"));
+    }
+
+    #[test]
+    fn a_protocol_error_points_to_errinfo() {
+        assert!(only("0x112f").meaning.contains("ask for errinfo:0x112f"));
+    }
+
+    #[test]
     fn an_ambiguous_number_says_how_it_was_read() {
         assert!(only("904").read_as.is_some_and(|note| note.ends_with("write 0x904")));
         assert!(only("errinfo:10").read_as.is_some_and(|note| note.contains("0x10")));
@@ -295,7 +335,6 @@ mod tests {
         queries.extend(every_row("neg", negotiation::TABLE));
         queries.extend(events::TABLE.iter().map(|event| format!("event:{}", event.id)));
         for item in explain(&queries).unwrap().items {
-            assert!(!item.next.is_empty(), "{}", item.query);
             for step in &item.next {
                 let known =
                     ["rdpwhy proxy --upstream HOST", "rdpwhy analyze FILE", "let the client offer"];

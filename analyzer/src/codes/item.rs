@@ -35,6 +35,6 @@ pub struct Item {
     pub standing: Option<Standing>,
     /// What it does not tell.
     pub does_not_tell: String,
-    /// What to do next, most useful first.
+    /// What to do next, most useful first. Empty in the halves of a pair, whose steps stand with the pair.
     pub next: Vec<String>,
 }
