@@ -67,6 +67,8 @@ pub enum Event {
     EncryptedHandshake(Direction),
     /// An application data record: its length, and how many of its bytes are certain.
     ApplicationData(Direction, u16),
+    /// Records and their bytes that the source only counted.
+    RecordsPassed(Direction, u64, u64),
     /// A handshake message that can not be what it claims.
     DamagedHandshake(Direction, ParseError),
     /// Bytes where a frame should begin and none does.

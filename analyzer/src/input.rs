@@ -102,6 +102,16 @@ pub enum Input<'a> {
         /// How many, where sequence numbers tell.
         bytes: Option<u64>,
     },
+    /// Application data records that the source counted and did not keep, headers included in `bytes`
+    /// of earlier or later [`Input::Skipped`].
+    Passed {
+        /// Which way they travelled.
+        dir: Direction,
+        /// How many records.
+        records: u64,
+        /// Bytes in their bodies.
+        bytes: u64,
+    },
     /// A TCP segment worth keeping by itself: SYN, SYN-ACK, FIN, RST, zero window, differing overlap.
     Segment(Segment),
     /// One sender ended its direction of a leg.

@@ -161,6 +161,12 @@ impl TlsFacts {
             Event::Alert(dir, alert) => self.note_alert(at, dir, Some(alert)),
             Event::EncryptedAlert(dir) => self.note_alert(at, dir, None),
             Event::ApplicationData(dir, length) => self.count_record(at, dir, length),
+            Event::RecordsPassed(dir, records, bytes) => {
+                let sum = &mut self.records[dir.index()];
+                sum.count += records;
+                sum.bytes += bytes;
+                sum.after_peer += records;
+            }
             _ => {}
         }
     }

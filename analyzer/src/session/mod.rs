@@ -44,6 +44,13 @@ impl Session {
         self.facts.tls.is_established() || self.facts.is_active()
     }
 
+    /// Something was lost on the way here: the verdict is incomplete.
+    pub fn limit(&mut self, what: &'static str) {
+        if !self.facts.limits.contains(&what) {
+            self.facts.limits.push(what);
+        }
+    }
+
     /// Takes one observation.
     pub fn feed(&mut self, time: Timestamp, origin: Origin, input: Input<'_>) {
         let at = |leg| At { time, origin, leg, offset: 0 };
@@ -62,6 +69,10 @@ impl Session {
             Input::Closed { leg, dir, how } => self.closed(at(leg), dir, how),
             Input::Socket { leg, sample } => self.facts.apply(at(leg), Event::Socket(sample)),
             Input::Counts { leg, counts } => self.facts.apply(at(leg), Event::Counts(counts)),
+            Input::Passed { dir, records, bytes } => {
+                let at = self.at(time, origin, dir);
+                self.facts.apply(at, Event::RecordsPassed(dir, records, bytes));
+            }
             Input::Relay(note) => self.facts.apply(at(Leg::Client), Event::Relay(note)),
         }
     }
