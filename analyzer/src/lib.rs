@@ -2,9 +2,6 @@
 //! The engine of rdpwhy. Bytes and times come in as arguments; facts, opinions and a verdict go out.
 
 pub mod codes;
-pub mod event;
-pub mod facts;
 pub mod input;
-pub mod records;
-pub mod session;
+pub mod report;
 pub mod wire;
