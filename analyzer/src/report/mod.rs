@@ -1,6 +1,7 @@
 //! The only door out: the types of schema `rdpwhy/1`, and their rendering as text.
 
 mod schema;
+pub mod text;
 
 pub use schema::*;
 
