@@ -94,14 +94,19 @@ fn compete(c: &mut Connection) {
             "the server can not use its TLS key",
             &["E1", "E2"],
         ),
-        candidate("tls13-intolerance", 0.45, "the server does not stand this TLS offer", &["E2"]),
+        candidate(
+            "tls-version-intolerance",
+            0.45,
+            "the server does not stand this TLS offer",
+            &["E2"],
+        ),
     ];
     c.causes[0].unknown = vec!["the server's event log was not seen".to_string()];
     c.causes[1].against = vec!["E3".to_string()];
     c.ruled_out = vec![
         RuledOut { id: "pmtu-blackhole-s2c".to_string(), by: "E2".to_string() },
-        RuledOut { id: "tcp-refused".to_string(), by: "E4".to_string() },
-        RuledOut { id: "accept-then-close".to_string(), by: "E4".to_string() },
+        RuledOut { id: "tcp-refused-rst".to_string(), by: "E4".to_string() },
+        RuledOut { id: "service-down-after-accept".to_string(), by: "E4".to_string() },
     ];
     c.findings = vec![Finding {
         id: "relay-by-address".to_string(),
@@ -141,8 +146,8 @@ pub(super) fn refused_tcp() -> Connection {
     c.ended.errno = Some("ECONNREFUSED".to_string());
     mstsc(&mut c, "0x904");
     c.mstsc.direct = Some("0x204".to_string());
-    c.verdict.what = Some("tcp-refused".to_string());
-    c.verdict.cause = Some("tcp-refused".to_string());
+    c.verdict.what = Some("tcp-refused-rst".to_string());
+    c.verdict.cause = Some("tcp-refused-rst".to_string());
     c.verdict.class = Some("reachability".to_string());
     c.verdict.party = "server".to_string();
     c.verdict.confidence = Confidence { what: 0.99, who: 0.8, why: 0.93 };
@@ -166,7 +171,7 @@ pub(super) fn nla_required() -> Connection {
     step(&mut c, "x224_confirm", "seen");
     c.ended = end(Some("single"), Some("client"), "fin");
     c.ended.after_bytes = Some(AfterBytes { to_server: 47, to_client: 19 });
-    c.verdict.what = Some("neg-failure-5".to_string());
+    c.verdict.what = Some("nla-required".to_string());
     c.verdict.cause = Some("nla-required".to_string());
     c.verdict.class = Some("server-config".to_string());
     c.verdict.party = "client".to_string();

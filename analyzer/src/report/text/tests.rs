@@ -39,12 +39,12 @@ fn failed_at_tls() {
              + E1 the server sent no ServerHello and no alert
              + E2 RST 13.1 ms after the ClientHello (packet 9, server leg)
              ? the server's event log was not seen
- 2           the server does not stand this TLS offer (tls13-intolerance)
+ 2           the server does not stand this TLS offer (tls-version-intolerance)
              + E2, as above
              - E3 another client offered TLS 1.3 and was served (read 4, client leg)
    ruled out pmtu-blackhole-s2c: E2, as above
-             tcp-refused, accept-then-close: E4 the server answered the X.224 request (packet 6,
-             server leg)
+             tcp-refused-rst, service-down-after-accept: E4 the server answered the X.224 request
+             (packet 6, server leg)
 
  NEXT  on the server, read its own events of the certificate and of TLS (changes nothing)
           Get-WinEvent -FilterHashtable @{LogName='System';Id=1057,1058,36870,36871} -Max 5
@@ -68,7 +68,7 @@ fn refused_behind_the_relay() {
            mstsc shows 0x904 (inferred); without this relay it would show 0x204
 
  WHY   Nothing accepts Remote Desktop connections on srv07.corp.example.
-       what: tcp-refused (certain) · who: the server (probable) · cause: tcp-refused (high)
+       what: tcp-refused-rst (certain) · who: the server (probable) · cause: tcp-refused-rst (high)
 
  FIX   Turn on Remote Desktop there.
 ",
@@ -88,7 +88,7 @@ fn nla_required() {
 
  WHY   The server lets in only clients that sign in before the session starts, and this one did not
        offer to.
-       what: neg-failure-5 (certain) · who: the client (probable) · cause: nla-required (certain)
+       what: nla-required (certain) · who: the client (probable) · cause: nla-required (certain)
 
  1 certain   the server requires Network Level Authentication (nla-required)
              + E1 RDP_NEG_FAILURE 5 (packet 5)
@@ -151,7 +151,7 @@ fn undecided_failure_from_the_middle() {
     c.supersedes = Some(8);
     c.ended.how = "capture_end".to_string();
     c.verdict.confidence.what = 0.49;
-    c.verdict.what = Some("silent-stall".to_string());
+    c.verdict.what = Some("server-stall".to_string());
     check(
         &c,
         "
