@@ -1,3 +1,4 @@
 //! The program.
 
+pub mod dial;
 pub mod os;
