@@ -1,2 +1,4 @@
 #![forbid(unsafe_code)]
-//! Capture files.
+//! Capture files: packets in, ordered streams out.
+
+pub mod packet;
