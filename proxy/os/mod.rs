@@ -138,5 +138,5 @@ pub fn raise_file_limit() -> Option<u64> {
     None
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(target_os = "linux", windows)))]
 mod tests;
