@@ -2,7 +2,7 @@
 //! RFC 9293 3.1 and 3.2). Boxes on the way lower the TTL, rewrite the MSS and blank out options; the order of the
 //! options names the sender's TCP.
 
-use rdpwhy_analyzer::wire::reader::{ParseError, Parsed, Reader};
+use rdpwhy_analyzer::wire::{ParseError, Parsed, Reader};
 
 /// The header fields of a SYN.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
