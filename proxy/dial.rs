@@ -107,7 +107,8 @@ impl DialOutcome {
 }
 
 /// Connects to `target`. `on_attempt` sees each attempt when it starts and again when it ends, so that a stall is
-/// visible while it lasts. There is no deadline: without one the kernel gives up after about two minutes.
+/// visible while it lasts. There is no deadline but
+/// the kernel's: about two minutes on Linux, 21 s on Windows.
 /// Dropping the future closes its sockets; attempts that still run are then not reported.
 pub async fn dial(
     target: &Target,
@@ -135,7 +136,7 @@ async fn resolve(
 ) -> Result<Vec<SocketAddr>, ConnectFailureKind> {
     let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
     let addresses: Vec<SocketAddr> = match found {
-        Ok(addresses) => addresses.take(MOST_ADDRESSES).collect(),
+        Ok(addresses) => addresses.collect(),
         Err(error) => {
             return Err(match os::lookup_error_name(&error) {
                 Some(name) => ConnectFailureKind::Other(name.to_owned()),
@@ -163,10 +164,12 @@ fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     loop {
         match (first.next(), second.next()) {
-            (None, None) => return mixed,
+            (None, None) => break,
             (one, other) => mixed.extend(one.into_iter().chain(other)),
         }
     }
+    mixed.truncate(MOST_ADDRESSES);
+    mixed
 }
 
 /// The attempts of one dial.

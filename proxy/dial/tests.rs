@@ -44,6 +44,7 @@ fn silent() -> (Vec<Socket>, SocketAddr) {
     (held, address)
 }
 
+#[cfg(target_os = "linux")]
 async fn race(to: &[SocketAddr]) -> DialOutcome {
     let mut on_attempt = quiet();
     let race = Race { attempts: Vec::new(), running: Vec::new(), on_attempt: &mut on_attempt };
@@ -152,7 +153,7 @@ async fn dropping_the_dial_closes_its_socket() {
 
 const INSIDE: &str = "RDPWHY_TEST_INSIDE_NAMESPACE";
 
-/// A namespace of one process: it goes away with it, whatever happens. 4001 to 4005 are spoilt in as many ways;
+/// A namespace of one process: it goes away with it, whatever happens. 4001 to 4006 are spoilt in as many ways;
 /// 10.8.0.2 is an address on a link where nobody answers ARP.
 const SETUP: &str = r#"
 set -e
@@ -172,6 +173,7 @@ table inet spoil {
     tcp dport 4003 tcp flags & (syn | ack) == ack reject with tcp reset
     tcp dport 4004 drop
     tcp dport 4005 reject with tcp reset
+    tcp dport 4006 tcp flags & psh == psh reject with icmpx host-unreachable
   }
 }
 RULES
@@ -234,5 +236,20 @@ async fn spoilt_ports() {
         kind_of("192.0.2.1", 1).await.1.kind,
         ConnectFailureKind::Other("ENETUNREACH".to_owned())
     );
+    an_open_connection_survives_icmp().await;
     println!("spoilt ports: all checked");
+}
+
+/// ICMP about an open connection is a hint that TCP retries through (RFC 1122 4.2.3.9); a relay that reads it as
+/// the end would break sessions that live without it.
+async fn an_open_connection_survives_icmp() {
+    let listener = TcpListener::bind("127.0.0.1:4006").expect("listen");
+    let outcome = dial(&target("127.0.0.1", 4006), &DialOptions::default(), &mut quiet()).await;
+    let stream = outcome.stream.expect("stream");
+    let _held = listener.accept().expect("accept");
+    assert_eq!(stream.try_write(b"lost on the way").ok(), Some(15));
+    let anything = stream.ready(Interest::READABLE | Interest::ERROR);
+    let silent = timeout(Duration::from_millis(600), anything).await;
+    assert!(silent.is_err(), "{:?}", os::pending_error(&stream));
+    assert_eq!(os::tcp_sample(&stream).and_then(|sample| sample.unacked), Some(1));
 }

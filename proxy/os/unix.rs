@@ -21,3 +21,15 @@ pub fn raise_file_limit() -> Option<u64> {
 fn highest(hard: libc::rlim_t) -> libc::rlim_t {
     if cfg!(target_vendor = "apple") { hard.min(10_240) } else { hard }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_call_finds_nothing_to_raise() {
+        let limit = raise_file_limit();
+        assert!(limit.is_some_and(|files| files >= 256));
+        assert_eq!(raise_file_limit(), limit);
+    }
+}
