@@ -1,6 +1,11 @@
 //! The program: everything that touches a socket, a clock, a file name or a screen.
 
+pub mod cli;
 pub mod clock;
 pub mod dial;
+pub mod error;
+pub mod identities;
 pub mod os;
+pub mod output;
+pub mod record;
 pub mod relay;

@@ -284,13 +284,17 @@ impl Flow {
     }
 }
 
-/// Resolves when the socket has an error.
+/// Resolves when the socket is dead. A soft error (an ICMP message on an open connection) is none.
 async fn died(socket: &TcpStream) -> Close {
+    /// How often a socket with a soft error is looked at again.
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
     loop {
-        if socket.ready(Interest::ERROR).await.is_ok_and(|ready| !ready.is_error()) {
-            continue;
+        let _ = socket.ready(Interest::ERROR).await;
+        let over = os::socket_state(socket).is_none_or(|state| state.state == os::TcpState::Closed);
+        if over {
+            return os::pending_error(socket).map_or(Close::Rst, |error| close_of(&error));
         }
-        return os::pending_error(socket).map_or(Close::Rst, |error| close_of(&error));
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

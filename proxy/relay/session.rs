@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
-use rdpwhy_analyzer::input::{Close, Direction, Input, Leg, RelayNote, Segment, SegmentKind, Timestamp};
+use rdpwhy_analyzer::input::{Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote, Segment, SegmentKind, Timestamp};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
@@ -197,7 +197,8 @@ fn answered(outcome: DialOutcome, watched: &mut Watched) -> Option<TcpStream> {
     for attempt in &outcome.attempts {
         if let Some(failure) = attempt.failure() {
             let time = watched.clock.at(attempt.started + attempt.after);
-            watched.observer.note(time, Input::ConnectFailed { leg: Leg::Server, failure: failure.clone() });
+            let failure = by_another(failure.clone(), attempt.from);
+            watched.observer.note(time, Input::ConnectFailed { leg: Leg::Server, failure });
         }
     }
     let server = outcome.stream?;
@@ -249,6 +250,17 @@ async fn carry(relay: &Relay, mut pump: Pump, watched: &mut Watched, stop: &mut 
             }
         }
     }
+}
+
+/// An ICMP error of this machine's own kernel is no answer from the network: nobody answered ARP.
+fn by_another(mut failure: ConnectFailure, own: Option<SocketAddr>) -> ConnectFailure {
+    if let ConnectFailureKind::Icmp { offender: Some(offender), .. } = failure.kind
+        && own.is_some_and(|own| own.ip() == offender)
+        && failure.to.is_none_or(|to| to.ip() != offender)
+    {
+        failure.kind = ConnectFailureKind::Other("EHOSTUNREACH".to_owned());
+    }
+    failure
 }
 
 async fn at(deadline: Option<tokio::time::Instant>) {

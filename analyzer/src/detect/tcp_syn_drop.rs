@@ -41,6 +41,11 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             let fact = format!("{syns}no SYN-ACK, RST or ICMP within {seconds:.1} s");
             (Evidence::at(last.at, fact), last.failure.to)
         }
+        // Our own kernel gave up: the address has no neighbour or no route.
+        Some(last) if is_unreachable(&last.failure.kind) => {
+            let seconds = last.failure.after.as_secs_f64();
+            (Evidence::at(last.at, format!("no answer and no way to the address after {seconds:.1} s")), last.failure.to)
+        }
         Some(_) => return None,
         None => {
             let dialing = facts.relay.iter().find(|note| note.value == RelayNote::Dialing)?;
@@ -62,4 +67,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             .supports(evidence)
             .unknown("whether the SYN or the answer was lost, and where"),
     )
+}
+
+fn is_unreachable(kind: &ConnectFailureKind) -> bool {
+    matches!(kind, ConnectFailureKind::Other(name) if matches!(name.as_str(), "EHOSTUNREACH" | "ENETUNREACH" | "EHOSTDOWN"))
 }
