@@ -63,11 +63,11 @@ impl Watched {
         let rtt = sample.and_then(|sample| sample.rtt_us).map(|us| Duration::from_micros(us.into()));
         // The relay learns of the client when its handshake is over.
         let started = Clock::before(now, rtt.unwrap_or_default());
-        let named = relay.target.host.parse::<std::net::IpAddr>().is_err();
+        let literal = relay.target.host.parse::<std::net::IpAddr>().ok();
         let subject = Subject {
             client: peer,
-            server: None,
-            server_name: named.then(|| relay.target.host.clone()),
+            server: literal.map(|ip| SocketAddr::new(ip, relay.target.port)),
+            server_name: literal.is_none().then(|| relay.target.host.clone()),
             relay: [client.local_addr().ok(), None],
             vantage: Vantage::Relay,
             starts_in_the_middle: false,
