@@ -1,0 +1,185 @@
+//! What holds for every object of schema `rdpwhy/1`, whatever the connection was.
+
+use super::json::{at, text};
+use serde_json::Value;
+
+/// The words each closed field may hold; `null` is listed where it is allowed.
+const WORDS: &[(&str, &[&str])] = &[
+    ("/schema", &["rdpwhy/1"]),
+    ("/outcome", &["established", "rehearsal", "failed", "unknown", "not_rdp"]),
+    ("/reached", REACHED),
+    ("/reached_basis", &["seen", "inferred", "null"]),
+    ("/ended/leg", &["client", "server", "both", "single", "null"]),
+    ("/ended/from", &["client", "server", "relay", "null"]),
+    ("/ended/how", HOW),
+    ("/verdict/class", CLASS),
+    ("/verdict/party", PARTY),
+];
+
+/// The steps in their order.
+const REACHED: &[&str] = &[
+    "none",
+    "tcp",
+    "x224_request",
+    "x224_confirm",
+    "tls_client_hello",
+    "tls_server_hello",
+    "tls_encrypted",
+    "tls_finished",
+    "credssp",
+    "mcs",
+    "licensing",
+    "active",
+    "null",
+];
+
+const HOW: &[&str] = &[
+    "fin",
+    "rst",
+    "icmp",
+    "timeout",
+    "error",
+    "relay_deadline",
+    "capture_end",
+    "open",
+    "never_opened",
+    "null",
+];
+
+const CLASS: &[&str] = &[
+    "interference",
+    "downgrade",
+    "abort",
+    "reachability",
+    "server-config",
+    "credentials",
+    "session",
+    "performance",
+    "relay",
+    "benign",
+    "null",
+];
+
+const PARTY: &[&str] = &[
+    "client",
+    "client_network",
+    "relay",
+    "server_network",
+    "server",
+    "network",
+    "unknown",
+    "null",
+];
+
+/// Every breach of the contract in one object.
+pub fn check(object: &Value) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (path, words) in WORDS {
+        // An established connection may have no verdict at all.
+        if path.starts_with("/verdict") && at(object, "/verdict").is_null() {
+            continue;
+        }
+        let word = text(object, path);
+        if !words.contains(&word.as_str()) {
+            broken.push(format!("{path} is {word}, not one of {words:?}"));
+        }
+    }
+    for path in ["/final", "/complete", "/calibrated"] {
+        if !at(object, path).is_boolean() {
+            broken.push(format!("{path} is {}, not true or false", at(object, path)));
+        }
+    }
+    broken.extend(check_verdict(object));
+    broken.extend(check_evidence(object));
+    broken
+}
+
+/// A failure is always named; a cause is named exactly when there is enough confidence in it.
+fn check_verdict(object: &Value) -> Vec<String> {
+    let mut broken = Vec::new();
+    let verdict = at(object, "/verdict");
+    let unnamed = verdict.is_null() || at(verdict, "/what").is_null();
+    if unnamed && text(object, "/outcome") == "failed" {
+        broken.push("a failure without /verdict/what".to_owned());
+    }
+    if verdict.is_null() {
+        return broken;
+    }
+    for path in ["/confidence/what", "/confidence/who", "/confidence/why"] {
+        if !at(verdict, path).as_f64().is_some_and(|value| (0.0..=1.0).contains(&value)) {
+            broken.push(format!("/verdict{path} is {}", at(verdict, path)));
+        }
+    }
+    let why = at(verdict, "/confidence/why").as_f64().unwrap_or_default();
+    if at(verdict, "/cause").is_null() != (why < 0.5) {
+        broken.push(format!("cause {} with a confidence of {why}", at(verdict, "/cause")));
+    }
+    // Without a control neither may be the verdict.
+    for class in ["interference", "downgrade"] {
+        if text(verdict, "/class") == class {
+            broken.push(format!("a verdict of {class} on loopback, where nobody interferes"));
+        }
+    }
+    broken
+}
+
+/// Evidence that is referred to exists.
+fn check_evidence(object: &Value) -> Vec<String> {
+    let listed = |path: &str, inner: &str| -> Vec<Value> {
+        let rows = at(object, path).as_array().cloned().unwrap_or_default();
+        rows.iter().map(|row| at(row, inner).clone()).collect()
+    };
+    let known = listed("/evidence", "/id");
+    let mut used = listed("/ruled_out", "/by");
+    for (path, inner) in [("/causes", "/for"), ("/causes", "/against"), ("/findings", "/evidence")]
+    {
+        used.extend(listed(path, inner).into_iter().flat_map(|ids| match ids {
+            Value::Array(ids) => ids,
+            one => vec![one],
+        }));
+    }
+    let missing = used.into_iter().filter(|id| !known.contains(id));
+    missing.map(|id| format!("evidence {id} is referred to and not listed")).collect()
+}
+
+/// The exit codes that fit these objects: 0 nothing failed, 3 all failures explained, 4 a failure
+/// is undecided, 5 no RDP.
+pub fn exit_codes(objects: &[Value]) -> &'static [i32] {
+    let outcomes: Vec<String> = objects.iter().map(|object| text(object, "/outcome")).collect();
+    let is = |word: &str| outcomes.iter().any(|outcome| outcome == word);
+    if is("failed") {
+        &[3, 4]
+    } else if is("established") || is("rehearsal") {
+        &[0]
+    } else {
+        &[0, 4, 5]
+    }
+}
+
+/// The fields in which a live verdict and the verdict from its recording must agree.
+const SAME: &[&str] = &[
+    "/outcome",
+    "/reached",
+    "/ended/leg",
+    "/ended/from",
+    "/ended/how",
+    "/ended/after_bytes",
+    "/verdict/what",
+    "/verdict/cause",
+    "/verdict/class",
+    "/verdict/party",
+    "/rdp/requested",
+    "/rdp/selected",
+    "/rdp/failure",
+    "/tls/version",
+    "/tls/alerts",
+];
+
+/// Every difference that may not be.
+pub fn same_verdict(live: &Value, offline: &Value) -> Vec<String> {
+    let of = |object: &Value, path: &str| object.pointer(path).cloned().unwrap_or_default();
+    let differing = SAME.iter().filter(|path| of(live, path) != of(offline, path));
+    differing
+        .map(|path| format!("{path}: live {}, offline {}", of(live, path), of(offline, path)))
+        .collect()
+}
