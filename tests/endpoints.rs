@@ -32,6 +32,10 @@ const CLOSED: Expected = Expected {
     ..NO_RDP
 };
 
+/// What OpenSSH does with a client that is none.
+const OPENSSH: &str = "printf 'SSH-2.0-OpenSSH_9.2p1\\r\\n'; head -c 19 >/dev/null; \
+                       printf 'Invalid SSH identification string.\\r\\n'";
+
 #[test]
 fn a_tls_server_that_sends_an_alert() {
     let Some(server) = AlertingServer::start() else { return };
@@ -58,9 +62,7 @@ fn an_http_server() {
 
 #[test]
 fn a_scripted_ssh_banner() {
-    let Some(server) = scripted("printf 'SSH-2.0-OpenSSH_9.2p1\\r\\n'; cat >/dev/null") else {
-        return;
-    };
+    let Some(server) = scripted(OPENSSH) else { return };
     let Some(seen) = connect(server.port) else { return };
     let what = &["non-rdp-endpoint"];
     assert_said(&seen, Expected { what, cause: Cause::NoOtherThan(what[0]), ..NO_RDP });
