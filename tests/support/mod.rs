@@ -34,10 +34,12 @@ fn in_ci() -> bool {
 pub fn skip(reason: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     assert!(!in_ci(), "{test}: {reason}, and RDPWHY_CI=1 allows no skip");
-    eprintln!("SKIPPED: {test}: {reason}");
+    let line = format!("SKIPPED: {test}: {reason}\n");
+    eprint!("{line}");
     if let Some(file) = std::env::var_os("RDPWHY_SKIPS") {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
-        writeln!(file, "SKIPPED: {test}: {reason}").unwrap();
+        // One write, so that the lines of tests running at once do not mix.
+        file.write_all(line.as_bytes()).unwrap();
     }
 }
 
