@@ -3,14 +3,11 @@
 
 use crate::support::clients::Client;
 use crate::support::endpoints::{AlertingServer, http_server, openssl_server, scripted};
-use crate::support::expected::{Cause, Expected};
+use crate::support::expected::{Cause, Expected, WHOEVER};
 use crate::support::free_port;
 use crate::support::json::{at, text};
 use crate::support::rdpwhy::{Observed, observe};
 use std::time::Duration;
-
-/// An answer arrives and whoever closes first, it is over within a millisecond: both may be.
-const WHOEVER: &[&str] = &["client", "server"];
 
 /// A server that answers in another protocol.
 const NO_RDP: Expected = Expected {

@@ -30,6 +30,10 @@ pub enum Cause {
     NoOtherThan(&'static str),
 }
 
+/// Both peers want to end it after the same message, and which FIN comes first is a matter of
+/// microseconds.
+pub const WHOEVER: &[&str] = &["client", "server"];
+
 /// Any word will do.
 pub const ANY: &[&str] = &[];
 

@@ -14,6 +14,7 @@ pub mod expected;
 pub mod json;
 pub mod process;
 pub mod rdpwhy;
+pub mod rows;
 pub mod shadow;
 pub mod tshark;
 pub mod xrdp;
