@@ -331,7 +331,6 @@ const CREDENTIALS: &[Row] = &[
         code: 132,
         proof: "ERRCONNECT_AUTHENTICATION_FAILED",
         expected: Expected { ended: WHOEVER, ..WRONG_PASSWORD.expected },
-        ..WRONG_PASSWORD
     },
 ];
 
