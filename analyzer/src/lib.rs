@@ -3,4 +3,5 @@
 
 pub mod codes;
 pub mod input;
+pub mod report;
 pub mod wire;

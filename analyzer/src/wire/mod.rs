@@ -5,7 +5,11 @@
 //! specification in the doc comment and a test vector; one arm in `session/`; and, if it matters to
 //! anyone, one field in `facts`.
 
+pub mod first_bytes;
+pub mod mcs;
 mod reader;
 pub mod tls;
+pub mod tpkt;
+pub mod x224;
 
 pub use reader::{ParseError, Parsed, Reader, complete};

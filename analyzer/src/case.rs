@@ -1,0 +1,106 @@
+//! What a detector is given: the facts of one session and summaries of its siblings, the other
+//! connections of one client to one server that belong to the same attempt of a user.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::facts::{Facts, Reached};
+use crate::input::{Direction, Timestamp};
+use crate::wire::tls::ProtocolVersion;
+use crate::wire::x224::{FailureCode, Protocols, Routing};
+
+/// Everything an opinion may rest on.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The session in question.
+    pub this: &'a Facts,
+    /// Its siblings, in order of their start.
+    pub siblings: &'a [Summary],
+}
+
+/// A session in few words, kept for its siblings' sake.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// The client's address without the port.
+    pub client: IpAddr,
+    /// The server, where one was reached.
+    pub server: Option<SocketAddr>,
+    /// The cookie's id, as sent.
+    pub cookie: Option<Vec<u8>>,
+    /// First and latest observation.
+    pub started: Timestamp,
+    /// Latest observation.
+    pub ended: Timestamp,
+    /// How far it got; `None` where the input does not tell.
+    pub reached: Option<Reached>,
+    /// What was asked for.
+    pub requested: Option<Protocols>,
+    /// What was selected.
+    pub selected: Option<Protocols>,
+    /// What was refused.
+    pub failure: Option<FailureCode>,
+    /// The highest TLS version its ClientHello offered.
+    pub max_version: Option<ProtocolVersion>,
+    /// Its ClientHello carried TLS_FALLBACK_SCSV.
+    pub fallback_scsv: bool,
+    /// The side that closed first.
+    pub closed_by: Option<Direction>,
+}
+
+/// A rehearsal can be followed for this long by the real attempt: a user reads a prompt and types.
+pub const REHEARSAL: Duration = Duration::from_secs(120);
+
+impl Summary {
+    /// The summary of a session as it stands.
+    pub fn of(facts: &Facts) -> Summary {
+        let request = facts.x224.request.value();
+        let hello = facts.tls.client_hello.value();
+        Summary {
+            client: facts.subject.client.ip(),
+            server: facts.subject.server,
+            cookie: request.and_then(|request| match &request.routing {
+                Some(Routing::Cookie(id)) => Some(id.clone()),
+                _ => None,
+            }),
+            started: facts.subject.started,
+            ended: facts.now,
+            reached: facts.reached().map(|(reached, _)| reached),
+            requested: facts.x224.requested(),
+            selected: facts.x224.selected(),
+            failure: facts.x224.confirm.value().and_then(|confirm| confirm.failure()),
+            max_version: hello.map(|hello| hello.max_version()),
+            fallback_scsv: hello.is_some_and(|hello| hello.has_fallback_scsv()),
+            closed_by: facts.ending().map(|ending| ending.dir),
+        }
+    }
+
+    /// True when both can be attempts of one user: same client and server, and no two different users.
+    pub fn is_sibling_of(&self, other: &Summary) -> bool {
+        let same_user = match (&self.cookie, &other.cookie) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        };
+        self.client == other.client && self.server == other.server && same_user
+    }
+
+    /// True when this began after `earlier` had ended, within the time a rehearsal can be followed.
+    pub fn follows(&self, earlier: &Summary) -> bool {
+        self.started > earlier.started
+            && self.started.since(earlier.ended) <= REHEARSAL
+            && self.is_sibling_of(earlier)
+    }
+}
+
+impl<'a> Case<'a> {
+    /// Siblings that began after this one, within the time a rehearsal can be followed.
+    pub fn later(&self) -> impl Iterator<Item = &'a Summary> {
+        let this = Summary::of(self.this);
+        self.siblings.iter().filter(move |sibling| sibling.follows(&this))
+    }
+
+    /// Siblings that began before this one and had ended by then, within the same time.
+    pub fn earlier(&self) -> impl Iterator<Item = &'a Summary> {
+        let this = Summary::of(self.this);
+        self.siblings.iter().filter(move |sibling| this.follows(sibling))
+    }
+}

@@ -1,0 +1,215 @@
+//! What a detector says, and the row that introduces it.
+
+use std::borrow::Cow;
+
+use crate::case::Case;
+use crate::event::At;
+use crate::facts::Seen;
+
+/// One row of the catalogue.
+#[derive(Clone, Copy)]
+pub struct Detector {
+    /// The product's id of the phenomenon or cause.
+    pub id: &'static str,
+    /// What kind of statement it makes.
+    pub kind: Kind,
+    /// What it belongs to.
+    pub class: Class,
+    /// Ids (or prefixes ending in `-`) of the phenomena that this cause would explain.
+    pub explains: &'static [&'static str],
+    /// What to do about it, with how to undo it where it changes anything.
+    pub remedy: &'static str,
+    /// Read-only checks that would decide or confirm, cheapest first.
+    pub next: &'static [Next],
+    /// The opinion on a case; `None` where there is none.
+    pub detect: fn(&Case<'_>) -> Option<Opinion>,
+}
+
+/// What kind of statement a detector makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What was seen; explains nothing by itself.
+    Phenomenon,
+    /// Why it was seen.
+    Cause,
+    /// Both at once: the peer said why, or the observation is the definition.
+    Definition,
+    /// True, and explains nothing of this end.
+    Note,
+}
+
+/// What a row belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)] // the contract's own words
+pub enum Class {
+    Interference,
+    Downgrade,
+    Abort,
+    Reachability,
+    ServerConfig,
+    Credentials,
+    Session,
+    Performance,
+    Relay,
+    Benign,
+}
+
+/// Whom a verdict names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// C, the client host.
+    Client,
+    /// NC, the network between client and relay.
+    ClientNetwork,
+    /// P, ourselves.
+    Relay,
+    /// NS, the network between relay and server.
+    ServerNetwork,
+    /// S, the server host.
+    Server,
+    /// The network of a single capture.
+    Network,
+    /// Not known.
+    Unknown,
+}
+
+/// How sure a detector is, before caps. Until the laboratory has calibrated them a row takes the
+/// middle of its band.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Band {
+    /// Listed as a candidate, never named as the verdict.
+    Weak,
+    /// .55
+    Possible,
+    /// .8
+    Probable,
+    /// .93
+    High,
+    /// .99
+    Certain,
+}
+
+impl Band {
+    /// The band's number.
+    pub fn confidence(self) -> f64 {
+        match self {
+            Band::Weak => 0.4,
+            Band::Possible => 0.55,
+            Band::Probable => 0.8,
+            Band::High => 0.93,
+            Band::Certain => 0.99,
+        }
+    }
+
+    /// The word printed for a confidence; `None` below the lowest band.
+    pub fn word(confidence: f64) -> Option<&'static str> {
+        match confidence {
+            c if c >= 0.985 => Some("certain"),
+            c if c >= 0.9 => Some("high"),
+            c if c >= 0.7 => Some("probable"),
+            c if c >= 0.5 => Some("possible"),
+            _ => None,
+        }
+    }
+}
+
+/// A read-only check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// What it would tell.
+    pub what: &'static str,
+    /// The command, where there is one.
+    pub command: Option<&'static str>,
+}
+
+/// Something measured, never inferred.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// What was measured, as a clause.
+    pub fact: String,
+    /// When and where; `None` for what was measured by its absence.
+    pub at: Option<At>,
+}
+
+/// What one detector says of one case.
+#[derive(Clone, Debug)]
+pub struct Opinion {
+    /// The id, where it is finer than the row's (`tls-alert-40`).
+    pub id: Option<Cow<'static, str>>,
+    /// How sure.
+    pub band: Band,
+    /// Whom it concerns, and how sure of that.
+    pub party: Option<(Party, Band)>,
+    /// One sentence for the ticket.
+    pub says: String,
+    /// What speaks for it.
+    pub supports: Vec<Evidence>,
+    /// What speaks against it.
+    pub contradicts: Vec<Evidence>,
+    /// What would decide and is not known.
+    pub unknown: Vec<&'static str>,
+}
+
+impl Evidence {
+    /// Something measured at a time and place.
+    pub fn at(at: At, fact: impl Into<String>) -> Evidence {
+        Evidence { fact: fact.into(), at: Some(at) }
+    }
+
+    /// Something measured by its absence.
+    pub fn absent(fact: impl Into<String>) -> Evidence {
+        Evidence { fact: fact.into(), at: None }
+    }
+
+    /// Something measured where a fact was seen.
+    pub fn of<T>(seen: &Seen<T>, fact: impl Into<String>) -> Evidence {
+        Evidence::at(seen.at, fact)
+    }
+}
+
+impl Opinion {
+    /// An opinion that names nobody yet and cites nothing yet.
+    pub fn new(band: Band, says: impl Into<String>) -> Opinion {
+        Opinion {
+            id: None,
+            band,
+            party: None,
+            says: says.into(),
+            supports: Vec::new(),
+            contradicts: Vec::new(),
+            unknown: Vec::new(),
+        }
+    }
+
+    /// Names a party.
+    pub fn party(mut self, party: Party, band: Band) -> Opinion {
+        self.party = Some((party, band));
+        self
+    }
+
+    /// Gives a finer id than the row's.
+    pub fn id(mut self, id: String) -> Opinion {
+        self.id = Some(Cow::Owned(id));
+        self
+    }
+
+    /// Cites what speaks for it.
+    pub fn supports(mut self, evidence: Evidence) -> Opinion {
+        self.supports.push(evidence);
+        self
+    }
+
+    /// Cites what speaks against it.
+    pub fn contradicts(mut self, evidence: Evidence) -> Opinion {
+        self.contradicts.push(evidence);
+        self
+    }
+
+    /// Says what is not known and would decide.
+    pub fn unknown(mut self, what: &'static str) -> Opinion {
+        self.unknown.push(what);
+        self
+    }
+}

@@ -1,0 +1,88 @@
+//! What happened, once, with its evidence. The session turns PDUs into events; facts are folded from
+//! events and from nothing else.
+
+use crate::input::{
+    Close, ConnectFailure, Direction, Leg, Origin, RelayNote, Segment, SegmentCounts, TcpSample,
+    Timestamp,
+};
+use crate::wire::ParseError;
+use crate::wire::first_bytes::FirstBytes;
+use crate::wire::mcs::McsPdu;
+use crate::wire::tls::{Alert, CertificateDefect, CertificateSummary, ClientHello, ServerHello};
+use crate::wire::x224::{ConnectionConfirm, ConnectionRequest};
+
+/// When and where something was observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// Time of the observation.
+    pub time: Timestamp,
+    /// Packet, read or socket.
+    pub origin: Origin,
+    /// The leg it was observed on.
+    pub leg: Leg,
+    /// Offset in the stream of its direction, for things found in a stream.
+    pub offset: u64,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A leg's TCP handshake completed; the time it took where known, in ns.
+    Opened(Option<u64>),
+    /// An attempt to open a leg failed.
+    ConnectFailed(ConnectFailure),
+    /// The first bytes of a direction were recognised.
+    FirstBytes(Direction, FirstBytes),
+    /// X.224 Connection Request.
+    ConnectionRequest(ConnectionRequest),
+    /// X.224 Connection Confirm.
+    ConnectionConfirm(ConnectionConfirm),
+    /// X.224 Disconnect Request or Error, with its reason.
+    X224Refused(Direction, u8),
+    /// A TPKT packet with an MCS PDU in clear.
+    Mcs(Direction, McsPdu),
+    /// A fast-path PDU in clear framing.
+    FastPath(Direction),
+    /// ClientHello.
+    ClientHello(ClientHello),
+    /// ServerHello.
+    ServerHello(ServerHello),
+    /// HelloRetryRequest. RFC 8446 4.1.4.
+    HelloRetryRequest(ServerHello),
+    /// Certificate in clear (TLS 1.2 and older), by its sender; an empty chain gives an empty vector.
+    Certificate(Direction, Vec<Result<CertificateSummary, CertificateDefect>>),
+    /// A Certificate message that is itself malformed.
+    CertificateUnreadable(Direction, ParseError),
+    /// CertificateRequest in clear.
+    CertificateRequest,
+    /// ServerHelloDone.
+    ServerHelloDone,
+    /// ChangeCipherSpec. Means nothing in TLS 1.3.
+    ChangeCipherSpec(Direction),
+    /// Alert in clear.
+    Alert(Direction, Alert),
+    /// An alert whose content is encrypted.
+    EncryptedAlert(Direction),
+    /// A handshake record behind ChangeCipherSpec: Finished, in TLS 1.2 and older.
+    EncryptedHandshake(Direction),
+    /// An application data record: its length, and how many of its bytes are certain.
+    ApplicationData(Direction, u16),
+    /// A handshake message that can not be what it claims.
+    DamagedHandshake(Direction, ParseError),
+    /// Bytes where a frame should begin and none does.
+    Opaque(Direction, ParseError),
+    /// The source lost bytes.
+    Gap(Direction, Option<u64>),
+    /// A direction of a leg ended.
+    Closed(Direction, Close),
+    /// A TCP segment worth keeping.
+    Segment(Segment),
+    /// State of a relay socket.
+    Socket(TcpSample),
+    /// Running counts of a captured leg.
+    Counts([SegmentCounts; 2]),
+    /// The relay's own doing.
+    Relay(RelayNote),
+    /// A bound of the engine was reached; the verdict is incomplete.
+    Limit(&'static str),
+}

@@ -1,0 +1,220 @@
+//! What is known of one session: plain fields, folded from events. Detectors read these and nothing
+//! else, which is why they can not behave differently live and offline.
+
+mod known;
+mod reached;
+mod rdp;
+mod tcp;
+mod tls;
+
+use std::net::SocketAddr;
+
+pub use known::{Known, Seen, Why};
+pub use rdp::{RdpFacts, X224Facts};
+pub use reached::{Basis, Reached};
+pub use tcp::{Attempt, Ending, LegFacts, TcpFacts};
+pub use tls::{AlertSeen, Records, TlsFacts};
+
+use crate::event::{At, Event};
+use crate::input::{Close, Direction, Leg, RelayNote, Timestamp};
+
+/// Who talks to whom, and how we come to see it. Known before the first byte.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The client's address, as seen on the client leg or the single leg.
+    pub client: SocketAddr,
+    /// The server's address; `None` while a relay has reached none.
+    pub server: Option<SocketAddr>,
+    /// The name the relay dials, where it was given a name.
+    pub server_name: Option<String>,
+    /// Single capture or relay.
+    pub vantage: Vantage,
+    /// The capture starts within the connection.
+    pub starts_in_the_middle: bool,
+    /// First observation.
+    pub started: Timestamp,
+}
+
+/// From where a session is seen. The numbers are those of the field guide: V1 to V6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Vantage {
+    /// V1: packets of one leg, captured somewhere on it.
+    Capture,
+    /// V2: a relay's byte streams and socket facts, without packets.
+    Relay,
+}
+
+/// Everything known of one session.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Who and how.
+    pub subject: Subject,
+    /// TCP, per leg.
+    pub tcp: TcpFacts,
+    /// Bytes, per direction.
+    pub streams: [StreamFacts; 2],
+    /// X.224 and negotiation.
+    pub x224: X224Facts,
+    /// TLS.
+    pub tls: TlsFacts,
+    /// RDP in clear.
+    pub rdp: RdpFacts,
+    /// What the relay itself did, in order.
+    pub relay: Vec<Seen<RelayNote>>,
+    /// Damage in the input, in order; bounded.
+    pub damage: Vec<Seen<String>>,
+    /// Bounds of the engine that were reached.
+    pub limits: Vec<&'static str>,
+    /// The input ended before the connection did.
+    pub input_ended: Option<InputEnd>,
+    /// Time of the latest input.
+    pub now: Timestamp,
+}
+
+/// Why there is no more input although the connection was open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputEnd {
+    /// The capture ends.
+    Capture,
+    /// Still open when the report was asked for.
+    Open,
+}
+
+/// Bytes of one direction.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StreamFacts {
+    /// Bytes delivered, each once; lost ones of known number included.
+    pub bytes: u64,
+    /// First and latest data.
+    pub first: Option<At>,
+    /// Latest data.
+    pub last: Option<At>,
+    /// Bytes are missing in the source.
+    pub gap: bool,
+    /// A frame was begun and not completed: bytes declared, bytes seen.
+    pub open_frame: Option<(u32, u32)>,
+}
+
+impl Facts {
+    /// Nothing known yet but who talks to whom.
+    pub fn new(subject: Subject) -> Facts {
+        let tcp = match subject.vantage {
+            Vantage::Capture => TcpFacts::One(LegFacts::default()),
+            Vantage::Relay => TcpFacts::Two(Box::default()),
+        };
+        let now = subject.started;
+        Facts {
+            subject,
+            tcp,
+            streams: Default::default(),
+            x224: Default::default(),
+            tls: Default::default(),
+            rdp: Default::default(),
+            relay: Vec::new(),
+            damage: Vec::new(),
+            limits: Vec::new(),
+            input_ended: None,
+            now,
+        }
+    }
+
+    /// The stream of a direction.
+    pub fn stream(&self, dir: Direction) -> &StreamFacts {
+        &self.streams[dir.index()]
+    }
+
+    /// The leg on which bytes of a direction arrive: from the client on its leg, from the server on its.
+    pub fn source_leg(&self, dir: Direction) -> Leg {
+        match (self.subject.vantage, dir) {
+            (Vantage::Capture, _) => Leg::Single,
+            (Vantage::Relay, Direction::ToServer) => Leg::Client,
+            (Vantage::Relay, Direction::ToClient) => Leg::Server,
+        }
+    }
+
+    /// How the session ended: the first close by an outside party.
+    pub fn ending(&self) -> Option<&Ending> {
+        self.tcp.ending()
+    }
+
+    /// A deadline, limit or failure of the relay itself.
+    pub fn relay_fault(&self) -> Option<&Seen<RelayNote>> {
+        self.relay.iter().find(|note| {
+            matches!(
+                note.value,
+                RelayNote::Deadline(_) | RelayNote::Limit(_) | RelayNote::Error(_)
+            )
+        })
+    }
+
+    /// Nothing of what a verdict could rest on is missing.
+    pub fn is_complete(&self) -> bool {
+        let lost = self.relay.iter().any(|note| matches!(note.value, RelayNote::RecorderLost(_)));
+        self.limits.is_empty() && !lost && !self.streams.iter().any(|stream| stream.gap)
+    }
+
+    /// Milliseconds from the start of the session.
+    pub fn ms(&self, time: Timestamp) -> f64 {
+        time.since(self.subject.started).as_secs_f64() * 1000.0
+    }
+
+    /// Folds one event in.
+    pub fn apply(&mut self, at: At, event: Event) {
+        self.now = self.now.max(at.time);
+        match event {
+            Event::Opened(took) => self.tcp.leg_mut(at.leg).open(at, took),
+            Event::ConnectFailed(failure) => {
+                self.tcp.leg_mut(at.leg).attempts.push(Attempt { at, failure });
+            }
+            Event::Closed(dir, how) => self.close(at, dir, how),
+            Event::Segment(segment) => self.tcp.leg_mut(segment.leg).keep(at, segment),
+            Event::Socket(sample) => self.tcp.leg_mut(at.leg).sample(at, sample),
+            Event::Counts(counts) => self.tcp.leg_mut(at.leg).counts = Some(counts),
+            Event::Relay(note) => self.relay.push(Seen { value: note, at }),
+            Event::Limit(what) => {
+                if !self.limits.contains(&what) {
+                    self.limits.push(what);
+                }
+            }
+            Event::Gap(dir, _) => self.streams[dir.index()].gap = true,
+            Event::Opaque(dir, error) => {
+                self.rdp.opaque[dir.index()] = true;
+                self.note_damage(at, format!("no frame where one should begin: {error}"));
+            }
+            Event::DamagedHandshake(_, error) => {
+                self.note_damage(at, format!("damaged TLS handshake message: {error}"));
+            }
+            Event::FirstBytes(..)
+            | Event::ConnectionRequest(_)
+            | Event::ConnectionConfirm(_)
+            | Event::X224Refused(..) => self.x224.apply(at, event),
+            Event::Mcs(..) | Event::FastPath(_) => {
+                let after_hello = self.tls.client_hello.is_seen();
+                self.rdp.apply(at, &event, after_hello);
+            }
+            _ => self.tls.apply(at, event),
+        }
+    }
+
+    /// Counts bytes of a direction.
+    pub fn count(&mut self, dir: Direction, at: At, bytes: u64) {
+        self.now = self.now.max(at.time);
+        let stream = &mut self.streams[dir.index()];
+        stream.bytes += bytes;
+        stream.first.get_or_insert(at);
+        stream.last = Some(at);
+    }
+
+    fn close(&mut self, at: At, dir: Direction, how: Close) {
+        let after_bytes = [self.streams[0].bytes, self.streams[1].bytes];
+        let outside = at.leg == Leg::Single || at.leg == self.source_leg(dir);
+        self.tcp.close(Ending { at, dir, how, after_bytes, both: false }, outside);
+    }
+
+    fn note_damage(&mut self, at: At, what: String) {
+        const KEPT: usize = 8;
+        if self.damage.len() < KEPT {
+            self.damage.push(Seen { value: what, at });
+        }
+    }
+}

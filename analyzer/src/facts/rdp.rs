@@ -1,0 +1,93 @@
+//! What is known of X.224, the negotiation and RDP in clear.
+
+use super::{Known, Seen};
+use crate::event::{At, Event};
+use crate::input::Direction;
+use crate::wire::first_bytes::FirstBytes;
+use crate::wire::mcs::McsPdu;
+use crate::wire::x224::{ConnectionConfirm, ConnectionRequest, Protocols};
+
+/// X.224 and the negotiation. MS-RDPBCGR 2.2.1.1, 2.2.1.2.
+#[derive(Clone, Debug, Default)]
+pub struct X224Facts {
+    /// What each side speaks, by its first bytes: client, server.
+    pub first_bytes: [Known<FirstBytes>; 2],
+    /// Connection Request.
+    pub request: Known<ConnectionRequest>,
+    /// Connection Confirm.
+    pub confirm: Known<ConnectionConfirm>,
+    /// Disconnect Request or Error in place of a confirm, with its reason.
+    pub refused: Known<u8>,
+}
+
+impl X224Facts {
+    /// What the client asked for.
+    pub fn requested(&self) -> Option<Protocols> {
+        self.request.value().map(ConnectionRequest::requested)
+    }
+
+    /// What the server selected.
+    pub fn selected(&self) -> Option<Protocols> {
+        self.confirm.value().and_then(ConnectionConfirm::selected)
+    }
+
+    pub(super) fn apply(&mut self, at: At, event: Event) {
+        match event {
+            Event::FirstBytes(dir, what) => self.first_bytes[dir.index()].set(at, what),
+            Event::ConnectionRequest(request) => self.request.set(at, request),
+            Event::ConnectionConfirm(confirm) => self.confirm.set(at, confirm),
+            Event::X224Refused(Direction::ToClient, reason) => self.refused.set(at, reason),
+            _ => {}
+        }
+    }
+}
+
+/// RDP PDUs whose framing is in clear: standard RDP security, or a server whose TLS did not start.
+#[derive(Clone, Debug, Default)]
+pub struct RdpFacts {
+    /// MCS Connect-Initial.
+    pub connect_initial: Known<()>,
+    /// MCS Connect-Response.
+    pub connect_response: Known<()>,
+    /// First Send Data PDU of each side.
+    pub send_data: [Known<()>; 2],
+    /// Disconnect Provider Ultimatum, by sender, with its reason.
+    pub disconnect: Option<(Direction, Seen<u8>)>,
+    /// Clear RDP frames per direction, fast-path included.
+    pub frames: [u64; 2],
+    /// Fast-path PDUs per direction.
+    pub fast_path: [u64; 2],
+    /// A clear RDP frame from the server after the client had sent a TLS ClientHello.
+    pub plaintext_after_hello: Known<Option<McsPdu>>,
+    /// The direction holds bytes that are no frame.
+    pub opaque: [bool; 2],
+}
+
+impl RdpFacts {
+    pub(super) fn apply(&mut self, at: At, event: &Event, after_hello: bool) {
+        match *event {
+            Event::FastPath(dir) => {
+                self.frames[dir.index()] += 1;
+                self.fast_path[dir.index()] += 1;
+            }
+            Event::Mcs(dir, pdu) => {
+                self.frames[dir.index()] += 1;
+                if after_hello && dir == Direction::ToClient {
+                    self.plaintext_after_hello.set(at, Some(pdu));
+                }
+                match pdu {
+                    McsPdu::ConnectInitial => self.connect_initial.set(at, ()),
+                    McsPdu::ConnectResponse => self.connect_response.set(at, ()),
+                    McsPdu::SendDataRequest | McsPdu::SendDataIndication => {
+                        self.send_data[dir.index()].set(at, ());
+                    }
+                    McsPdu::DisconnectProviderUltimatum(reason) if self.disconnect.is_none() => {
+                        self.disconnect = Some((dir, Seen { value: reason, at }));
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+}

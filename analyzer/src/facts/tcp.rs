@@ -1,0 +1,176 @@
+//! What is known of TCP, per leg. RFC 9293.
+
+use super::{Known, Seen};
+use crate::event::At;
+use crate::input::{Close, ConnectFailure, Direction, Leg, Segment, SegmentCounts, SegmentKind, TcpSample};
+
+/// A captured session has one leg, a relayed one has two.
+#[derive(Clone, Debug)]
+pub enum TcpFacts {
+    /// The single leg of a capture.
+    One(LegFacts),
+    /// Client leg and server leg of a relay.
+    Two(Box<[LegFacts; 2]>),
+}
+
+impl TcpFacts {
+    /// The leg that `leg` names; in a single capture there is only one.
+    pub fn leg(&self, leg: Leg) -> &LegFacts {
+        match (self, leg) {
+            (TcpFacts::One(single), _) => single,
+            (TcpFacts::Two(two), Leg::Server) => &two[1],
+            (TcpFacts::Two(two), _) => &two[0],
+        }
+    }
+
+    pub(super) fn leg_mut(&mut self, leg: Leg) -> &mut LegFacts {
+        match (self, leg) {
+            (TcpFacts::One(single), _) => single,
+            (TcpFacts::Two(two), Leg::Server) => &mut two[1],
+            (TcpFacts::Two(two), _) => &mut two[0],
+        }
+    }
+
+    /// All legs with their names, the client's first.
+    pub fn legs(&self) -> Vec<(Leg, &LegFacts)> {
+        match self {
+            TcpFacts::One(single) => vec![(Leg::Single, single)],
+            TcpFacts::Two(two) => vec![(Leg::Client, &two[0]), (Leg::Server, &two[1])],
+        }
+    }
+
+    /// The first close by an outside party.
+    pub fn ending(&self) -> Option<&Ending> {
+        let mut first: Option<&Ending> = None;
+        for (_, leg) in self.legs() {
+            let candidate = leg.ending.as_ref();
+            first = match (first, candidate) {
+                (Some(a), Some(b)) if b.order() < a.order() => Some(b),
+                (None, found) => found,
+                (kept, _) => kept,
+            };
+        }
+        first
+    }
+
+    /// Stamps a close. Only the first one by an outside party is the session's end; a second one at
+    /// the same instant on the other leg means that both had died before anything was propagated.
+    pub(super) fn close(&mut self, ending: Ending, outside: bool) {
+        let both = outside
+            && self.ending().is_some_and(|first| {
+                first.at.leg != ending.at.leg && first.at.time == ending.at.time
+            });
+        let leg = self.leg_mut(ending.at.leg);
+        if outside && leg.ending.is_none() {
+            leg.ending = Some(ending);
+        }
+        leg.closes.push(ending);
+        if both && let TcpFacts::Two(two) = self {
+            for leg in two.iter_mut() {
+                if let Some(ending) = &mut leg.ending {
+                    ending.both = true;
+                }
+            }
+        }
+    }
+}
+
+/// How a session ended, stamped before anything was propagated.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// When and on which leg.
+    pub at: At,
+    /// The direction the closing segment travelled: its sender's.
+    pub dir: Direction,
+    /// FIN, RST or an error.
+    pub how: Close,
+    /// Bytes that had passed to the server and to the client.
+    pub after_bytes: [u64; 2],
+    /// Both legs were dead when the first death was noticed.
+    pub both: bool,
+}
+
+impl Ending {
+    fn order(&self) -> (u64, usize) {
+        (self.at.time.0, self.dir.index())
+    }
+}
+
+/// A failed attempt to open a leg.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// When it failed.
+    pub at: At,
+    /// How.
+    pub failure: ConnectFailure,
+}
+
+/// What is known of one TCP connection.
+#[derive(Clone, Debug, Default)]
+pub struct LegFacts {
+    /// The handshake completed; the time it took in ns where both of its ends were seen.
+    pub opened: Known<Option<u64>>,
+    /// Attempts that failed, in order.
+    pub attempts: Vec<Attempt>,
+    /// The first close by the outside party.
+    pub ending: Option<Ending>,
+    /// Every close, in order.
+    pub closes: Vec<Ending>,
+    /// The latest state of the relay's socket.
+    pub socket: Option<Seen<TcpSample>>,
+    /// Running counts of a capture: client's segments, server's segments.
+    pub counts: Option<[SegmentCounts; 2]>,
+    /// SYN, SYN-ACK, FIN and RST segments, in order; bounded.
+    pub segments: Vec<Seen<Segment>>,
+    /// SYNs of the client, retransmissions included.
+    pub syns: u32,
+    /// Longest time a sender's window stood at zero, by sender, in ns; and since when it stands now.
+    pub zero_window: [ZeroWindow; 2],
+}
+
+/// Zero windows announced by one side.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ZeroWindow {
+    /// Since when the window is zero.
+    pub since: Option<At>,
+    /// The longest closed stretch, in ns, with its beginning.
+    pub longest: Option<(At, u64)>,
+}
+
+impl LegFacts {
+    /// Segments of one kind.
+    pub fn kept(&self, kind: SegmentKind) -> impl Iterator<Item = &Seen<Segment>> {
+        self.segments.iter().filter(move |segment| segment.value.kind == kind)
+    }
+
+    pub(super) fn open(&mut self, at: At, took: Option<u64>) {
+        self.opened.set(at, took);
+    }
+
+    pub(super) fn sample(&mut self, at: At, value: TcpSample) {
+        self.socket = Some(Seen { value, at });
+    }
+
+    pub(super) fn keep(&mut self, at: At, segment: Segment) {
+        const KEPT: usize = 32;
+        let zero = &mut self.zero_window[segment.dir.index()];
+        match segment.kind {
+            SegmentKind::Syn => self.syns += 1,
+            SegmentKind::ZeroWindow => {
+                zero.since.get_or_insert(at);
+            }
+            SegmentKind::WindowOpen => {
+                if let Some(since) = zero.since.take() {
+                    let stretch = at.time.since(since.time).as_nanos() as u64;
+                    if zero.longest.is_none_or(|(_, longest)| stretch > longest) {
+                        zero.longest = Some((since, stretch));
+                    }
+                }
+            }
+            _ => {}
+        }
+        if self.segments.len() < KEPT {
+            self.segments.push(Seen { value: segment, at });
+        }
+    }
+}

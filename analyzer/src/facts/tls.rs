@@ -1,0 +1,187 @@
+//! What is known of TLS without opening it. RFC 5246, RFC 8446.
+
+use super::{Known, Seen, Why};
+use crate::event::{At, Event};
+use crate::input::Direction;
+use crate::wire::tls::{
+    Alert, CertificateDefect, CertificateSummary, ClientHello, ProtocolVersion, ServerHello,
+};
+
+/// TLS of one session.
+#[derive(Clone, Debug, Default)]
+pub struct TlsFacts {
+    /// The first ClientHello.
+    pub client_hello: Known<ClientHello>,
+    /// HelloRetryRequest.
+    pub hello_retry: Known<ServerHello>,
+    /// ServerHello.
+    pub server_hello: Known<ServerHello>,
+    /// The server's chain, leaf first; each read or with its defect.
+    pub certificate: Known<Vec<Result<CertificateSummary, CertificateDefect>>>,
+    /// The server's Certificate message is malformed as a whole.
+    pub certificate_unreadable: Known<String>,
+    /// The server asked for a client certificate.
+    pub certificate_request: Known<()>,
+    /// The client's certificate message: how many certificates it held.
+    pub client_certificates: Known<usize>,
+    /// Alerts, in order; bounded.
+    pub alerts: Vec<Seen<AlertSeen>>,
+    /// ChangeCipherSpec per direction.
+    pub change_cipher_spec: [Known<()>; 2],
+    /// Finished per direction (TLS 1.2 and older: the encrypted handshake record).
+    pub finished: [Known<()>; 2],
+    /// Encrypted application data records per direction.
+    pub records: [Records; 2],
+}
+
+/// An alert. `alert` is `None` where it is encrypted.
+#[derive(Clone, Copy, Debug)]
+pub struct AlertSeen {
+    /// Its direction: its sender's.
+    pub dir: Direction,
+    /// Level and description, in clear ones.
+    pub alert: Option<Alert>,
+}
+
+/// Application data records of one direction. In TLS 1.3 the encrypted rest of the handshake and
+/// alerts are among them, for they look the same.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// How many.
+    pub count: u64,
+    /// Bytes in their bodies.
+    pub bytes: u64,
+    /// Where the first one was seen.
+    pub first: Option<At>,
+    /// Where the latest one was seen.
+    pub last: Option<At>,
+    /// Lengths of the first ones.
+    pub lengths: Vec<u16>,
+    /// Server records that came after the client's first one: in TLS 1.3 no handshake flight any more.
+    pub after_peer: u64,
+}
+
+/// Body length of an encrypted TLS 1.3 alert: 2 bytes, content type, 16 bytes of tag. RFC 8446 5.2.
+const TLS13_ALERT: u16 = 19;
+
+impl TlsFacts {
+    /// How many record lengths are kept per direction.
+    pub const LENGTHS: usize = 64;
+
+    /// The negotiated version.
+    pub fn version(&self) -> Option<ProtocolVersion> {
+        self.server_hello.value().map(ServerHello::version)
+    }
+
+    /// TLS 1.3 was negotiated: everything behind ServerHello is hidden.
+    pub fn is_13(&self) -> bool {
+        self.version() == Some(ProtocolVersion::TLS13)
+    }
+
+    /// The leaf of the server's chain, where it could be read.
+    pub fn leaf(&self) -> Option<&CertificateSummary> {
+        self.certificate.value()?.first()?.as_ref().ok()
+    }
+
+    /// The client ended its side of the handshake: Finished (TLS 1.2 and older), or a first encrypted
+    /// record that is longer than an alert (TLS 1.3, where its type is hidden).
+    pub fn client_finished(&self) -> Option<At> {
+        if let Some(finished) = self.finished[Direction::ToServer.index()].seen() {
+            return Some(finished.at);
+        }
+        let records = &self.records[Direction::ToServer.index()];
+        let first = *records.lengths.first()?;
+        (self.is_13() && first != TLS13_ALERT).then_some(records.first).flatten()
+    }
+
+    /// Both sides ended the handshake.
+    pub fn is_established(&self) -> bool {
+        match self.version() {
+            Some(ProtocolVersion::TLS13) => self.client_finished().is_some(),
+            Some(_) => self.finished.iter().all(Known::is_seen),
+            // The hello is missing in the source; data both ways says as much.
+            None => self.records.iter().all(|records| records.count > 2),
+        }
+    }
+
+    /// Application data the client sent behind its Finished, alerts not counted.
+    pub fn client_data_records(&self) -> u64 {
+        let records = &self.records[Direction::ToServer.index()];
+        if !self.is_13() {
+            return records.count;
+        }
+        let alerts = records.lengths.iter().filter(|length| **length == TLS13_ALERT).count();
+        records.count.saturating_sub(1).saturating_sub(alerts as u64)
+    }
+
+    /// Application data records of the server that can be no part of the handshake.
+    pub fn server_data_records(&self) -> u64 {
+        let records = &self.records[Direction::ToClient.index()];
+        if self.is_13() { records.after_peer } else { records.count }
+    }
+
+    /// The last encrypted record of a direction has the size of an encrypted alert.
+    pub fn ends_with_alert_shape(&self, dir: Direction) -> bool {
+        let records = &self.records[dir.index()];
+        let last = records.lengths.last();
+        self.is_13() && records.count <= Self::LENGTHS as u64 && last == Some(&TLS13_ALERT)
+    }
+
+    /// The first fatal alert in clear, of either side or of one.
+    pub fn fatal_alert(&self, dir: Option<Direction>) -> Option<(&Seen<AlertSeen>, Alert)> {
+        self.alerts.iter().find_map(|seen| {
+            let alert = seen.value.alert?;
+            let wanted = dir.is_none_or(|dir| dir == seen.value.dir);
+            (wanted && alert.is_fatal()).then_some((seen, alert))
+        })
+    }
+
+    pub(super) fn apply(&mut self, at: At, event: Event) {
+        match event {
+            Event::ClientHello(hello) => self.client_hello.set(at, hello),
+            Event::HelloRetryRequest(hello) => self.hello_retry.set(at, hello),
+            Event::ServerHello(hello) => {
+                self.server_hello.set(at, hello);
+                if self.is_13() {
+                    self.certificate.hide(Why::Tls13);
+                    self.certificate_request.hide(Why::Tls13);
+                    self.client_certificates.hide(Why::Tls13);
+                }
+            }
+            Event::Certificate(Direction::ToClient, chain) => self.certificate.set(at, chain),
+            Event::Certificate(Direction::ToServer, chain) => {
+                self.client_certificates.set(at, chain.len());
+            }
+            Event::CertificateUnreadable(Direction::ToClient, error) => {
+                self.certificate_unreadable.set(at, error.to_string());
+            }
+            Event::CertificateRequest => self.certificate_request.set(at, ()),
+            Event::ChangeCipherSpec(dir) => self.change_cipher_spec[dir.index()].set(at, ()),
+            Event::EncryptedHandshake(dir) => self.finished[dir.index()].set(at, ()),
+            Event::Alert(dir, alert) => self.note_alert(at, dir, Some(alert)),
+            Event::EncryptedAlert(dir) => self.note_alert(at, dir, None),
+            Event::ApplicationData(dir, length) => self.count_record(at, dir, length),
+            _ => {}
+        }
+    }
+
+    fn note_alert(&mut self, at: At, dir: Direction, alert: Option<Alert>) {
+        const KEPT: usize = 8;
+        if self.alerts.len() < KEPT {
+            self.alerts.push(Seen { value: AlertSeen { dir, alert }, at });
+        }
+    }
+
+    fn count_record(&mut self, at: At, dir: Direction, length: u16) {
+        let peer_began = self.records[dir.reverse().index()].first.is_some();
+        let records = &mut self.records[dir.index()];
+        records.count += 1;
+        records.bytes += u64::from(length);
+        records.first.get_or_insert(at);
+        records.last = Some(at);
+        records.after_peer += u64::from(peer_began);
+        if records.lengths.len() < Self::LENGTHS {
+            records.lengths.push(length);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What a session remembers of one direction between two inputs.
+
+use crate::records::{FrameStart, RecordScanner};
+use crate::wire::tls::HandshakeBuffer;
+
+/// One direction's unfinished business.
+#[derive(Clone, Debug)]
+pub(super) struct Lane {
+    /// Walks the frames.
+    pub scanner: RecordScanner,
+    /// The first bytes, until they tell what the peer speaks; `None` afterwards.
+    pub first: Option<Vec<u8>>,
+    /// Bytes of a preconnection PDU still to pass.
+    pub preconnection: usize,
+    /// The frame being read.
+    pub frame: Option<FrameStart>,
+    /// What was kept of its body.
+    pub body: Vec<u8>,
+    /// How much of it is worth keeping.
+    pub wanted: usize,
+    /// Part of its body was not in the input.
+    pub cut: bool,
+    /// Joins handshake messages across records.
+    pub handshake: HandshakeBuffer,
+    /// Fast-path PDUs may come from the next frame on.
+    pub fast_path_begins: bool,
+}
+
+impl Lane {
+    /// How many first bytes are held back at most: enough for an HTTP status line and its headers.
+    pub const FIRST: usize = 2048;
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Lane {
+            scanner: RecordScanner::default(),
+            first: Some(Vec::new()),
+            preconnection: 0,
+            frame: None,
+            body: Vec::new(),
+            wanted: 0,
+            cut: false,
+            handshake: HandshakeBuffer::default(),
+            fast_path_begins: false,
+        }
+    }
+}

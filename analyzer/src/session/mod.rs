@@ -1,0 +1,253 @@
+//! One session: inputs in, events folded into facts. This is where PDUs are put in order.
+//!
+//! A session is the unit of everything above it. The relay owns one per pair of sockets, the capture
+//! reader one per TCP connection; nothing is shared between them.
+
+mod lane;
+mod tls;
+
+use crate::event::{At, Event};
+use crate::facts::{Facts, InputEnd, Subject, Vantage};
+use crate::input::{Direction, Input, Leg, Origin, Timestamp};
+use crate::records::{FrameKind, FrameStart, Piece};
+use crate::wire::first_bytes::FirstBytes;
+use crate::wire::mcs::McsPdu;
+use crate::wire::x224::{Protocols, Tpdu};
+use lane::Lane;
+
+/// One RDP session, as far as it was observed.
+#[derive(Clone, Debug)]
+pub struct Session {
+    facts: Facts,
+    lanes: [Lane; 2],
+}
+
+impl Session {
+    /// A session of which nothing was observed yet.
+    pub fn new(subject: Subject) -> Session {
+        Session { facts: Facts::new(subject), lanes: Default::default() }
+    }
+
+    /// What is known so far.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The server became known: a relay reached one.
+    pub fn set_server(&mut self, server: std::net::SocketAddr) {
+        self.facts.subject.server = Some(server);
+    }
+
+    /// True from when only record headers and counters matter: the handshake is over.
+    pub fn is_steady(&self) -> bool {
+        self.facts.tls.is_established() || self.facts.is_active()
+    }
+
+    /// Takes one observation.
+    pub fn feed(&mut self, time: Timestamp, origin: Origin, input: Input<'_>) {
+        let at = |leg| At { time, origin, leg, offset: 0 };
+        match input {
+            Input::Data { dir, bytes } => self.data(self.at(time, origin, dir), dir, bytes),
+            Input::Skipped { dir, bytes } => self.skipped(self.at(time, origin, dir), dir, bytes),
+            Input::Gap { dir, bytes } => self.gap(self.at(time, origin, dir), dir, bytes),
+            Input::Opened { leg, took } => {
+                let took = took.map(|took| took.as_nanos() as u64);
+                self.facts.apply(at(leg), Event::Opened(took));
+            }
+            Input::ConnectFailed { leg, failure } => {
+                self.facts.apply(at(leg), Event::ConnectFailed(failure));
+            }
+            Input::Segment(segment) => self.facts.apply(at(segment.leg), Event::Segment(segment)),
+            Input::Closed { leg, dir, how } => self.closed(at(leg), dir, how),
+            Input::Socket { leg, sample } => self.facts.apply(at(leg), Event::Socket(sample)),
+            Input::Counts { leg, counts } => self.facts.apply(at(leg), Event::Counts(counts)),
+            Input::Relay(note) => self.facts.apply(at(Leg::Client), Event::Relay(note)),
+        }
+    }
+
+    /// There is no more input.
+    pub fn finish(&mut self, now: Timestamp, why: InputEnd) {
+        self.facts.now = self.facts.now.max(now);
+        if self.facts.ending().is_none() {
+            self.facts.input_ended = Some(why);
+        }
+        for dir in Direction::BOTH {
+            self.facts.streams[dir.index()].open_frame = self.lanes[dir.index()].scanner.open_frame();
+        }
+    }
+
+    fn at(&self, time: Timestamp, origin: Origin, dir: Direction) -> At {
+        let leg = match (self.facts.subject.vantage, dir) {
+            (Vantage::Capture, _) => Leg::Single,
+            (Vantage::Relay, Direction::ToServer) => Leg::Client,
+            (Vantage::Relay, Direction::ToClient) => Leg::Server,
+        };
+        At { time, origin, leg, offset: 0 }
+    }
+
+    fn closed(&mut self, at: At, dir: Direction, how: crate::input::Close) {
+        // What the sender left unfinished counts at the instant of its close, not later.
+        let lane = &self.lanes[dir.index()];
+        self.facts.streams[dir.index()].open_frame = lane.scanner.open_frame();
+        self.classify_what_there_is(at, dir);
+        self.facts.apply(at, Event::Closed(dir, how));
+    }
+
+    fn data(&mut self, at: At, dir: Direction, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.facts.count(dir, at, bytes.len() as u64);
+        let bytes = match self.classify_first(at, dir, bytes) {
+            Some(rest) => rest,
+            None => return,
+        };
+        self.scan(at, dir, &bytes);
+    }
+
+    /// Holds back the first bytes until they tell what the peer speaks; `None` while they do not.
+    fn classify_first<'a>(
+        &mut self,
+        at: At,
+        dir: Direction,
+        bytes: &'a [u8],
+    ) -> Option<std::borrow::Cow<'a, [u8]>> {
+        let lane = &mut self.lanes[dir.index()];
+        let Some(mut first) = lane.first.take() else { return Some(bytes.into()) };
+        if self.facts.subject.starts_in_the_middle {
+            return Some(bytes.into());
+        }
+        let kept = bytes.len().min(Lane::FIRST.saturating_sub(first.len()));
+        first.extend_from_slice(&bytes[..kept]);
+        match FirstBytes::classify(&first) {
+            None => {
+                lane.first = Some(first);
+                None
+            }
+            Some(what) => {
+                if let FirstBytes::Preconnection(size) = what {
+                    lane.preconnection = size as usize;
+                }
+                self.facts.apply(at, Event::FirstBytes(dir, what));
+                first.extend_from_slice(&bytes[kept..]);
+                let skip = lane.preconnection.min(first.len());
+                lane.preconnection -= skip;
+                first.drain(..skip);
+                Some(first.into())
+            }
+        }
+    }
+
+    /// A direction that ends before its first bytes were enough to decide is classified as it stands.
+    fn classify_what_there_is(&mut self, at: At, dir: Direction) {
+        let lane = &mut self.lanes[dir.index()];
+        if lane.first.take().is_some_and(|first| !first.is_empty()) {
+            self.facts.apply(at, Event::FirstBytes(dir, FirstBytes::Unknown));
+        }
+    }
+
+    fn scan(&mut self, at: At, dir: Direction, bytes: &[u8]) {
+        let mut lane = std::mem::take(&mut self.lanes[dir.index()]);
+        let mut scanner = std::mem::take(&mut lane.scanner);
+        scanner.scan(bytes, &mut |piece| self.piece(at, dir, &mut lane, piece));
+        if std::mem::take(&mut lane.fast_path_begins) {
+            scanner.allow_fast_path();
+        }
+        lane.scanner = scanner;
+        self.lanes[dir.index()] = lane;
+    }
+
+    fn skipped(&mut self, at: At, dir: Direction, bytes: u64) {
+        self.facts.count(dir, at, bytes);
+        let mut lane = std::mem::take(&mut self.lanes[dir.index()]);
+        let mut scanner = std::mem::take(&mut lane.scanner);
+        lane.cut = true;
+        scanner.skip(bytes, &mut |piece| self.piece(at, dir, &mut lane, piece));
+        lane.scanner = scanner;
+        self.lanes[dir.index()] = lane;
+    }
+
+    fn gap(&mut self, at: At, dir: Direction, bytes: Option<u64>) {
+        self.facts.apply(at, Event::Gap(dir, bytes));
+        if let Some(bytes) = bytes {
+            self.skipped(at, dir, bytes);
+        } else {
+            let lane = &mut self.lanes[dir.index()];
+            lane.cut = true;
+            lane.scanner.lose();
+        }
+        let lane = &mut self.lanes[dir.index()];
+        lane.first = None;
+        lane.handshake = Default::default();
+    }
+
+    fn piece(&mut self, at: At, dir: Direction, lane: &mut Lane, piece: Piece<'_>) {
+        match piece {
+            Piece::Start(start) => {
+                lane.frame = Some(start);
+                lane.body.clear();
+                lane.cut = false;
+                lane.wanted = self.wanted(dir, start);
+            }
+            Piece::Body(bytes) => {
+                let kept = bytes.len().min(lane.wanted.saturating_sub(lane.body.len()));
+                lane.body.extend_from_slice(&bytes[..kept]);
+            }
+            Piece::End => {
+                if let Some(frame) = lane.frame.take() {
+                    self.frame(At { offset: frame.offset, ..at }, dir, lane, frame);
+                }
+            }
+            Piece::Opaque(error) => self.facts.apply(at, Event::Opaque(dir, error)),
+        }
+    }
+
+    /// How many bytes of a frame's body are worth keeping.
+    fn wanted(&self, dir: Direction, start: FrameStart) -> usize {
+        /// A Connection Request may carry a long routing token; nothing longer is meant honestly.
+        const TPDU: usize = 4096;
+        /// Enough of a later TPKT packet to name its MCS PDU.
+        const MCS: usize = 16;
+        match start.kind {
+            FrameKind::Tpkt if !self.facts.x224.confirm.is_seen() => TPDU,
+            FrameKind::Tpkt => MCS,
+            FrameKind::FastPath => 0,
+            FrameKind::Tls(header) => tls::wanted(&self.facts, dir, header),
+        }
+    }
+
+    fn frame(&mut self, at: At, dir: Direction, lane: &mut Lane, frame: FrameStart) {
+        match frame.kind {
+            FrameKind::Tpkt => self.tpdu(at, dir, lane),
+            FrameKind::FastPath => self.facts.apply(at, Event::FastPath(dir)),
+            FrameKind::Tls(header) => tls::record(&mut self.facts, at, dir, lane, header),
+        }
+    }
+
+    fn tpdu(&mut self, at: At, dir: Direction, lane: &mut Lane) {
+        let event = match Tpdu::parse(&lane.body) {
+            Ok(Tpdu::ConnectionRequest(request)) if dir == Direction::ToServer => {
+                Event::ConnectionRequest(request)
+            }
+            Ok(Tpdu::ConnectionConfirm(confirm)) if dir == Direction::ToClient => {
+                Event::ConnectionConfirm(confirm)
+            }
+            Ok(Tpdu::DisconnectRequest(reason) | Tpdu::Error(reason)) => {
+                Event::X224Refused(dir, reason)
+            }
+            Ok(Tpdu::Data(data)) => match McsPdu::parse(data) {
+                Some(pdu) => Event::Mcs(dir, pdu),
+                None => return,
+            },
+            Ok(_) => return,
+            Err(error) => Event::Opaque(dir, error),
+        };
+        self.facts.apply(at, event);
+        // From MCS on, standard RDP security mixes TPKT and fast-path.
+        let standard = self.facts.x224.selected() == Some(Protocols::RDP);
+        lane.fast_path_begins = standard && self.facts.rdp.connect_response.is_seen();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! TLS records to events, without keys. RFC 5246, RFC 8446.
+
+use super::lane::Lane;
+use crate::event::{At, Event};
+use crate::facts::Facts;
+use crate::input::Direction;
+use crate::wire::tls::{
+    Alert, CertificateMessage, CertificateSummary, ClientHello, ContentType, HandshakeType,
+    RecordHeader, ServerHello,
+};
+
+/// How many bytes of a record's body are worth keeping.
+pub(super) fn wanted(facts: &Facts, dir: Direction, header: RecordHeader) -> usize {
+    match header.content_type {
+        ContentType::HANDSHAKE if !is_encrypted(facts, dir) => usize::from(header.length),
+        ContentType::ALERT => 2,
+        _ => 0,
+    }
+}
+
+/// One complete record.
+pub(super) fn record(facts: &mut Facts, at: At, dir: Direction, lane: &mut Lane, header: RecordHeader) {
+    match header.content_type {
+        ContentType::CHANGE_CIPHER_SPEC => facts.apply(at, Event::ChangeCipherSpec(dir)),
+        ContentType::APPLICATION_DATA => {
+            facts.apply(at, Event::ApplicationData(dir, header.length));
+        }
+        ContentType::ALERT => facts.apply(at, alert(facts, dir, lane, header)),
+        ContentType::HANDSHAKE if is_encrypted(facts, dir) => {
+            facts.apply(at, Event::EncryptedHandshake(dir));
+        }
+        ContentType::HANDSHAKE if lane.cut => {
+            lane.handshake = Default::default();
+            facts.apply(at, Event::Limit("a TLS handshake record was cut in the input"));
+        }
+        ContentType::HANDSHAKE => handshake(facts, at, dir, lane),
+        _ => {}
+    }
+}
+
+/// An alert record is in clear when it has the size of one and its sender has not switched to
+/// encryption; in TLS 1.3 encrypted alerts travel as application data.
+fn alert(facts: &Facts, dir: Direction, lane: &Lane, header: RecordHeader) -> Event {
+    let clear = header.length == 2 && !is_encrypted(facts, dir);
+    match Alert::parse(&lane.body) {
+        Ok(alert) if clear => Event::Alert(dir, alert),
+        _ => Event::EncryptedAlert(dir),
+    }
+}
+
+fn is_encrypted(facts: &Facts, dir: Direction) -> bool {
+    !facts.tls.is_13() && facts.tls.change_cipher_spec[dir.index()].is_seen()
+}
+
+fn handshake(facts: &mut Facts, at: At, dir: Direction, lane: &mut Lane) {
+    lane.handshake.push(&lane.body);
+    loop {
+        match lane.handshake.next() {
+            Ok(Some((kind, body))) => {
+                if let Some(event) = message(dir, kind, &body) {
+                    facts.apply(at, event);
+                }
+            }
+            Ok(None) => return,
+            Err(_) => {
+                lane.handshake = Default::default();
+                return facts.apply(at, Event::Limit("a TLS handshake message is too long"));
+            }
+        }
+    }
+}
+
+fn message(dir: Direction, kind: HandshakeType, body: &[u8]) -> Option<Event> {
+    let damaged = |error| Event::DamagedHandshake(dir, error);
+    Some(match (dir, kind) {
+        (Direction::ToServer, HandshakeType::CLIENT_HELLO) => {
+            ClientHello::parse(body).map_or_else(damaged, Event::ClientHello)
+        }
+        (Direction::ToClient, HandshakeType::SERVER_HELLO) => match ServerHello::parse(body) {
+            Ok(hello) if hello.is_hello_retry_request() => Event::HelloRetryRequest(hello),
+            Ok(hello) => Event::ServerHello(hello),
+            Err(error) => damaged(error),
+        },
+        (_, HandshakeType::CERTIFICATE) => match CertificateMessage::parse(body) {
+            Ok(message) => Event::Certificate(dir, summaries(&message)),
+            Err(error) => Event::CertificateUnreadable(dir, error),
+        },
+        (Direction::ToClient, HandshakeType::CERTIFICATE_REQUEST) => Event::CertificateRequest,
+        (Direction::ToClient, HandshakeType::SERVER_HELLO_DONE) => Event::ServerHelloDone,
+        _ => return None,
+    })
+}
+
+fn summaries(
+    message: &CertificateMessage,
+) -> Vec<Result<CertificateSummary, crate::wire::tls::CertificateDefect>> {
+    /// A chain longer than this is no server's own.
+    const CHAIN: usize = 8;
+    message.chain.iter().take(CHAIN).map(|der| CertificateSummary::from_der(der)).collect()
+}
