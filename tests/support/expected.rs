@@ -61,6 +61,8 @@ impl Expected {
         let leg = [self.ended, &["both"]].concat();
         let both = text(object, "/ended/leg") == "both";
         let from = if both { ANY } else { self.ended };
+        let unknown: &[&str] = if both && !self.party.is_empty() { &["unknown"] } else { &[] };
+        let party = [self.party, unknown].concat();
         let rows: [(&str, &[&str]); 8] = [
             ("/outcome", &["failed"]),
             ("/reached", self.reached),
@@ -69,7 +71,7 @@ impl Expected {
             ("/verdict/what", self.what),
             ("/verdict/cause", &cause),
             ("/verdict/class", self.class),
-            ("/verdict/party", self.party),
+            ("/verdict/party", &party),
         ];
         let mut wrong = Vec::new();
         for (path, right) in rows {

@@ -9,8 +9,13 @@ pub fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
     object.pointer(path).unwrap_or_else(|| panic!("no {path} in\n{object:#}"))
 }
 
-/// The text at a path; `null` and other kinds read as the word they are printed as.
+/// The text at a path; `null` and other kinds read as the word they are printed as. A path into
+/// an object that is `null` is `null` too.
 pub fn text(object: &Value, path: &str) -> String {
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    if at(object, parent).is_null() {
+        return Value::Null.to_string();
+    }
     match at(object, path) {
         Value::String(text) => text.clone(),
         other => other.to_string(),
