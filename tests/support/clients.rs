@@ -42,7 +42,8 @@ impl Client {
         command.env("XDG_CONFIG_HOME", text_of(&home.path().join("config")));
         command.env_remove("XDG_RUNTIME_DIR");
         if self == Self::Xfreerdp3 {
-            command.envs(freerdp3_env(home.path()));
+            // Its clipboard mounts a file system that a killed client would leave behind.
+            command.envs(freerdp3_env(home.path())).arg("-clipboard");
         }
         match self {
             Self::Xfreerdp | Self::Xfreerdp3 => {
