@@ -1,1 +1,10 @@
-fn main() {}
+//! The integration tests: the program between real RDP clients and servers. `tests/run` installs
+//! what they need.
+
+mod support;
+
+mod endpoints;
+mod misconfigured;
+mod peers;
+mod recordings;
+mod sessions;
