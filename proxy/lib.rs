@@ -5,6 +5,7 @@ pub mod clock;
 pub mod dial;
 pub mod error;
 pub mod identities;
+pub mod offline;
 pub mod os;
 pub mod output;
 pub mod record;

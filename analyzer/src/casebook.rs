@@ -69,3 +69,33 @@ impl CaseBook {
         }
     }
 }
+
+/// The cases of a whole input at once: summaries in order of their start, case numbers in the same order.
+pub fn cases(summaries: &[Summary]) -> Vec<u64> {
+    let mut numbers: Vec<u64> = Vec::with_capacity(summaries.len());
+    let mut cases = 0;
+    for (at, summary) in summaries.iter().enumerate() {
+        let earlier = nearby(summaries, at).filter(|other| *other < at).rev();
+        let continued = earlier.into_iter().find(|other| summary.follows(&summaries[*other]));
+        let number = continued.map(|other| numbers[other]).unwrap_or_else(|| {
+            cases += 1;
+            cases
+        });
+        numbers.push(number);
+    }
+    numbers
+}
+
+/// The siblings of one session of a whole input.
+pub fn siblings(summaries: &[Summary], of: usize) -> Vec<Summary> {
+    nearby(summaries, of)
+        .filter(|other| *other != of && summaries[*other].is_sibling_of(&summaries[of]))
+        .map(|other| summaries[other].clone())
+        .collect()
+}
+
+/// Sessions that began around the same time: a bound, because a brute-force attack makes thousands.
+fn nearby(summaries: &[Summary], of: usize) -> impl DoubleEndedIterator<Item = usize> + use<> {
+    const NEIGHBOURS: usize = 64;
+    of.saturating_sub(NEIGHBOURS)..(of + NEIGHBOURS + 1).min(summaries.len())
+}

@@ -1,5 +1,6 @@
 //! The command line: flags in, one function per command.
 
+mod analyze;
 mod causes;
 mod common;
 mod explain;
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// Stand between client and server; say why a connection failed
     Proxy(proxy::Args),
+    /// The same, from saved captures
+    Analyze(analyze::Args),
     /// What a code officially means, and what it does not tell
     Explain(explain::Args),
     /// The catalogue of causes and what is proven of it
@@ -39,6 +42,7 @@ pub fn main() -> ExitCode {
     log(cli.verbose, cli.quiet);
     let result = match cli.command {
         Command::Proxy(args) => proxy::run(args),
+        Command::Analyze(args) => analyze::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Causes(args) => causes::run(args),
     };

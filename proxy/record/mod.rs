@@ -4,6 +4,7 @@
 //! of it, then writes through a bounded queue to the recorder's own thread. What can not be written is
 //! counted and said; the session goes on.
 
+pub mod facts;
 mod file;
 mod tape;
 mod writer;

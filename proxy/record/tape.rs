@@ -5,11 +5,12 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use rdpwhy_analyzer::facts::{Facts, Subject};
-use rdpwhy_analyzer::input::{Close, ConnectFailure, Direction, Input, Leg, Timestamp};
+use rdpwhy_analyzer::input::{Close, ConnectFailure, Direction, Input, Leg, RelayNote, Timestamp};
 use rdpwhy_analyzer::records::{FrameKind, FrameStart, Piece, RecordScanner};
 use rdpwhy_analyzer::report::Connection;
 use rdpwhy_analyzer::wire::tls::ContentType;
 
+use super::facts::End;
 use super::writer::Job;
 
 /// How much of the bytes is kept.
@@ -56,6 +57,8 @@ pub enum What {
         /// The relay's end and the peer's, on the server leg.
         ends: Option<(SocketAddr, SocketAddr)>,
     },
+    /// The relay began to dial the server.
+    Dialing,
     /// An attempt to open the server leg failed.
     Failed(ConnectFailure),
     /// Bytes passed; `kept` are the first of `len`.
@@ -157,6 +160,7 @@ impl Tape {
                 took: took.unwrap_or_default(),
                 ends: facts.subject.relay[1].zip(facts.subject.server),
             },
+            Input::Relay(RelayNote::Dialing) => What::Dialing,
             Input::ConnectFailed { failure, .. } => What::Failed(failure.clone()),
             Input::Closed { leg, dir, how } => {
                 self.flush_skipped(time, read);
@@ -174,8 +178,8 @@ impl Tape {
         let job = Job::End {
             session: self.session,
             entries: std::mem::take(&mut self.held),
-            subject: Box::new(self.subject.clone()),
-            facts: Box::new(super::writer::EndFacts::of(facts, passed, self.lost)),
+            subject: Box::new(facts.subject.clone()),
+            end: Box::new(End::of(self.session, facts, passed, self.lost)),
             report: Box::new(report.clone()),
         };
         // The end of a session is worth waiting for: nobody's bytes are held up any more.

@@ -165,7 +165,7 @@ async fn reach(relay: &Relay, client: &TcpStream, watched: &mut Watched, stop: &
             }
             _ = ticks.tick() => watched.look(relay, None),
             () = at(deadline) => {
-                watched.note(Input::Relay(RelayNote::Deadline("--connect-timeout")));
+                watched.note(Input::Relay(RelayNote::Deadline("--connect-timeout".into())));
                 return Reached::Nobody;
             }
             _ = stop.changed() => {
@@ -240,7 +240,7 @@ async fn carry(relay: &Relay, mut pump: Pump, watched: &mut Watched, stop: &mut 
             }
             _ = ticks.tick(), if !up => watched.look(relay, Some(&pump)),
             () = at(deadline.filter(|_| !up)) => {
-                watched.note(Input::Relay(RelayNote::Deadline("--handshake-timeout")));
+                watched.note(Input::Relay(RelayNote::Deadline("--handshake-timeout".into())));
                 pump.abort();
                 return None;
             }

@@ -35,7 +35,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     let (evidence, to) = match leg.attempts.last() {
-        Some(last) if last.failure.kind == ConnectFailureKind::NoAnswer => {
+        Some(last) if last.failure.kind == ConnectFailureKind::NoAnswer && last.failure.after >= SILENCE => {
             let syns = last.failure.syns.map_or(String::new(), |syns| format!("{syns} SYNs, "));
             let seconds = last.failure.after.as_secs_f64();
             let fact = format!("{syns}no SYN-ACK, RST or ICMP within {seconds:.1} s");
