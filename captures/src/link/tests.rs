@@ -1,0 +1,1 @@
+//! Packets of each link type and tunnel, from bytes written by hand.

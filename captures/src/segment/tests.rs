@@ -1,0 +1,1 @@
+//! Segments and ICMP errors from bytes written by hand.
