@@ -7,4 +7,6 @@ mod endpoints;
 mod misconfigured;
 mod peers;
 mod recordings;
+mod relay;
 mod sessions;
+mod tidy;

@@ -15,7 +15,7 @@ use crate::dial::{DialOptions, Target};
 use crate::error::Error;
 use crate::output::{Filter, Output};
 use crate::record::{Payload, Policy, Recorder, Ring};
-use crate::relay::desk::Desk;
+use crate::desk::Desk;
 use crate::relay::{Deadlines, Guard, Listening, Relay, listen};
 
 /// Stand between client and server; say why a connection failed

@@ -3,7 +3,7 @@
 //! It accepts, dials a fixed upstream, moves bytes exactly, and tells the engine after each write. It
 //! imports of the engine only its door (inputs, session) and never waits for it.
 
-pub mod desk;
+
 mod listen;
 mod observer;
 mod pump;
@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::dial::{DialOptions, Target};
 use crate::record::Recorder;
-use desk::Message;
+use crate::desk::Message;
 
 pub use listen::{Guard, Listening, listen};
 pub use observer::Feed;

@@ -12,8 +12,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::observer::Observer;
 use super::pump::{Pump, close_of};
-use super::{Relay, desk::Message};
+use super::Relay;
 use crate::clock::Clock;
+use crate::desk::Message;
 use crate::dial::{self, DialOutcome};
 use crate::os;
 use crate::os::syn::SynFacts;
