@@ -15,12 +15,12 @@ use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{Input, Leg, Origin, Timestamp};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
-use rdpwhy_captures::file::{OpenError, PacketReader};
+use rdpwhy_captures::file::{OpenError, PacketReader, RawPacket};
 use rdpwhy_captures::fragments::Fragments;
 use rdpwhy_captures::link::{self, Decoded, Unreadable};
-use rdpwhy_captures::packet::{IpPacket, RawPacket};
+use rdpwhy_captures::packet::IpPacket;
 use rdpwhy_captures::segment;
-use rdpwhy_captures::tcp::{FlowId, FlowInfo, FlowOptions, FlowTable};
+use rdpwhy_captures::tcp::{self, FlowId, FlowInfo, FlowOptions, FlowTable};
 
 use crate::output::Output;
 use crate::record::facts::Comment;
@@ -54,7 +54,7 @@ pub fn analyze(
     let mut reading = Reading::new(scope);
     while let Some(packet) = reader.next() {
         match packet {
-            Ok(packet) => reading.packet(&packet.raw(), packet.comments(), packet.interface_name()),
+            Ok(packet) => reading.packet(&packet),
             Err(damage) => {
                 output.note(format!("{source}: damaged at byte {}: {}", damage.offset, damage.what));
             }
@@ -107,15 +107,17 @@ impl Reading {
         }
     }
 
-    fn packet(&mut self, packet: &RawPacket<'_>, comments: &[String], interface: Option<&str>) {
+    fn packet(&mut self, packet: &RawPacket<'_>) {
         self.counts.packets += 1;
         self.now = self.now.max(packet.time);
-        let facts: Vec<Comment> = comments.iter().filter_map(|text| Comment::from_text(text)).collect();
-        match link::ip_packet(packet.link_type, packet.bytes, packet.original_len) {
-            Ok(Decoded::Ip(ip)) => self.ip(packet, &ip, &facts, interface),
+        let facts: Vec<Comment> = packet.comments.iter().filter_map(|text| Comment::from_text(text)).collect();
+        match link::ip_packet(packet.link.0, packet.bytes, packet.original_len) {
+            Ok(Decoded::Ip(ip)) => self.ip(packet, &ip, &facts),
             Ok(Decoded::Fragment(fragment)) => {
-                if let Some(whole) = self.fragments.push(packet.time, &fragment) {
-                    self.ip(packet, &whole.as_packet(), &facts, interface);
+                if let Some(whole) = self.fragments.push(packet.time, fragment)
+                    && let Decoded::Ip(ip) = link::undo_tunnels(whole.packet())
+                {
+                    self.ip(packet, &ip, &facts);
                 }
             }
             Ok(Decoded::Other(_)) => {}
@@ -126,8 +128,8 @@ impl Reading {
         }
     }
 
-    fn ip(&mut self, packet: &RawPacket<'_>, ip: &IpPacket<'_>, comments: &[Comment], interface: Option<&str>) {
-        let tag = match interface {
+    fn ip(&mut self, packet: &RawPacket<'_>, ip: &IpPacket<'_>, comments: &[Comment]) {
+        let tag = match packet.interface_name {
             Some("client-leg") => 1,
             Some("server-leg") => 2,
             _ => 0,
@@ -147,7 +149,15 @@ impl Reading {
         if let Some(segment) = segment::tcp_segment(ip) {
             table.push(packet.time, packet.number, tag, ip, &segment, &mut sink);
         } else if let Some(quote) = segment::icmp_error(ip) {
-            table.icmp(packet.time, packet.number, tag, &quote, &mut sink);
+            let error = tcp::IcmpError {
+                kind: quote.kind,
+                code: quote.code,
+                offender: quote.offender,
+                source: quote.source,
+                destination: quote.destination,
+                seq: quote.seq,
+            };
+            table.icmp(packet.time, packet.number, tag, &error, &mut sink);
         } else if segment::udp_ports(ip).is_some_and(|(a, b)| a == 3389 || b == 3389) {
             self.counts.rdp_udp += 1;
         }
