@@ -78,8 +78,7 @@ pub fn ip_packet<'a>(
     let (layer, span) = match link_type {
         0 | 108 => null(span)?,
         1 => (Layer::Ethernet, span),
-        9 => (Layer::Ppp, span),
-        50 | 104 => hdlc(span)?,
+        9 | 50 | 104 => hdlc(span)?,
         51 => (Layer::Pppoe, span),
         12 | 14 | 101 | 228 | 229 => (Layer::Ip, span),
         113 => (protocol_of_cooked(&span, 14)?, span.skip(16, "Linux cooked")?),
