@@ -237,6 +237,23 @@ fn lengths_are_the_headers_and_else_the_frames() {
 }
 
 #[test]
+fn a_damaged_record_length_makes_no_huge_segment() {
+    let mut offloaded = hex(IPV4);
+    (offloaded[2], offloaded[3]) = (0, 0);
+    let Ok(Decoded::Ip(packet)) = ip_packet(101, &offloaded, u32::MAX) else { panic!("not IP") };
+    assert_eq!(packet.payload_len, (1 << 20) - 20);
+}
+
+#[test]
+fn a_frame_shorter_than_its_packet_misses_bytes() {
+    // Both the file and the frame end one byte early; the IP header still counts that byte.
+    let bytes = hex(IPV4);
+    let packet = ip(101, &bytes[..bytes.len() - 1]);
+    let segment = tcp_segment(&packet).unwrap();
+    assert_eq!((segment.payload, segment.payload_len), (&b"h"[..], 2));
+}
+
+#[test]
 fn what_is_not_ip_is_named() {
     let other = |bytes: &[u8]| match decoded(1, bytes) {
         Ok(Decoded::Other(name)) => name,
