@@ -2,3 +2,4 @@
 //! Capture files: packets in, ordered streams out.
 
 pub mod packet;
+pub mod tcp;
