@@ -1,2 +1,5 @@
 #![forbid(unsafe_code)]
 //! Capture files.
+
+pub mod synth;
+pub mod writer;
