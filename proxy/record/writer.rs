@@ -1,18 +1,457 @@
-//! tmp
-#![allow(missing_docs)]
-use std::sync::mpsc::SyncSender;
+//! The recorder's thread: entries become packets, verdicts become comments.
+
+use std::collections::HashMap;
+use std::io::{self, BufWriter};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
 use rdpwhy_analyzer::facts::Subject;
+use rdpwhy_analyzer::input::{
+    Close, ConnectFailure, ConnectFailureKind, Direction, Leg, Timestamp,
+};
 use rdpwhy_analyzer::report::Connection;
-use super::{facts::End, file::Ring};
-use super::tape::{Entry, Payload, Policy, Tape};
-pub enum Job { Entries { session: u64, subject: Box<Subject>, entries: Vec<Entry> }, End { session: u64, subject: Box<Subject>, entries: Vec<Entry>, end: Box<End>, report: Box<Connection> } }
+use rdpwhy_captures::synth::{Packet, Sender, SyntheticLeg};
+use rdpwhy_captures::writer::PcapngWriter;
+
+use super::facts::{Begin, Comment, End};
+use super::file::{Files, Ring};
+use super::tape::{Entry, Payload, Policy, Tape, What};
+
+/// What the recorder's thread is given.
+pub enum Job {
+    /// Entries of a session that is still open.
+    Entries {
+        /// Its number.
+        session: u64,
+        /// Who talks to whom.
+        subject: Box<Subject>,
+        /// What happened.
+        entries: Vec<Entry>,
+    },
+    /// The last entries of a session, with its verdict.
+    End {
+        /// Its number.
+        session: u64,
+        /// Who talked to whom.
+        subject: Box<Subject>,
+        /// What happened last.
+        entries: Vec<Entry>,
+        /// What only sockets know.
+        end: Box<End>,
+        /// The verdict.
+        report: Box<Connection>,
+    },
+}
+
+/// A handle to the recorder. Cloned freely; the last one to go ends the recording.
 #[derive(Clone)]
-pub struct Recorder { jobs: SyncSender<Job>, payload: Payload, policy: Policy }
+pub struct Recorder {
+    jobs: SyncSender<Job>,
+    payload: Payload,
+    policy: Policy,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// Jobs waiting for the disk: with handshake payload a job is 64 KiB at most.
+const QUEUE: usize = 1024;
+
 impl Recorder {
-    pub fn start(_ring: Ring, payload: Payload, policy: Policy) -> std::io::Result<Recorder> {
-        let (jobs, _rx) = std::sync::mpsc::sync_channel(16);
-        Ok(Recorder { jobs, payload, policy })
+    /// Opens the first file and starts the thread. Fails where the file can not be written at all.
+    pub fn start(ring: Ring, payload: Payload, policy: Policy) -> io::Result<Recorder> {
+        let mut recording = Recording::open(Files::new(ring))?;
+        let (jobs, queue) = sync_channel(QUEUE);
+        let work = move || recording.work(&queue);
+        let thread = std::thread::Builder::new().name("recorder".into()).spawn(work)?;
+        Ok(Recorder { jobs, payload, policy, thread: Arc::new(Mutex::new(Some(thread))) })
     }
-    pub fn tape(&self, session: u64, subject: &Subject) -> Tape { Tape::new(session, subject, self.payload, self.policy, self.jobs.clone()) }
-    pub fn finish(self) {}
+
+    /// A tape for a new session.
+    pub fn tape(&self, session: u64, subject: &Subject) -> Tape {
+        Tape::new(session, subject, self.payload, self.policy, self.jobs.clone())
+    }
+
+    /// Waits until everything is on disk. Tapes that still exist hold it open: end them first.
+    pub fn finish(self) {
+        let Recorder { jobs, thread, .. } = self;
+        drop(jobs);
+        let thread = thread.lock().ok().and_then(|mut thread| thread.take());
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The files being written and the sessions in them.
+struct Recording {
+    files: Files,
+    writer: Option<PcapngWriter<BufWriter<std::fs::File>>>,
+    sessions: HashMap<u64, Written>,
+    packets: u64,
+}
+
+/// What is remembered of a session between its entries.
+struct Written {
+    client: SyntheticLeg,
+    server: Option<SyntheticLeg>,
+    begun: [bool; 2],
+    dialing: Option<Timestamp>,
+    reached: bool,
+    name: Option<String>,
+    session: u64,
+    /// The latest packet waits for a comment of the verdict.
+    waiting: Option<Pending>,
+}
+
+struct Pending {
+    leg: Leg,
+    time: Timestamp,
+    packet: Packet,
+    comments: Vec<String>,
+}
+
+impl Recording {
+    fn open(mut files: Files) -> io::Result<Recording> {
+        let writer = Some(open_next(&mut files)?);
+        Ok(Recording { files, writer, sessions: HashMap::new(), packets: 0 })
+    }
+
+    fn work(&mut self, queue: &Receiver<Job>) {
+        while let Ok(job) = queue.recv() {
+            if let Err(error) = self.job(job) {
+                // Said once; the relay goes on and the queue is emptied.
+                if self.writer.take().is_some() {
+                    tracing::error!(
+                        "the recording stops here: {error}; the relay goes on without it"
+                    );
+                    eprintln!("recording stopped: {error}");
+                }
+            }
+        }
+        if let Some(writer) = self.writer.as_mut()
+            && let Err(error) = writer.flush()
+        {
+            eprintln!("the end of the recording could not be written: {error}");
+        }
+    }
+
+    fn job(&mut self, job: Job) -> io::Result<()> {
+        if self.writer.is_none() {
+            return Ok(());
+        }
+        match job {
+            Job::Entries { session, subject, entries } => {
+                self.entries(session, &subject, &entries, &HashMap::new())
+            }
+            Job::End { session, subject, entries, end, report } => {
+                self.entries(session, &subject, &entries, &evidence(&report))?;
+                self.end(session, &end, &report)?;
+                self.writer.as_mut().map_or(Ok(()), |writer| writer.flush())
+            }
+        }?;
+        self.turn_over()
+    }
+
+    fn entries(
+        &mut self,
+        session: u64,
+        subject: &Subject,
+        entries: &[Entry],
+        evidence: &HashMap<u64, Vec<String>>,
+    ) -> io::Result<()> {
+        let mut written =
+            self.sessions.remove(&session).unwrap_or_else(|| Written::new(session, subject));
+        written.learn(subject);
+        for entry in entries {
+            let comments = evidence.get(&entry.read).cloned().unwrap_or_default();
+            if matches!(entry.what, What::Failed(_)) {
+                // Each attempt is a TCP connection of its own.
+                written.begun[1] = false;
+            }
+            for (leg, time, packet) in written.packets(entry) {
+                // Comments stand on the packet as it was read, not on its copy behind the relay.
+                let source = match &entry.what {
+                    What::Data { dir: Direction::ToServer, .. } => leg == Leg::Client,
+                    What::Data { dir: Direction::ToClient, .. } => leg == Leg::Server,
+                    _ => false,
+                };
+                let comments = match &entry.what {
+                    What::Closed { how: Close::Error(name), .. } => {
+                        vec![Comment::Error { name: (*name).to_owned() }.to_text()]
+                    }
+                    _ if source => comments.clone(),
+                    _ => Vec::new(),
+                };
+                self.put(&mut written, leg, time, packet, comments)?;
+            }
+        }
+        self.sessions.insert(session, written);
+        Ok(())
+    }
+
+    fn end(&mut self, session: u64, end: &End, report: &Connection) -> io::Result<()> {
+        let Some(mut written) = self.sessions.remove(&session) else { return Ok(()) };
+        written.begun[1] &= written.dialing.is_none();
+        for (time, packet) in written.unanswered(Timestamp(end.finished)) {
+            self.put(&mut written, Leg::Server, time, packet, Vec::new())?;
+        }
+        if let Some(mut last) = written.waiting.take() {
+            last.comments.push(Comment::End(end.clone()).to_text());
+            last.comments.push(format!("verdict: {}", report.verdict.sentence));
+            self.write(last)?;
+        }
+        Ok(())
+    }
+
+    /// Holds a packet back until the next one comes: the verdict stands at the last.
+    fn put(
+        &mut self,
+        written: &mut Written,
+        leg: Leg,
+        time: Timestamp,
+        packet: Packet,
+        mut comments: Vec<String>,
+    ) -> io::Result<()> {
+        let side = usize::from(leg == Leg::Server);
+        if !std::mem::replace(&mut written.begun[side], true) {
+            let begin = Begin { session: written.session, name: written.name.clone() };
+            comments.insert(0, Comment::Begin(begin).to_text());
+        }
+        let next = Pending { leg, time, packet, comments };
+        match written.waiting.replace(next) {
+            Some(previous) => self.write(previous),
+            None => Ok(()),
+        }
+    }
+
+    fn write(&mut self, pending: Pending) -> io::Result<()> {
+        let Some(writer) = self.writer.as_mut() else { return Ok(()) };
+        self.packets += 1;
+        let Pending { leg, time, packet, comments } = pending;
+        writer.packet(leg, time, &packet.bytes, packet.original_len, &comments)
+    }
+
+    fn turn_over(&mut self) -> io::Result<()> {
+        let full =
+            self.writer.as_ref().is_some_and(|writer| self.files.is_full(writer.bytes_written()));
+        if full {
+            if let Some(writer) = self.writer.as_mut() {
+                writer.flush()?;
+            }
+            self.writer = Some(open_next(&mut self.files)?);
+        }
+        Ok(())
+    }
+}
+
+fn open_next(files: &mut Files) -> io::Result<PcapngWriter<BufWriter<std::fs::File>>> {
+    let sink = BufWriter::with_capacity(256 << 10, files.next()?);
+    let mut writer = PcapngWriter::new(
+        sink,
+        concat!("rdpwhy ", env!("CARGO_PKG_VERSION")),
+        "TCP and IP headers are synthesised from a relay's byte streams: read no retransmission or loss out of them",
+    )?;
+    writer.flush()?;
+    Ok(writer)
+}
+
+/// Evidence by the read it was found in.
+fn evidence(report: &Connection) -> HashMap<u64, Vec<String>> {
+    let mut by_read: HashMap<u64, Vec<String>> = HashMap::new();
+    for item in &report.evidence {
+        if let Some(read) = item.origin.as_ref().filter(|o| o.kind == "read").and_then(|o| o.n) {
+            by_read.entry(read).or_default().push(format!("{}: {}", item.id, item.fact));
+        }
+    }
+    by_read
+}
+
+impl Written {
+    fn new(session: u64, subject: &Subject) -> Written {
+        let local = subject.relay[0].unwrap_or(unknown(0));
+        Written {
+            client: SyntheticLeg::new(subject.client, local, session as u32),
+            server: None,
+            begun: [false; 2],
+            dialing: None,
+            reached: false,
+            name: subject.server_name.clone(),
+            session,
+            waiting: None,
+        }
+    }
+
+    /// The server leg's addresses, once they are known.
+    fn learn(&mut self, subject: &Subject) {
+        if self.server.is_none()
+            && let (Some(from), Some(to)) = (subject.relay[1], subject.server)
+        {
+            self.server = Some(SyntheticLeg::new(from, to, !(self.session as u32)));
+        }
+    }
+
+    fn packets(&mut self, entry: &Entry) -> Vec<(Leg, Timestamp, Packet)> {
+        let time = entry.time;
+        match &entry.what {
+            What::Opened { leg, took, ends } => self.opened(*leg, time, *took, *ends),
+            What::Dialing => {
+                self.dialing = Some(time);
+                Vec::new()
+            }
+            What::Failed(failure) => self.failed(time, failure),
+            What::Data { dir, kept, len } => self.data(time, *dir, kept, *len),
+            What::Skipped { dir, len } => {
+                for (_, leg, sender) in self.both(*dir) {
+                    leg.skip(sender, *len);
+                }
+                Vec::new()
+            }
+            What::Closed { leg, dir, how } => self.closed(time, *leg, *dir, *how),
+        }
+    }
+
+    fn opened(
+        &mut self,
+        leg: Leg,
+        time: Timestamp,
+        took: Duration,
+        ends: Option<(SocketAddr, SocketAddr)>,
+    ) -> Vec<(Leg, Timestamp, Packet)> {
+        if let (Leg::Server, Some((from, to))) = (leg, ends) {
+            self.server = Some(SyntheticLeg::new(from, to, !(self.session as u32)));
+            self.reached = true;
+        }
+        let syn_time = crate::clock::Clock::before(time, took);
+        let Some(synthetic) = self.leg(leg) else { return Vec::new() };
+        vec![
+            (leg, syn_time, synthetic.syn()),
+            (leg, time, synthetic.syn_ack()),
+            (leg, time, synthetic.ack(Sender::Opener)),
+        ]
+    }
+
+    fn failed(
+        &mut self,
+        time: Timestamp,
+        failure: &ConnectFailure,
+    ) -> Vec<(Leg, Timestamp, Packet)> {
+        let Some(to) = failure.to else { return Vec::new() };
+        let began = crate::clock::Clock::before(time, failure.after);
+        // Each attempt is a connection of its own.
+        let from = unknown(49152 + (self.session % 16384) as u16);
+        let mut leg =
+            SyntheticLeg::new(same_family(from, to), to, (self.session as u32).wrapping_mul(31));
+        let mut packets = vec![(Leg::Server, began, leg.syn())];
+        match failure.kind {
+            ConnectFailureKind::Refused => packets.push((Leg::Server, time, leg.refused())),
+            ConnectFailureKind::Icmp { kind, code, offender } => {
+                packets.push((Leg::Server, time, leg.icmp_error(kind, code, offender)));
+            }
+            ConnectFailureKind::NoAnswer => {
+                packets.extend(retries(began, time).map(|at| (Leg::Server, at, leg.syn_retry())));
+            }
+            _ => packets.clear(),
+        }
+        self.dialing = None;
+        packets
+    }
+
+    /// The SYNs of a dial that was still waiting when the session ended.
+    fn unanswered(&mut self, end: Timestamp) -> Vec<(Timestamp, Packet)> {
+        let Some(began) = self.dialing.filter(|_| !self.reached) else { return Vec::new() };
+        let to = unknown(3389);
+        let from = unknown(49152 + (self.session % 16384) as u16);
+        let mut leg = SyntheticLeg::new(from, to, self.session as u32);
+        let mut packets = vec![(began, leg.syn())];
+        packets.extend(retries(began, end).map(|at| (at, leg.syn_retry())));
+        packets
+    }
+
+    fn data(
+        &mut self,
+        time: Timestamp,
+        dir: Direction,
+        kept: &[u8],
+        len: u64,
+    ) -> Vec<(Leg, Timestamp, Packet)> {
+        let mut packets = Vec::new();
+        let whole = kept.len() as u64 == len;
+        for (name, leg, sender) in self.both(dir) {
+            let made = match u32::try_from(len) {
+                _ if whole => leg.data(sender, kept),
+                Ok(len) => leg.data_cut(sender, kept, len),
+                Err(_) => {
+                    leg.skip(sender, len);
+                    Vec::new()
+                }
+            };
+            packets.extend(made.into_iter().map(|packet| (name, time, packet)));
+        }
+        packets
+    }
+
+    fn closed(
+        &mut self,
+        time: Timestamp,
+        leg: Leg,
+        dir: Direction,
+        how: Close,
+    ) -> Vec<(Leg, Timestamp, Packet)> {
+        let sender = sender(leg, dir);
+        let Some(synthetic) = self.leg(leg) else { return Vec::new() };
+        let packet = match how {
+            Close::Fin => synthetic.fin(sender),
+            Close::Rst | Close::Error(_) => synthetic.rst(sender),
+        };
+        vec![(leg, time, packet)]
+    }
+
+    fn leg(&mut self, leg: Leg) -> Option<&mut SyntheticLeg> {
+        match leg {
+            Leg::Server => self.server.as_mut(),
+            _ => Some(&mut self.client),
+        }
+    }
+
+    /// Both legs in the order that bytes of a direction pass them.
+    fn both(&mut self, dir: Direction) -> Vec<(Leg, &mut SyntheticLeg, Sender)> {
+        let mut legs = vec![(Leg::Client, &mut self.client, sender(Leg::Client, dir))];
+        if let Some(server) = self.server.as_mut().filter(|_| self.reached) {
+            legs.push((Leg::Server, server, sender(Leg::Server, dir)));
+        }
+        if dir == Direction::ToClient {
+            legs.reverse();
+        }
+        legs
+    }
+}
+
+/// Who sends in a direction: on both legs the side nearer to the client opened the connection.
+fn sender(_leg: Leg, dir: Direction) -> Sender {
+    match dir {
+        Direction::ToServer => Sender::Opener,
+        Direction::ToClient => Sender::Acceptor,
+    }
+}
+
+/// The times of SYN retransmissions: 1, 3, 7, … seconds after the first. RFC 6298 5.5.
+fn retries(began: Timestamp, end: Timestamp) -> impl Iterator<Item = Timestamp> {
+    const MOST: u32 = 7;
+    (1..=MOST)
+        .map(move |n| Timestamp(began.0 + ((1u64 << n) - 1) * 1_000_000_000))
+        .take_while(move |at| *at < end)
+}
+
+fn unknown(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))
+}
+
+fn same_family(from: SocketAddr, to: SocketAddr) -> SocketAddr {
+    if to.is_ipv6() {
+        SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, from.port()))
+    } else {
+        from
+    }
 }

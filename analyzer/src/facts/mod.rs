@@ -213,7 +213,8 @@ impl Facts {
     /// A peer that acknowledged more than was captured shows what the capture lacks; its FIN counts one.
     fn count_segments(&mut self, at: At, counts: [SegmentCounts; 2]) {
         for (stream, counts) in self.streams.iter_mut().zip(counts) {
-            stream.gap |= counts.acknowledged.is_some_and(|acknowledged| acknowledged > counts.bytes + 1);
+            stream.gap |=
+                counts.acknowledged.is_some_and(|acknowledged| acknowledged > counts.bytes + 1);
         }
         self.tcp.leg_mut(at.leg).counts = Some(counts);
     }
