@@ -46,6 +46,8 @@ struct Flow {
     ended: Option<Close>,
     /// The sender's socket failed after its FIN.
     reset: Option<Close>,
+    /// Writing to the receiver failed: the error belongs to the other direction's sender.
+    sink_error: Option<Close>,
     /// The end was passed on.
     closed: bool,
 }
@@ -64,6 +66,7 @@ impl Pump {
             limit: FIRST_LIMIT,
             ended,
             reset: None,
+            sink_error: None,
             closed: false,
         };
         Pump { client, server, flows: [flow(early, left), flow(Vec::new(), None)] }
@@ -93,6 +96,8 @@ impl Pump {
         };
         if let Some((dir, how)) = noticed {
             self.flows[dir.index()].fail(how);
+        }
+        if self.flows.iter().any(Flow::is_broken) {
             // What the dead sender had sent before may still be readable: it goes first.
             self.drain(seen);
         }
@@ -148,7 +153,7 @@ impl Pump {
 
     /// The latest known end of each sender.
     fn ends(&self) -> [Option<Close>; 2] {
-        self.flows.each_ref().map(|flow| flow.reset.or(flow.ended))
+        self.flows.each_ref().map(Flow::end)
     }
 
     fn drain(&mut self, seen: &mut impl FnMut(Direction, &[u8])) {
@@ -187,13 +192,16 @@ fn turn(
     flows: &mut [Flow; 2],
     seen: &mut impl FnMut(Direction, &[u8]),
 ) -> Poll<()> {
-    let before = flows.each_ref().map(|flow| flow.ended);
+    let before = flows.each_ref().map(Flow::end);
     let mut progress = false;
     for dir in Direction::BOTH {
         let (source, sink) = ends(dir, client, server);
         progress |= poll_flow(cx, source, sink, &mut flows[dir.index()], dir, seen).is_ready();
+        if let Some(how) = flows[dir.index()].sink_error.take() {
+            flows[dir.reverse().index()].fail(how);
+        }
     }
-    let died = before != flows.each_ref().map(|flow| flow.ended);
+    let died = before != flows.each_ref().map(Flow::end);
     if died || flows.iter().any(Flow::may_half_close) {
         return Poll::Ready(());
     }
@@ -218,8 +226,10 @@ fn poll_flow(
             match sink.try_write(&flow.pending[flow.sent..]) {
                 Ok(written) => flow.advance(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                // The receiver is gone: its own read side tells how. Nothing more can be handed over.
-                Err(_) => return Poll::Pending,
+                Err(error) => {
+                    flow.sink_error = Some(close_of(&error));
+                    return Poll::Pending;
+                }
             }
         }
         if flow.ended.is_some() {
@@ -259,7 +269,15 @@ fn move_once(
             }
         };
         let bytes = &buffer[..read];
-        let written = sink.try_write(bytes).unwrap_or(0);
+        let written = match sink.try_write(bytes) {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => {
+                // The kernel tells of a RST once: to a write it is gone for the read that would name it.
+                flow.sink_error = Some(close_of(&error));
+                0
+            }
+        };
         flow.pending.extend_from_slice(&bytes[written..]);
         if read == flow.limit {
             flow.limit = (flow.limit * 2).min(BUFFER);
@@ -270,6 +288,11 @@ fn move_once(
 }
 
 impl Flow {
+    /// The latest known end of the sender.
+    fn end(&self) -> Option<Close> {
+        self.reset.or(self.ended)
+    }
+
     /// Its FIN can be passed on: everything before it was.
     fn may_half_close(&self) -> bool {
         self.ended == Some(Close::Fin) && self.pending.is_empty() && !self.closed
