@@ -56,6 +56,15 @@ struct Flow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deaths(pub [Option<Close>; 2]);
 
+/// What the relay did about the ends it knew.
+#[derive(Debug)]
+pub struct Propagated {
+    /// What it sent to the receiver of a direction.
+    pub sent: Vec<(Direction, Close)>,
+    /// Nothing is left to move.
+    pub over: bool,
+}
+
 impl Pump {
     /// A pump over two connected sockets; `early` was read from the client and not yet sent, `left` says
     /// that the client has closed its half behind that.
@@ -106,21 +115,25 @@ impl Pump {
     }
 
     /// Passes the known ends on. FIN goes as half-close once everything before it is sent; RST and
-    /// errors as RST at once. Gives `true` when the session is over.
-    pub fn propagate(&mut self) -> bool {
-        let abort = self.flows.iter().any(Flow::is_broken);
-        if abort {
+    /// errors as RST at once. Gives what was sent on which leg, and whether the session is over.
+    pub fn propagate(&mut self) -> Propagated {
+        let mut sent = Vec::new();
+        if self.flows.iter().any(Flow::is_broken) {
             for dir in Direction::BOTH {
                 self.push(dir);
+                if !self.flows[dir.reverse().index()].is_broken() {
+                    sent.push((dir, Close::Rst));
+                }
             }
-            let _ = os::reset_on_close(&self.client);
-            let _ = os::reset_on_close(&self.server);
-            return true;
+            self.abort();
+            return Propagated { sent, over: true };
         }
         for dir in Direction::BOTH {
-            self.half_close(dir);
+            if self.half_close(dir) {
+                sent.push((dir, Close::Fin));
+            }
         }
-        self.flows.iter().all(|flow| flow.closed)
+        Propagated { sent, over: self.flows.iter().all(|flow| flow.closed) }
     }
 
     /// Ends both legs with RST: the relay itself gives up.
@@ -129,16 +142,18 @@ impl Pump {
         let _ = os::reset_on_close(&self.server);
     }
 
-    fn half_close(&mut self, dir: Direction) {
+    fn half_close(&mut self, dir: Direction) -> bool {
         let sink = match dir {
             Direction::ToServer => &self.server,
             Direction::ToClient => &self.client,
         };
         let flow = &mut self.flows[dir.index()];
-        if flow.may_half_close() {
-            flow.closed = true;
-            let _ = SockRef::from(sink).shutdown(Shutdown::Write);
+        if !flow.may_half_close() {
+            return false;
         }
+        flow.closed = true;
+        let _ = SockRef::from(sink).shutdown(Shutdown::Write);
+        true
     }
 
     /// One last try to hand over what is pending.
