@@ -6,6 +6,7 @@
 
 pub mod facts;
 mod file;
+mod legs;
 mod tape;
 mod writer;
 

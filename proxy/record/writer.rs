@@ -2,22 +2,19 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use rdpwhy_analyzer::facts::Subject;
-use rdpwhy_analyzer::input::{
-    Close, ConnectFailure, ConnectFailureKind, Direction, Leg, Timestamp,
-};
+use rdpwhy_analyzer::input::{Close, Direction, Leg, Timestamp};
 use rdpwhy_analyzer::report::Connection;
-use rdpwhy_captures::synth::{Packet, Sender, SyntheticLeg};
+use rdpwhy_captures::synth::Packet;
 use rdpwhy_captures::writer::PcapngWriter;
 
 use super::facts::{Begin, Comment, End};
 use super::file::{Files, Ring};
+use super::legs::Written;
 use super::tape::{Entry, Payload, Policy, Tape, What};
 
 /// What the recorder's thread is given.
@@ -92,24 +89,12 @@ struct Recording {
     packets: u64,
 }
 
-/// What is remembered of a session between its entries.
-struct Written {
-    client: SyntheticLeg,
-    server: Option<SyntheticLeg>,
-    begun: [bool; 2],
-    dialing: Option<Timestamp>,
-    reached: bool,
-    name: Option<String>,
-    session: u64,
-    /// The latest packet waits for a comment of the verdict.
-    waiting: Option<Pending>,
-}
-
-struct Pending {
-    leg: Leg,
-    time: Timestamp,
-    packet: Packet,
-    comments: Vec<String>,
+/// A packet that is not written yet.
+pub(super) struct Pending {
+    pub leg: Leg,
+    pub time: Timestamp,
+    pub packet: Packet,
+    pub comments: Vec<String>,
 }
 
 impl Recording {
@@ -266,192 +251,4 @@ fn evidence(report: &Connection) -> HashMap<u64, Vec<String>> {
         }
     }
     by_read
-}
-
-impl Written {
-    fn new(session: u64, subject: &Subject) -> Written {
-        let local = subject.relay[0].unwrap_or(unknown(0));
-        Written {
-            client: SyntheticLeg::new(subject.client, local, session as u32),
-            server: None,
-            begun: [false; 2],
-            dialing: None,
-            reached: false,
-            name: subject.server_name.clone(),
-            session,
-            waiting: None,
-        }
-    }
-
-    /// The server leg's addresses, once they are known.
-    fn learn(&mut self, subject: &Subject) {
-        if self.server.is_none()
-            && let (Some(from), Some(to)) = (subject.relay[1], subject.server)
-        {
-            self.server = Some(SyntheticLeg::new(from, to, !(self.session as u32)));
-        }
-    }
-
-    fn packets(&mut self, entry: &Entry) -> Vec<(Leg, Timestamp, Packet)> {
-        let time = entry.time;
-        match &entry.what {
-            What::Opened { leg, took, ends } => self.opened(*leg, time, *took, *ends),
-            What::Dialing => {
-                self.dialing = Some(time);
-                Vec::new()
-            }
-            What::Failed(failure) => self.failed(time, failure),
-            What::Data { dir, kept, len } => self.data(time, *dir, kept, *len),
-            What::Skipped { dir, len } => {
-                for (_, leg, sender) in self.both(*dir) {
-                    leg.skip(sender, *len);
-                }
-                Vec::new()
-            }
-            What::Closed { leg, dir, how } => self.closed(time, *leg, *dir, *how),
-        }
-    }
-
-    fn opened(
-        &mut self,
-        leg: Leg,
-        time: Timestamp,
-        took: Duration,
-        ends: Option<(SocketAddr, SocketAddr)>,
-    ) -> Vec<(Leg, Timestamp, Packet)> {
-        if let (Leg::Server, Some((from, to))) = (leg, ends) {
-            self.server = Some(SyntheticLeg::new(from, to, !(self.session as u32)));
-            self.reached = true;
-        }
-        let syn_time = crate::clock::Clock::before(time, took);
-        let Some(synthetic) = self.leg(leg) else { return Vec::new() };
-        vec![
-            (leg, syn_time, synthetic.syn()),
-            (leg, time, synthetic.syn_ack()),
-            (leg, time, synthetic.ack(Sender::Opener)),
-        ]
-    }
-
-    fn failed(
-        &mut self,
-        time: Timestamp,
-        failure: &ConnectFailure,
-    ) -> Vec<(Leg, Timestamp, Packet)> {
-        let Some(to) = failure.to else { return Vec::new() };
-        let began = crate::clock::Clock::before(time, failure.after);
-        // Each attempt is a connection of its own.
-        let from = unknown(49152 + (self.session % 16384) as u16);
-        let mut leg =
-            SyntheticLeg::new(same_family(from, to), to, (self.session as u32).wrapping_mul(31));
-        let mut packets = vec![(Leg::Server, began, leg.syn())];
-        match failure.kind {
-            ConnectFailureKind::Refused => packets.push((Leg::Server, time, leg.refused())),
-            ConnectFailureKind::Icmp { kind, code, offender } => {
-                packets.push((Leg::Server, time, leg.icmp_error(kind, code, offender)));
-            }
-            ConnectFailureKind::NoAnswer => {
-                packets.extend(retries(began, time).map(|at| (Leg::Server, at, leg.syn_retry())));
-            }
-            _ => packets.clear(),
-        }
-        self.dialing = None;
-        packets
-    }
-
-    /// The SYNs of a dial that was still waiting when the session ended.
-    fn unanswered(&mut self, end: Timestamp) -> Vec<(Timestamp, Packet)> {
-        let Some(began) = self.dialing.filter(|_| !self.reached) else { return Vec::new() };
-        let to = unknown(3389);
-        let from = unknown(49152 + (self.session % 16384) as u16);
-        let mut leg = SyntheticLeg::new(from, to, self.session as u32);
-        let mut packets = vec![(began, leg.syn())];
-        packets.extend(retries(began, end).map(|at| (at, leg.syn_retry())));
-        packets
-    }
-
-    fn data(
-        &mut self,
-        time: Timestamp,
-        dir: Direction,
-        kept: &[u8],
-        len: u64,
-    ) -> Vec<(Leg, Timestamp, Packet)> {
-        let mut packets = Vec::new();
-        let whole = kept.len() as u64 == len;
-        for (name, leg, sender) in self.both(dir) {
-            let made = match u32::try_from(len) {
-                _ if whole => leg.data(sender, kept),
-                Ok(len) => leg.data_cut(sender, kept, len),
-                Err(_) => {
-                    leg.skip(sender, len);
-                    Vec::new()
-                }
-            };
-            packets.extend(made.into_iter().map(|packet| (name, time, packet)));
-        }
-        packets
-    }
-
-    fn closed(
-        &mut self,
-        time: Timestamp,
-        leg: Leg,
-        dir: Direction,
-        how: Close,
-    ) -> Vec<(Leg, Timestamp, Packet)> {
-        let sender = sender(leg, dir);
-        let Some(synthetic) = self.leg(leg) else { return Vec::new() };
-        let packet = match how {
-            Close::Fin => synthetic.fin(sender),
-            Close::Rst | Close::Error(_) => synthetic.rst(sender),
-        };
-        vec![(leg, time, packet)]
-    }
-
-    fn leg(&mut self, leg: Leg) -> Option<&mut SyntheticLeg> {
-        match leg {
-            Leg::Server => self.server.as_mut(),
-            _ => Some(&mut self.client),
-        }
-    }
-
-    /// Both legs in the order that bytes of a direction pass them.
-    fn both(&mut self, dir: Direction) -> Vec<(Leg, &mut SyntheticLeg, Sender)> {
-        let mut legs = vec![(Leg::Client, &mut self.client, sender(Leg::Client, dir))];
-        if let Some(server) = self.server.as_mut().filter(|_| self.reached) {
-            legs.push((Leg::Server, server, sender(Leg::Server, dir)));
-        }
-        if dir == Direction::ToClient {
-            legs.reverse();
-        }
-        legs
-    }
-}
-
-/// Who sends in a direction: on both legs the side nearer to the client opened the connection.
-fn sender(_leg: Leg, dir: Direction) -> Sender {
-    match dir {
-        Direction::ToServer => Sender::Opener,
-        Direction::ToClient => Sender::Acceptor,
-    }
-}
-
-/// The times of SYN retransmissions: 1, 3, 7, … seconds after the first. RFC 6298 5.5.
-fn retries(began: Timestamp, end: Timestamp) -> impl Iterator<Item = Timestamp> {
-    const MOST: u32 = 7;
-    (1..=MOST)
-        .map(move |n| Timestamp(began.0 + ((1u64 << n) - 1) * 1_000_000_000))
-        .take_while(move |at| *at < end)
-}
-
-fn unknown(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))
-}
-
-fn same_family(from: SocketAddr, to: SocketAddr) -> SocketAddr {
-    if to.is_ipv6() {
-        SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, from.port()))
-    } else {
-        from
-    }
 }

@@ -203,7 +203,8 @@ async fn reach(
             }
         }
     };
-    answered(outcome, watched).map_or(Reached::Nobody, |server| Reached::Server(server, early, left))
+    answered(outcome, watched)
+        .map_or(Reached::Nobody, |server| Reached::Server(server, early, left))
 }
 
 /// Reads what the client says before the server is reached; gives how it left, if it did.
