@@ -104,7 +104,7 @@ const PLAINTEXT_AFTER_HELLO: Expected = Expected {
     reached: &["tls_client_hello"],
     ended: &["server"],
     what: &["tls-plaintext-after-hello"],
-    cause: Cause::NoOtherThan("cert-key-inaccessible"),
+    cause: Cause::NoOtherThan("tls-plaintext-after-hello"),
     class: &["server-config"],
     party: &["server"],
 };
@@ -210,7 +210,7 @@ const NEGOTIATION: &[Row] = &[
             reached: &["x224_confirm"],
             ended: &["client"],
             what: &["neg-rsp-unrequested"],
-            cause: Cause::NoOtherThan("ssl-not-allowed"),
+            cause: Cause::NoOtherThan("neg-rsp-unrequested"),
             class: &["server-config"],
             party: &["server"],
         },

@@ -41,6 +41,8 @@ pub enum Event {
     X224Refused(Direction, u8),
     /// A TPKT packet with an MCS PDU in clear.
     Mcs(Direction, McsPdu),
+    /// A TPKT packet whose content the source did not keep.
+    ClearFrame(Direction),
     /// A fast-path PDU in clear framing.
     FastPath(Direction),
     /// ClientHello.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rdpwhy_analyzer::facts::{Facts, Subject};
 use rdpwhy_analyzer::input::{Close, ConnectFailure, Direction, Input, Leg, RelayNote, Timestamp};
-use rdpwhy_analyzer::records::{FrameKind, FrameStart, Piece, RecordScanner};
+use rdpwhy_analyzer::records::{FrameKind, Piece, RecordScanner};
 use rdpwhy_analyzer::report::Connection;
 use rdpwhy_analyzer::wire::tls::ContentType;
 
@@ -232,7 +232,7 @@ impl Tape {
             let begin = start.offset.saturating_sub(base) as usize;
             if *headers < HEADERS {
                 *headers += 1;
-                cuts.push((begin, (start.offset + header_size(&start)).saturating_sub(base) as usize));
+                cuts.push((begin, (start.offset + u64::from(start.header)).saturating_sub(base) as usize));
             } else {
                 full_from.get_or_insert(begin);
                 let application = matches!(start.kind, FrameKind::Tls(h) if h.content_type == ContentType::APPLICATION_DATA);
@@ -323,20 +323,6 @@ impl Tape {
             }
             Policy::Wait => {
                 let _ = tokio::task::block_in_place(|| self.jobs.send(job));
-            }
-        }
-    }
-}
-
-fn header_size(start: &FrameStart) -> u64 {
-    match start.kind {
-        FrameKind::Tpkt => 4,
-        FrameKind::Tls(_) => 5,
-        FrameKind::FastPath => {
-            if start.body < 126 {
-                2
-            } else {
-                3
             }
         }
     }

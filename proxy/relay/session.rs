@@ -47,6 +47,8 @@ pub async fn run(
             // The client gets what a refused server would have given it: a RST.
             let _ = os::reset_on_close(&client);
             drop(client);
+            let (leg, dir) = (Leg::Client, Direction::ToClient);
+            watched.note(Input::Closed { leg, dir, how: Close::Rst });
             None
         }
     };

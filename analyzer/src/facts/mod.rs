@@ -187,7 +187,7 @@ impl Facts {
             | Event::ConnectionRequest(_)
             | Event::ConnectionConfirm(_)
             | Event::X224Refused(..) => self.x224.apply(at, event),
-            Event::Mcs(..) | Event::FastPath(_) => {
+            Event::Mcs(..) | Event::FastPath(_) | Event::ClearFrame(_) => {
                 // A server that spoke TLS first has started it.
                 let after_hello = self.tls.client_hello.is_seen() && !self.tls.server_spoke();
                 self.rdp.apply(at, &event, after_hello);

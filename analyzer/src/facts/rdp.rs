@@ -66,6 +66,7 @@ pub struct RdpFacts {
 impl RdpFacts {
     pub(super) fn apply(&mut self, at: At, event: &Event, after_hello: bool) {
         match *event {
+            Event::ClearFrame(dir) => self.frames[dir.index()] += 1,
             Event::FastPath(dir) => {
                 self.frames[dir.index()] += 1;
                 self.fast_path[dir.index()] += 1;

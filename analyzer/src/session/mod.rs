@@ -239,6 +239,7 @@ impl Session {
 
     fn tpdu(&mut self, at: At, dir: Direction, lane: &mut Lane) {
         let event = match Tpdu::parse(&lane.body) {
+            Err(_) if lane.cut => Event::ClearFrame(dir),
             Ok(Tpdu::ConnectionRequest(request)) if dir == Direction::ToServer => {
                 Event::ConnectionRequest(request)
             }
