@@ -150,7 +150,8 @@ impl Desk {
             self.provisional.insert(index);
             self.output.provisional(&report);
             if self.once {
-                self.output.remark("the client may come back after a prompt: waiting for it, up to 120 s");
+                self.output
+                    .remark("the client may come back after a prompt: waiting for it, up to 120 s");
             }
             let until = Instant::now() + REHEARSAL;
             self.held.insert(index, Held { session, tape, until });
@@ -171,16 +172,24 @@ impl Desk {
 
     /// A session began to matter: those that waited for a sibling like it are judged again.
     fn revise(&mut self, index: u64) {
-        let waiting: Vec<u64> =
-            self.book.awaited_by(index).into_iter().filter(|earlier| self.held.contains_key(earlier)).collect();
+        let waiting: Vec<u64> = self
+            .book
+            .awaited_by(index)
+            .into_iter()
+            .filter(|earlier| self.held.contains_key(earlier))
+            .collect();
         for earlier in waiting {
             self.conclude(earlier);
         }
     }
 
     fn release(&mut self, now: Instant) {
-        let due: Vec<u64> =
-            self.held.iter().filter(|(_, held)| held.until <= now).map(|(index, _)| *index).collect();
+        let due: Vec<u64> = self
+            .held
+            .iter()
+            .filter(|(_, held)| held.until <= now)
+            .map(|(index, _)| *index)
+            .collect();
         for index in due {
             self.conclude(index);
         }

@@ -44,7 +44,12 @@ pub struct Output {
 
 impl Output {
     /// An output to `path`, or to stdout.
-    pub fn open(format: Format, filter: Filter, path: Option<&Path>, color: bool) -> io::Result<Output> {
+    pub fn open(
+        format: Format,
+        filter: Filter,
+        path: Option<&Path>,
+        color: bool,
+    ) -> io::Result<Output> {
         let (sink, terminal): (Box<dyn Write + Send>, bool) = match path {
             Some(path) => (Box::new(io::BufWriter::new(File::create(path)?)), false),
             None => (Box::new(io::stdout()), io::stdout().is_terminal()),
@@ -133,8 +138,11 @@ impl Output {
 
     /// Ends the result: the document, or the summary in words. Gives the exit code.
     pub fn finish(mut self) -> io::Result<ExitStatus> {
-        let mut causes: Vec<CauseCount> =
-            self.causes.iter().map(|(id, count)| CauseCount { id: id.clone(), count: *count }).collect();
+        let mut causes: Vec<CauseCount> = self
+            .causes
+            .iter()
+            .map(|(id, count)| CauseCount { id: id.clone(), count: *count })
+            .collect();
         causes.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.id.cmp(&b.id)));
         self.summary.causes = causes;
         match self.format {

@@ -38,8 +38,11 @@ fn code(text: &str) -> String {
 
 fn is_test_file(path: &Path) -> bool {
     let name = path.to_string_lossy();
-    name.ends_with("tests.rs") || name.contains("/tests/") || name.contains("testing")
-        || name.ends_with("samples.rs") || name.ends_with("_tests.rs")
+    name.ends_with("tests.rs")
+        || name.contains("/tests/")
+        || name.contains("testing")
+        || name.ends_with("samples.rs")
+        || name.ends_with("_tests.rs")
 }
 
 /// First-level modules named behind `prefix::` in the code, in any form of `use` or path.
@@ -58,7 +61,8 @@ fn named_modules(code: &str, prefix: &str) -> Vec<String> {
 }
 
 fn first_word(text: &str) -> Option<String> {
-    let word: String = text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let word: String =
+        text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     (!word.is_empty()).then_some(word)
 }
 
@@ -106,8 +110,20 @@ fn the_relay_knows_of_the_engine_only_its_door() {
 #[test]
 fn the_engine_touches_no_clock_file_socket_or_thread() {
     let banned = [
-        "std::fs", "std::io", "std::thread", "std::env", "std::process", "TcpStream", "UdpSocket",
-        "Instant::now", "SystemTime", "println!", "eprintln!", "tokio", "rustls", "pcap_file",
+        "std::fs",
+        "std::io",
+        "std::thread",
+        "std::env",
+        "std::process",
+        "TcpStream",
+        "UdpSocket",
+        "Instant::now",
+        "SystemTime",
+        "println!",
+        "eprintln!",
+        "tokio",
+        "rustls",
+        "pcap_file",
     ];
     let mut broken = Vec::new();
     for (path, text) in sources("analyzer/src") {
@@ -116,7 +132,10 @@ fn the_engine_touches_no_clock_file_socket_or_thread() {
         }
         let code = code(&text);
         broken.extend(
-            banned.iter().filter(|word| code.contains(**word)).map(|word| format!("{} names {word}", path.display())),
+            banned
+                .iter()
+                .filter(|word| code.contains(**word))
+                .map(|word| format!("{} names {word}", path.display())),
         );
     }
     assert_none(broken);
@@ -124,7 +143,15 @@ fn the_engine_touches_no_clock_file_socket_or_thread() {
 
 #[test]
 fn captures_are_read_and_written_through_what_they_are_given() {
-    let banned = ["std::fs", "std::net::Tcp", "std::thread", "Instant::now", "SystemTime", "tokio", "rustls"];
+    let banned = [
+        "std::fs",
+        "std::net::Tcp",
+        "std::thread",
+        "Instant::now",
+        "SystemTime",
+        "tokio",
+        "rustls",
+    ];
     let mut broken = Vec::new();
     for (path, text) in sources("captures/src") {
         if is_test_file(&path) {
@@ -132,7 +159,10 @@ fn captures_are_read_and_written_through_what_they_are_given() {
         }
         let code = code(&text);
         broken.extend(
-            banned.iter().filter(|word| code.contains(**word)).map(|word| format!("{} names {word}", path.display())),
+            banned
+                .iter()
+                .filter(|word| code.contains(**word))
+                .map(|word| format!("{} names {word}", path.display())),
         );
     }
     assert_none(broken);
@@ -142,7 +172,9 @@ fn captures_are_read_and_written_through_what_they_are_given() {
 fn wall_clock_time_comes_from_one_place() {
     let broken = sources("proxy")
         .into_iter()
-        .filter(|(path, text)| code(text).contains("SystemTime::now") && !path.ends_with("clock.rs"))
+        .filter(|(path, text)| {
+            code(text).contains("SystemTime::now") && !path.ends_with("clock.rs")
+        })
         .map(|(path, _)| format!("{} asks the wall clock", path.display()))
         .collect();
     assert_none(broken);
@@ -155,7 +187,8 @@ fn every_detector_file_is_in_the_table() {
     let mut broken = Vec::new();
     for (path, _) in sources("analyzer/src/detect") {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        if path.parent().is_some_and(|folder| folder.ends_with("detect")) && !helpers.contains(&name.as_str())
+        if path.parent().is_some_and(|folder| folder.ends_with("detect"))
+            && !helpers.contains(&name.as_str())
             && !table.contains(&format!("    {name}::"))
         {
             broken.push(format!("{name} is not in ALL"));
@@ -191,7 +224,9 @@ fn files_stay_readable_and_nothing_is_left_open() {
                 broken.push(format!("{} has {lines} lines", path.display()));
             }
             broken.extend(
-                open.iter().filter(|word| text.contains(**word)).map(|word| format!("{} holds {word}", path.display())),
+                open.iter()
+                    .filter(|word| text.contains(**word))
+                    .map(|word| format!("{} holds {word}", path.display())),
             );
         }
     }

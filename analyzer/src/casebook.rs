@@ -42,9 +42,8 @@ impl CaseBook {
         let Some(this) = self.entries.iter().find(|entry| entry.index == index) else {
             return Vec::new();
         };
-        let related = |entry: &&Entry| {
-            entry.index != index && entry.summary.is_sibling_of(&this.summary)
-        };
+        let related =
+            |entry: &&Entry| entry.index != index && entry.summary.is_sibling_of(&this.summary);
         self.entries.iter().filter(related).map(|entry| entry.summary.clone()).collect()
     }
 

@@ -66,7 +66,7 @@ impl Fragments {
     /// the capture cut a fragment short, the packet's captured payload ends there.
     pub fn push(&mut self, time: Timestamp, fragment: IpFragment<'_>) -> Option<Reassembled> {
         let end = fragment.offset.checked_add(fragment.payload_len)?;
-        let odd = fragment.more && fragment.payload_len % 8 != 0;
+        let odd = fragment.more && !fragment.payload_len.is_multiple_of(8);
         if fragment.payload_len == 0 || end > MAX_LENGTH || odd {
             return None;
         }

@@ -20,4 +20,6 @@ mod pcap;
 mod pcapng;
 mod pcapng_options;
 pub mod segment;
+pub mod synth;
 pub mod tcp;
+pub mod writer;

@@ -21,6 +21,8 @@ const MAX_TAGS: usize = 4;
 const MAX_TUNNELS: usize = 4;
 /// Layers read in one packet, of all kinds.
 const MAX_LAYERS: usize = 32;
+/// Length on the wire that is believed, above what offload hands over as one packet (512 KiB).
+const MAX_WIRE: u32 = 1 << 20;
 
 /// What a packet turned out to hold.
 #[derive(Clone, Copy, Debug)]
@@ -74,12 +76,11 @@ pub fn ip_packet<'a>(
     bytes: &'a [u8],
     original_len: u32,
 ) -> Result<Decoded<'a>, Unreadable> {
-    let span = Span::new(bytes, original_len);
+    let span = Span::new(bytes, original_len.min(MAX_WIRE));
     let (layer, span) = match link_type {
         0 | 108 => null(span)?,
         1 => (Layer::Ethernet, span),
-        9 => (Layer::Ppp, span),
-        50 | 104 => hdlc(span)?,
+        9 | 50 | 104 => hdlc(span)?,
         51 => (Layer::Pppoe, span),
         12 | 14 | 101 | 228 | 229 => (Layer::Ip, span),
         113 => (protocol_of_cooked(&span, 14)?, span.skip(16, "Linux cooked")?),

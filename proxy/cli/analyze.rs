@@ -48,7 +48,8 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     for path in &args.files {
         let name = path.display().to_string();
         let read = open(path).map_err(|error| error.to_string()).and_then(|file| {
-            offline::analyze(&name, file, &scope, &identities, &mut output).map_err(|e| e.to_string())
+            offline::analyze(&name, file, &scope, &identities, &mut output)
+                .map_err(|e| e.to_string())
         });
         match read {
             Ok(found) => reported += found.reported,

@@ -49,9 +49,8 @@ impl Result_ {
             Color::Always => true,
             Color::Never => false,
         };
-        Output::open(self.format, filter, self.output.as_deref(), color).map_err(|source| Error::Write {
-            path: self.output.clone().unwrap_or_else(|| "stdout".into()),
-            source,
+        Output::open(self.format, filter, self.output.as_deref(), color).map_err(|source| {
+            Error::Write { path: self.output.clone().unwrap_or_else(|| "stdout".into()), source }
         })
     }
 
@@ -76,7 +75,8 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
         Ok(port) => Ok(Some(port)),
     };
     if let Some(rest) = text.strip_prefix('[') {
-        let (host, after) = rest.split_once(']').ok_or("an IPv6 address in brackets needs its `]`")?;
+        let (host, after) =
+            rest.split_once(']').ok_or("an IPv6 address in brackets needs its `]`")?;
         return match after.strip_prefix(':') {
             Some(digits) => Ok((host, port(digits)?)),
             None if after.is_empty() => Ok((host, None)),
@@ -94,7 +94,8 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
 pub fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let number: f64 = number.parse().map_err(|_| format!("`{text}` is no duration such as 10s, 500ms or 2m"))?;
+    let number: f64 =
+        number.parse().map_err(|_| format!("`{text}` is no duration such as 10s, 500ms or 2m"))?;
     let seconds = match unit.trim() {
         "" | "s" => number,
         "ms" => number / 1000.0,
@@ -109,7 +110,8 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 pub fn bytes(text: &str) -> Result<u64, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is no size such as 100MB or 64MiB"))?;
+    let number: u64 =
+        number.parse().map_err(|_| format!("`{text}` is no size such as 100MB or 64MiB"))?;
     let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
         "k" | "kb" => 1000,
@@ -139,7 +141,17 @@ mod tests {
         ] {
             assert_eq!(target(text), Ok(Target { host: host.into(), port }), "{text}");
         }
-        for wrong in ["", ":3389", "srv07:", "srv07:0", "srv07:99999", "a b", "[::1", "[::1]x", "http://srv07"] {
+        for wrong in [
+            "",
+            ":3389",
+            "srv07:",
+            "srv07:0",
+            "srv07:99999",
+            "a b",
+            "[::1",
+            "[::1]x",
+            "http://srv07",
+        ] {
             assert!(target(wrong).is_err(), "{wrong}");
         }
     }

@@ -30,7 +30,8 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     match args.format {
         Format::Text => print!("{explanation}"),
         Format::Json => {
-            let json = serde_json::to_string_pretty(&explanation).map_err(|e| Error::Result(e.into()))?;
+            let json =
+                serde_json::to_string_pretty(&explanation).map_err(|e| Error::Result(e.into()))?;
             println!("{json}");
         }
     }

@@ -11,11 +11,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::common::{Result_, bytes, duration, target};
 use crate::clock::Clock;
+use crate::desk::Desk;
 use crate::dial::{DialOptions, Target};
 use crate::error::Error;
 use crate::output::{Filter, Output};
 use crate::record::{Payload, Policy, Recorder, Ring};
-use crate::desk::Desk;
 use crate::relay::{Deadlines, Guard, Listening, Relay, listen};
 
 /// Stand between client and server; say why a connection failed
@@ -84,14 +84,16 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
 }
 
 async fn serve(args: Args) -> Result<ExitCode, Error> {
-    let listening = listen(args.listen).map_err(|source| Error::Listen { address: args.listen, source })?;
+    let listening =
+        listen(args.listen).map_err(|source| Error::Listen { address: args.listen, source })?;
     let recorder = open_recorder(&args)?;
     banner(&args, &listening);
     let (desk, messages) = mpsc::channel(1024);
     let (stop, stopped) = watch::channel(false);
     let output = args.result.open(Filter::default())?;
     let source = listening.address.to_string();
-    let desk_task = tokio::spawn(Desk::new(source, args.result.identities(), output, args.once).run(messages));
+    let desk_task =
+        tokio::spawn(Desk::new(source, args.result.identities(), output, args.once).run(messages));
     let relay = Arc::new(Relay {
         target: args.upstream,
         dial: DialOptions::default(),
@@ -163,13 +165,18 @@ fn banner(args: &Args, listening: &Listening) {
     eprintln!("listening on {address}");
     eprintln!("{address} -> {}: TLS is passed through, never opened", args.upstream);
     eprintln!("now connect:  mstsc /v:{address}    or    xfreerdp /v:{address}");
-    eprintln!("what the relay changes: another server name (Kerberos may give way to NTLM), no UDP;");
+    eprintln!(
+        "what the relay changes: another server name (Kerberos may give way to NTLM), no UDP;"
+    );
     eprintln!("a connection with RD Gateway settings does not come through here");
     if address.port() == super::common::RDP_PORT && address.ip().is_loopback() {
         eprintln!("mstsc itself refuses localhost:3389: choose another port");
     }
     if let Some(path) = &args.write {
-        eprintln!("recording to {}: the user name in the X.224 cookie is in it in clear", path.display());
+        eprintln!(
+            "recording to {}: the user name in the X.224 cookie is in it in clear",
+            path.display()
+        );
     }
 }
 
@@ -179,11 +186,16 @@ fn cidr(text: &str) -> Result<(IpAddr, u8), String> {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (text, None),
     };
-    let address: IpAddr = address.parse().map_err(|_| format!("`{text}` is no network such as 10.0.0.0/8"))?;
+    let address: IpAddr =
+        address.parse().map_err(|_| format!("`{text}` is no network such as 10.0.0.0/8"))?;
     let most = if address.is_ipv4() { 32 } else { 128 };
     let prefix = match prefix {
         None => most,
-        Some(digits) => digits.parse().ok().filter(|prefix| *prefix <= most).ok_or_else(|| format!("`{digits}` is no prefix length"))?,
+        Some(digits) => digits
+            .parse()
+            .ok()
+            .filter(|prefix| *prefix <= most)
+            .ok_or_else(|| format!("`{digits}` is no prefix length"))?,
     };
     Ok((address, prefix))
 }

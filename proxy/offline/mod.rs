@@ -56,7 +56,8 @@ pub fn analyze(
         match packet {
             Ok(packet) => reading.packet(&packet),
             Err(damage) => {
-                output.note(format!("{source}: damaged at byte {}: {}", damage.offset, damage.what));
+                output
+                    .note(format!("{source}: damaged at byte {}: {}", damage.offset, damage.what));
             }
         }
     }
@@ -110,7 +111,8 @@ impl Reading {
     fn packet(&mut self, packet: &RawPacket<'_>) {
         self.counts.packets += 1;
         self.now = self.now.max(packet.time);
-        let facts: Vec<Comment> = packet.comments.iter().filter_map(|text| Comment::from_text(text)).collect();
+        let facts: Vec<Comment> =
+            packet.comments.iter().filter_map(|text| Comment::from_text(text)).collect();
         match link::ip_packet(packet.link.0, packet.bytes, packet.original_len) {
             Ok(Decoded::Ip(ip)) => self.ip(packet, &ip, &facts),
             Ok(Decoded::Fragment(fragment)) => {
@@ -135,17 +137,18 @@ impl Reading {
             _ => 0,
         };
         let Reading { table, flows, sessions, recorded, .. } = self;
-        let mut sink = |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
-            let slot = *flows
-                .entry(flow.id)
-                .or_insert_with(|| open(flow, tag, comments, sessions, recorded));
-            match slot {
-                Slot::Single(at) => sessions[at].feed(time, origin, input),
-                Slot::Leg(at, leg) => {
-                    recorded::feed(&mut sessions[at], leg, flow, time, origin, input, comments);
+        let mut sink =
+            |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
+                let slot = *flows
+                    .entry(flow.id)
+                    .or_insert_with(|| open(flow, tag, comments, sessions, recorded));
+                match slot {
+                    Slot::Single(at) => sessions[at].feed(time, origin, input),
+                    Slot::Leg(at, leg) => {
+                        recorded::feed(&mut sessions[at], leg, flow, time, origin, input, comments);
+                    }
                 }
-            }
-        };
+            };
         if let Some(segment) = segment::tcp_segment(ip) {
             table.push(packet.time, packet.number, tag, ip, &segment, &mut sink);
         } else if let Some(quote) = segment::icmp_error(ip) {
@@ -170,15 +173,17 @@ impl Reading {
 
     fn finish(&mut self) {
         let Reading { table, flows, sessions, recorded, now, .. } = self;
-        let mut sink = |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
-            let slot = *flows.entry(flow.id).or_insert_with(|| open(flow, 0, &[], sessions, recorded));
-            match slot {
-                Slot::Single(at) => sessions[at].feed(time, origin, input),
-                Slot::Leg(at, leg) => {
-                    recorded::feed(&mut sessions[at], leg, flow, time, origin, input, &[]);
+        let mut sink =
+            |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
+                let slot =
+                    *flows.entry(flow.id).or_insert_with(|| open(flow, 0, &[], sessions, recorded));
+                match slot {
+                    Slot::Single(at) => sessions[at].feed(time, origin, input),
+                    Slot::Leg(at, leg) => {
+                        recorded::feed(&mut sessions[at], leg, flow, time, origin, input, &[]);
+                    }
                 }
-            }
-        };
+            };
         table.finish(*now, &mut sink);
         for session in &mut self.sessions {
             let last = session.facts().now;
@@ -250,8 +255,9 @@ fn report(
     let mut sessions = reading.sessions;
     sessions.sort_by_key(|session| session.facts().subject.started);
     let servers: HashSet<SocketAddr> = sessions.iter().filter_map(speaks_rdp).collect();
-    let (rdp, other): (Vec<Session>, Vec<Session>) =
-        sessions.into_iter().partition(|session| scope.all || is_reported(session, scope, &servers));
+    let (rdp, other): (Vec<Session>, Vec<Session>) = sessions
+        .into_iter()
+        .partition(|session| scope.all || is_reported(session, scope, &servers));
     let summaries: Vec<Summary> = rdp.iter().map(|session| Summary::of(session.facts())).collect();
     let cases = casebook::cases(&summaries);
     for (at, session) in rdp.iter().enumerate() {
@@ -277,21 +283,27 @@ fn report(
 /// The server of a session that certainly is RDP.
 fn speaks_rdp(session: &Session) -> Option<SocketAddr> {
     let x224 = &session.facts().x224;
-    (x224.request.is_seen() && x224.confirm.is_seen()).then_some(session.facts().subject.server).flatten()
+    (x224.request.is_seen() && x224.confirm.is_seen())
+        .then_some(session.facts().subject.server)
+        .flatten()
 }
 
 fn is_reported(session: &Session, scope: &Scope, servers: &HashSet<SocketAddr>) -> bool {
     let facts = session.facts();
     facts.x224.request.is_seen()
         || facts.subject.vantage == Vantage::Relay
-        || facts.subject.server.is_some_and(|server| {
-            scope.ports.contains(&server.port()) || servers.contains(&server)
-        })
+        || facts
+            .subject
+            .server
+            .is_some_and(|server| scope.ports.contains(&server.port()) || servers.contains(&server))
 }
 
 /// RD Gateway carries RDP inside HTTPS: say so where a user would only read "no RDP".
 fn gateway_hint(source: &str, other: &[Session], output: &mut Output) {
-    let https = other.iter().filter(|session| session.facts().subject.server.is_some_and(|s| s.port() == 443)).count();
+    let https = other
+        .iter()
+        .filter(|session| session.facts().subject.server.is_some_and(|s| s.port() == 443))
+        .count();
     if https > 0 {
         output.note(format!(
             "{source}: no RDP, but {https} connections to port 443: if the client uses an RD Gateway, its RDP is inside them; capture on the gateway or the host instead"

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use rdpwhy_analyzer::facts::{Subject, Vantage};
-use rdpwhy_analyzer::input::{Close, Direction, Input, Leg, Origin, RelayNote, SegmentKind, Timestamp};
+use rdpwhy_analyzer::input::{
+    Close, Direction, Input, Leg, Origin, RelayNote, SegmentKind, Timestamp,
+};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_captures::tcp::FlowInfo;
 
@@ -20,7 +22,12 @@ pub struct Recorded {
 
 impl Recorded {
     /// A client leg begins: a new session.
-    pub fn client_leg(&mut self, flow: &FlowInfo, comments: &[Comment], sessions: &mut Vec<Session>) -> usize {
+    pub fn client_leg(
+        &mut self,
+        flow: &FlowInfo,
+        comments: &[Comment],
+        sessions: &mut Vec<Session>,
+    ) -> usize {
         let begin = begin(comments);
         let subject = Subject {
             client: flow.client,
@@ -41,7 +48,12 @@ impl Recorded {
     }
 
     /// A server leg begins: the session it belongs to, where its client leg is there.
-    pub fn server_leg(&mut self, flow: &FlowInfo, comments: &[Comment], sessions: &mut [Session]) -> Option<usize> {
+    pub fn server_leg(
+        &mut self,
+        flow: &FlowInfo,
+        comments: &[Comment],
+        sessions: &mut [Session],
+    ) -> Option<usize> {
         let named = begin(comments).and_then(|begin| self.by_number.get(&begin.session).copied());
         let at = named.or(self.latest)?;
         let session = sessions.get_mut(at)?;
@@ -54,7 +66,10 @@ impl Recorded {
 
     /// What only sockets knew.
     pub fn end(&mut self, end: &End, sessions: &mut [Session]) {
-        let Some(session) = self.by_number.get(&end.session).and_then(|at| sessions.get_mut(*at)) else { return };
+        let Some(session) = self.by_number.get(&end.session).and_then(|at| sessions.get_mut(*at))
+        else {
+            return;
+        };
         for (leg, socket) in [Leg::Client, Leg::Server].into_iter().zip(end.sockets) {
             if let Some((time, sample)) = socket {
                 session.feed(Timestamp(time), Origin::Socket, Input::Socket { leg, sample });
@@ -69,7 +84,11 @@ impl Recorded {
         for dir in Direction::BOTH {
             let [records, bytes] = end.passed[dir.index()];
             if records > 0 {
-                session.feed(Timestamp(end.finished), Origin::Socket, Input::Passed { dir, records, bytes });
+                session.feed(
+                    Timestamp(end.finished),
+                    Origin::Socket,
+                    Input::Passed { dir, records, bytes },
+                );
             }
         }
     }
@@ -112,10 +131,13 @@ pub fn feed(
             Input::ConnectFailed { leg, failure }
         }
         Input::Closed { dir, .. } if !outside(dir) => return,
-        Input::Closed { dir, how, .. } => Input::Closed { leg, dir, how: error(comments).unwrap_or(how) },
+        Input::Closed { dir, how, .. } => {
+            Input::Closed { leg, dir, how: error(comments).unwrap_or(how) }
+        }
         Input::Segment(segment) => {
             let dialing = leg == Leg::Server && segment.kind == SegmentKind::Syn;
-            if !dialing || session.facts().relay.iter().any(|note| note.value == RelayNote::Dialing) {
+            if !dialing || session.facts().relay.iter().any(|note| note.value == RelayNote::Dialing)
+            {
                 return;
             }
             Input::Relay(RelayNote::Dialing)

@@ -80,13 +80,16 @@ impl Comment {
 impl End {
     /// Of a session that is over.
     pub fn of(session: u64, facts: &Facts, passed: [[u64; 2]; 2], lost: u64) -> End {
-        let socket = |leg| {
-            facts.tcp.leg(leg).socket.as_ref().map(|seen| (seen.at.time.0, seen.value))
-        };
+        let socket =
+            |leg| facts.tcp.leg(leg).socket.as_ref().map(|seen| (seen.at.time.0, seen.value));
         End {
             session,
             sockets: [socket(Leg::Client), socket(Leg::Server)],
-            relay: facts.relay.iter().filter_map(|note| relay_fact(note.at.time, &note.value)).collect(),
+            relay: facts
+                .relay
+                .iter()
+                .filter_map(|note| relay_fact(note.at.time, &note.value))
+                .collect(),
             failures: facts
                 .tcp
                 .leg(Leg::Server)

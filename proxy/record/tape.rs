@@ -121,7 +121,13 @@ const HEADERS: usize = 64;
 const FOREIGN: u64 = 4096;
 
 impl Tape {
-    pub(super) fn new(session: u64, subject: &Subject, payload: Payload, policy: Policy, jobs: SyncSender<Job>) -> Tape {
+    pub(super) fn new(
+        session: u64,
+        subject: &Subject,
+        payload: Payload,
+        policy: Policy,
+        jobs: SyncSender<Job>,
+    ) -> Tape {
         Tape {
             session,
             payload,
@@ -138,7 +144,14 @@ impl Tape {
     }
 
     /// Bytes that were read; `facts` already know them.
-    pub fn data(&mut self, time: Timestamp, read: u64, dir: Direction, bytes: &[u8], facts: &Facts) {
+    pub fn data(
+        &mut self,
+        time: Timestamp,
+        read: u64,
+        dir: Direction,
+        bytes: &[u8],
+        facts: &Facts,
+    ) {
         if facts.rdp.connect_response.is_seen() {
             self.lanes[dir.index()].scanner.allow_fast_path();
         }
@@ -186,7 +199,14 @@ impl Tape {
         let _ = self.jobs.send(job);
     }
 
-    fn handshake(&mut self, time: Timestamp, read: u64, dir: Direction, bytes: &[u8], facts: &Facts) {
+    fn handshake(
+        &mut self,
+        time: Timestamp,
+        read: u64,
+        dir: Direction,
+        bytes: &[u8],
+        facts: &Facts,
+    ) {
         let client_info = facts.rdp.send_data[Direction::ToServer.index()].is_seen();
         if self.sealed || client_info {
             self.sealed = true;
@@ -204,7 +224,8 @@ impl Tape {
         let lane = &mut self.lanes[dir.index()];
         let base = lane.scanner.offset();
         let mut cuts: Vec<(usize, usize)> = Vec::new();
-        let (headers, passed) = (&mut lane.headers, (&mut lane.passed_records, &mut lane.passed_bytes));
+        let (headers, passed) =
+            (&mut lane.headers, (&mut lane.passed_records, &mut lane.passed_bytes));
         let mut full_from = None;
         lane.scanner.scan(bytes, &mut |piece| {
             let Piece::Start(start) = piece else { return };
@@ -221,7 +242,11 @@ impl Tape {
         });
         let full = lane.headers >= HEADERS && cuts.is_empty();
         let end = if full { 0 } else { full_from.unwrap_or(bytes.len()) };
-        let partial = lane.scanner.open_frame().filter(|frame| frame.0 == 0).map_or(0, |frame| frame.1 as usize);
+        let partial = lane
+            .scanner
+            .open_frame()
+            .filter(|frame| frame.0 == 0)
+            .map_or(0, |frame| frame.1 as usize);
         let first = cuts.first().map_or(end, |cut| cut.0);
         if first > 0 {
             // A record that began earlier goes on; the start of a header at the very end is kept.
@@ -278,11 +303,18 @@ impl Tape {
         if entries.is_empty() {
             return;
         }
-        let bytes: u64 = entries.iter().map(|entry| match &entry.what {
-            What::Data { len, .. } => *len,
-            _ => 0,
-        }).sum();
-        let job = Job::Entries { session: self.session, subject: Box::new(self.subject.clone()), entries };
+        let bytes: u64 = entries
+            .iter()
+            .map(|entry| match &entry.what {
+                What::Data { len, .. } => *len,
+                _ => 0,
+            })
+            .sum();
+        let job = Job::Entries {
+            session: self.session,
+            subject: Box::new(self.subject.clone()),
+            entries,
+        };
         match self.policy {
             Policy::Drop => {
                 if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
@@ -300,6 +332,12 @@ fn header_size(start: &FrameStart) -> u64 {
     match start.kind {
         FrameKind::Tpkt => 4,
         FrameKind::Tls(_) => 5,
-        FrameKind::FastPath => if start.body < 126 { 2 } else { 3 },
+        FrameKind::FastPath => {
+            if start.body < 126 {
+                2
+            } else {
+                3
+            }
+        }
     }
 }

@@ -9,7 +9,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rdpwhy_analyzer::facts::Subject;
-use rdpwhy_analyzer::input::{Close, ConnectFailure, ConnectFailureKind, Direction, Leg, Timestamp};
+use rdpwhy_analyzer::input::{
+    Close, ConnectFailure, ConnectFailureKind, Direction, Leg, Timestamp,
+};
 use rdpwhy_analyzer::report::Connection;
 use rdpwhy_captures::synth::{Packet, Sender, SyntheticLeg};
 use rdpwhy_captures::writer::PcapngWriter;
@@ -121,7 +123,9 @@ impl Recording {
             if let Err(error) = self.job(job) {
                 // Said once; the relay goes on and the queue is emptied.
                 if self.writer.take().is_some() {
-                    tracing::error!("the recording stops here: {error}; the relay goes on without it");
+                    tracing::error!(
+                        "the recording stops here: {error}; the relay goes on without it"
+                    );
                     eprintln!("recording stopped: {error}");
                 }
             }
@@ -138,7 +142,9 @@ impl Recording {
             return Ok(());
         }
         match job {
-            Job::Entries { session, subject, entries } => self.entries(session, &subject, &entries, &HashMap::new()),
+            Job::Entries { session, subject, entries } => {
+                self.entries(session, &subject, &entries, &HashMap::new())
+            }
             Job::End { session, subject, entries, end, report } => {
                 self.entries(session, &subject, &entries, &evidence(&report))?;
                 self.end(session, &end, &report)?;
@@ -228,7 +234,8 @@ impl Recording {
     }
 
     fn turn_over(&mut self) -> io::Result<()> {
-        let full = self.writer.as_ref().is_some_and(|writer| self.files.is_full(writer.bytes_written()));
+        let full =
+            self.writer.as_ref().is_some_and(|writer| self.files.is_full(writer.bytes_written()));
         if full {
             if let Some(writer) = self.writer.as_mut() {
                 writer.flush()?;
@@ -325,12 +332,17 @@ impl Written {
         ]
     }
 
-    fn failed(&mut self, time: Timestamp, failure: &ConnectFailure) -> Vec<(Leg, Timestamp, Packet)> {
+    fn failed(
+        &mut self,
+        time: Timestamp,
+        failure: &ConnectFailure,
+    ) -> Vec<(Leg, Timestamp, Packet)> {
         let Some(to) = failure.to else { return Vec::new() };
         let began = crate::clock::Clock::before(time, failure.after);
         // Each attempt is a connection of its own.
         let from = unknown(49152 + (self.session % 16384) as u16);
-        let mut leg = SyntheticLeg::new(same_family(from, to), to, (self.session as u32).wrapping_mul(31));
+        let mut leg =
+            SyntheticLeg::new(same_family(from, to), to, (self.session as u32).wrapping_mul(31));
         let mut packets = vec![(Leg::Server, began, leg.syn())];
         match failure.kind {
             ConnectFailureKind::Refused => packets.push((Leg::Server, time, leg.refused())),
@@ -357,7 +369,13 @@ impl Written {
         packets
     }
 
-    fn data(&mut self, time: Timestamp, dir: Direction, kept: &[u8], len: u64) -> Vec<(Leg, Timestamp, Packet)> {
+    fn data(
+        &mut self,
+        time: Timestamp,
+        dir: Direction,
+        kept: &[u8],
+        len: u64,
+    ) -> Vec<(Leg, Timestamp, Packet)> {
         let mut packets = Vec::new();
         let whole = kept.len() as u64 == len;
         for (name, leg, sender) in self.both(dir) {
@@ -374,7 +392,13 @@ impl Written {
         packets
     }
 
-    fn closed(&mut self, time: Timestamp, leg: Leg, dir: Direction, how: Close) -> Vec<(Leg, Timestamp, Packet)> {
+    fn closed(
+        &mut self,
+        time: Timestamp,
+        leg: Leg,
+        dir: Direction,
+        how: Close,
+    ) -> Vec<(Leg, Timestamp, Packet)> {
         let sender = sender(leg, dir);
         let Some(synthetic) = self.leg(leg) else { return Vec::new() };
         let packet = match how {
@@ -425,5 +449,9 @@ fn unknown(port: u16) -> SocketAddr {
 }
 
 fn same_family(from: SocketAddr, to: SocketAddr) -> SocketAddr {
-    if to.is_ipv6() { SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, from.port())) } else { from }
+    if to.is_ipv6() {
+        SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, from.port()))
+    } else {
+        from
+    }
 }

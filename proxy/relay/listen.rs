@@ -25,7 +25,8 @@ impl Guard {
     /// True when this client may use the relay.
     pub fn admits(&self, client: IpAddr) -> bool {
         let client = client.to_canonical();
-        client.is_loopback() || self.allow.iter().any(|(net, prefix)| contains(*net, *prefix, client))
+        client.is_loopback()
+            || self.allow.iter().any(|(net, prefix)| contains(*net, *prefix, client))
     }
 }
 
@@ -124,7 +125,10 @@ mod tests {
 
     #[test]
     fn only_loopback_and_allowed_networks_are_admitted() {
-        let guard = Guard { allow: vec![("10.0.0.0".parse().unwrap(), 8), ("fd00::".parse().unwrap(), 16)], most: 1 };
+        let guard = Guard {
+            allow: vec![("10.0.0.0".parse().unwrap(), 8), ("fd00::".parse().unwrap(), 16)],
+            most: 1,
+        };
         for (client, admitted) in [
             ("127.0.0.1", true),
             ("::1", true),

@@ -3,7 +3,6 @@
 //! It accepts, dials a fixed upstream, moves bytes exactly, and tells the engine after each write. It
 //! imports of the engine only its door (inputs, session) and never waits for it.
 
-
 mod listen;
 mod observer;
 mod pump;
@@ -14,9 +13,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use crate::desk::Message;
 use crate::dial::{DialOptions, Target};
 use crate::record::Recorder;
-use crate::desk::Message;
 
 pub use listen::{Guard, Listening, listen};
 pub use observer::Feed;

@@ -71,8 +71,9 @@ impl Observer {
         let fed = catch_unwind(AssertUnwindSafe(|| feed(session, time, origin, input)));
         if fed.is_err() {
             self.failed = true;
-            tracing::error!("the engine failed on a connection; its bytes go on, its verdict is incomplete");
+            tracing::error!(
+                "the engine failed on a connection; its bytes go on, its verdict is incomplete"
+            );
         }
     }
 }
-

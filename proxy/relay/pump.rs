@@ -57,7 +57,14 @@ pub struct Deaths(pub [Option<Close>; 2]);
 impl Pump {
     /// A pump over two connected sockets; `early` was read from the client and not yet sent.
     pub fn new(client: TcpStream, server: TcpStream, early: Vec<u8>) -> Pump {
-        let flow = |pending| Flow { pending, sent: 0, limit: FIRST_LIMIT, ended: None, reset: None, closed: false };
+        let flow = |pending| Flow {
+            pending,
+            sent: 0,
+            limit: FIRST_LIMIT,
+            ended: None,
+            reset: None,
+            closed: false,
+        };
         Pump { client, server, flows: [flow(early), flow(Vec::new())] }
     }
 
@@ -149,7 +156,9 @@ impl Pump {
             let (source, sink) = ends(dir, client, server);
             let flow = &mut flows[dir.index()];
             for _ in 0..TURNS {
-                if !flow.pending.is_empty() || !matches!(move_once(source, sink, flow, dir, seen), Ok(n) if n > 0) {
+                if !flow.pending.is_empty()
+                    || !matches!(move_once(source, sink, flow, dir, seen), Ok(n) if n > 0)
+                {
                     break;
                 }
             }
@@ -157,7 +166,11 @@ impl Pump {
     }
 }
 
-fn ends<'a>(dir: Direction, client: &'a TcpStream, server: &'a TcpStream) -> (&'a TcpStream, &'a TcpStream) {
+fn ends<'a>(
+    dir: Direction,
+    client: &'a TcpStream,
+    server: &'a TcpStream,
+) -> (&'a TcpStream, &'a TcpStream) {
     match dir {
         Direction::ToServer => (client, server),
         Direction::ToClient => (server, client),
@@ -301,7 +314,9 @@ async fn died(socket: &TcpStream) -> Close {
 /// How a read error is called in the facts.
 pub fn close_of(error: &io::Error) -> Close {
     match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => Close::Rst,
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionAborted => Close::Rst,
         _ => Close::Error(os::errno_name(error)),
     }
 }

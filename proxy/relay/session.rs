@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
-use rdpwhy_analyzer::input::{Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote, Segment, SegmentKind, Timestamp};
+use rdpwhy_analyzer::input::{
+    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote, Segment,
+    SegmentKind, Timestamp,
+};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
+use super::Relay;
 use super::observer::Observer;
 use super::pump::{Pump, close_of};
-use super::Relay;
 use crate::clock::Clock;
 use crate::desk::Message;
 use crate::dial::{self, DialOutcome};
@@ -25,7 +28,13 @@ const EARLY: usize = 64 << 10;
 const TICK: Duration = Duration::from_secs(1);
 
 /// Runs one session to its end and hands it to the desk.
-pub async fn run(relay: Arc<Relay>, client: TcpStream, peer: SocketAddr, index: u64, mut stop: watch::Receiver<bool>) {
+pub async fn run(
+    relay: Arc<Relay>,
+    client: TcpStream,
+    peer: SocketAddr,
+    index: u64,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut watched = Watched::begin(&relay, &client, peer, index);
     let end = match reach(&relay, &client, &mut watched, &mut stop).await {
         Reached::Server(server, early) => {
@@ -61,7 +70,8 @@ impl Watched {
         let clock = relay.clock;
         let now = clock.now();
         let sample = os::tcp_sample(client);
-        let rtt = sample.and_then(|sample| sample.rtt_us).map(|us| Duration::from_micros(us.into()));
+        let rtt =
+            sample.and_then(|sample| sample.rtt_us).map(|us| Duration::from_micros(us.into()));
         // The relay learns of the client when its handshake is over.
         let started = Clock::before(now, rtt.unwrap_or_default());
         let literal = relay.target.host.parse::<std::net::IpAddr>().ok();
@@ -107,7 +117,10 @@ impl Watched {
         let facts = self.observer.session().facts();
         if facts.is_active() && !self.active {
             self.active = true;
-            relay.tell(Message::Active { index: self.index, session: Box::new(self.observer.session().clone()) });
+            relay.tell(Message::Active {
+                index: self.index,
+                session: Box::new(self.observer.session().clone()),
+            });
         }
         if self.warned || self.active || !is_stalled(facts, now) {
             return;
@@ -146,7 +159,12 @@ fn is_stalled(facts: &rdpwhy_analyzer::facts::Facts, now: Timestamp) -> bool {
 }
 
 /// Dials the server while listening to the client: what it says is evidence, and its leaving ends it.
-async fn reach(relay: &Relay, client: &TcpStream, watched: &mut Watched, stop: &mut watch::Receiver<bool>) -> Reached {
+async fn reach(
+    relay: &Relay,
+    client: &TcpStream,
+    watched: &mut Watched,
+    stop: &mut watch::Receiver<bool>,
+) -> Reached {
     watched.note(Input::Relay(RelayNote::Dialing));
     let mut ignore = |_: &dial::Attempt| {};
     let dialing = dial::dial(&relay.target, &relay.dial, &mut ignore);
@@ -203,7 +221,8 @@ fn answered(outcome: DialOutcome, watched: &mut Watched) -> Option<TcpStream> {
         }
     }
     let server = outcome.stream?;
-    let connected = outcome.attempts.iter().find(|attempt| attempt.state == dial::AttemptState::Connected);
+    let connected =
+        outcome.attempts.iter().find(|attempt| attempt.state == dial::AttemptState::Connected);
     let took = connected.map(|attempt| attempt.after);
     let since = connected.map_or_else(Instant::now, |attempt| attempt.started + attempt.after);
     let session = watched.observer.session_mut();
@@ -216,7 +235,12 @@ fn answered(outcome: DialOutcome, watched: &mut Watched) -> Option<TcpStream> {
 
 /// Pumps until both directions have ended. First-death rule: the state of both legs is read and
 /// stamped before anything is propagated.
-async fn carry(relay: &Relay, mut pump: Pump, watched: &mut Watched, stop: &mut watch::Receiver<bool>) -> Option<InputEnd> {
+async fn carry(
+    relay: &Relay,
+    mut pump: Pump,
+    watched: &mut Watched,
+    stop: &mut watch::Receiver<bool>,
+) -> Option<InputEnd> {
     let deadline = relay.deadlines.handshake.map(|limit| tokio::time::Instant::now() + limit);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);

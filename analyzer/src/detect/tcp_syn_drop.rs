@@ -35,7 +35,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     let (evidence, to) = match leg.attempts.last() {
-        Some(last) if last.failure.kind == ConnectFailureKind::NoAnswer && last.failure.after >= SILENCE => {
+        Some(last)
+            if last.failure.kind == ConnectFailureKind::NoAnswer
+                && last.failure.after >= SILENCE =>
+        {
             let syns = last.failure.syns.map_or(String::new(), |syns| format!("{syns} SYNs, "));
             let seconds = last.failure.after.as_secs_f64();
             let fact = format!("{syns}no SYN-ACK, RST or ICMP within {seconds:.1} s");
@@ -44,7 +47,13 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         // Our own kernel gave up: the address has no neighbour or no route.
         Some(last) if is_unreachable(&last.failure.kind) => {
             let seconds = last.failure.after.as_secs_f64();
-            (Evidence::at(last.at, format!("no answer and no way to the address after {seconds:.1} s")), last.failure.to)
+            (
+                Evidence::at(
+                    last.at,
+                    format!("no answer and no way to the address after {seconds:.1} s"),
+                ),
+                last.failure.to,
+            )
         }
         Some(_) => return None,
         None => {

@@ -16,7 +16,7 @@ pub use tcp::{Attempt, Ending, LegFacts, TcpFacts};
 pub use tls::{AlertSeen, Records, TlsFacts};
 
 use crate::event::{At, Event};
-use crate::input::{Close, Direction, Leg, RelayNote, Timestamp};
+use crate::input::{Close, Direction, Leg, RelayNote, SegmentCounts, Timestamp};
 
 /// Who talks to whom, and how we come to see it. Known before the first byte.
 #[derive(Clone, Debug)]
@@ -168,7 +168,7 @@ impl Facts {
             Event::Closed(dir, how) => self.close(at, dir, how),
             Event::Segment(segment) => self.tcp.leg_mut(segment.leg).keep(at, segment),
             Event::Socket(sample) => self.tcp.leg_mut(at.leg).sample(at, sample),
-            Event::Counts(counts) => self.tcp.leg_mut(at.leg).counts = Some(counts),
+            Event::Counts(counts) => self.count_segments(at, counts),
             Event::Relay(note) => self.relay.push(Seen { value: note, at }),
             Event::Limit(what) => {
                 if !self.limits.contains(&what) {
@@ -208,6 +208,15 @@ impl Facts {
         let after_bytes = [self.streams[0].bytes, self.streams[1].bytes];
         let outside = at.leg == Leg::Single || at.leg == self.source_leg(dir);
         self.tcp.close(Ending { at, dir, how, after_bytes, both: false }, outside);
+    }
+
+    /// A peer that acknowledged more than was captured shows what the capture lacks; its FIN counts one.
+    fn count_segments(&mut self, at: At, counts: [SegmentCounts; 2]) {
+        for (stream, counts) in self.streams.iter_mut().zip(counts) {
+            stream.gap |=
+                counts.acknowledged.is_some_and(|acknowledged| acknowledged > counts.bytes + 1);
+        }
+        self.tcp.leg_mut(at.leg).counts = Some(counts);
     }
 
     fn note_damage(&mut self, at: At, what: String) {

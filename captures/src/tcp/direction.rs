@@ -65,9 +65,16 @@ impl Half {
         self.fin.is_some() && self.pending_fin.is_none()
     }
 
+    /// Whether a FIN came that waits for earlier bytes.
+    pub(super) fn has_pending_fin(&self) -> bool {
+        self.pending_fin.is_some()
+    }
+
     /// Sets where the stream begins, if nothing was delivered yet.
     pub(super) fn begin(&mut self, base: u32, is_soft: bool) {
         if !self.has_data() && self.fin.is_none() {
+            // What was acknowledged counted from the old one.
+            self.acked = self.acked.filter(|_| self.base == Some(base));
             self.base = Some(base);
             self.base_is_soft = is_soft;
         }
@@ -115,6 +122,7 @@ impl Half {
         self.seen.data_segments += 1;
         if self.base_is_soft && self.next == 0 && self.place(seq) == Some(1) {
             self.base = Some(seq);
+            self.acked = self.acked.map(|acked| acked.saturating_sub(1));
         }
         self.base_is_soft = false;
         let Some(place) = self.place(seq) else { return false };
@@ -193,11 +201,6 @@ impl Half {
             out.send_late(at, Input::Gap { dir, bytes });
         }
         self.drain(dir, false, out);
-    }
-
-    /// Gives back what it holds: the direction is over.
-    pub(super) fn release(&mut self, out: &mut Out) {
-        self.end_history(out);
     }
 
     /// Delivers what can be delivered, and declares holes lost that the peer acknowledged or that cost too much.
@@ -285,7 +288,8 @@ impl Half {
         }
     }
 
-    fn end_history(&mut self, out: &mut Out) {
+    /// Forgets the delivered bytes: nothing will be compared with them any more.
+    pub(super) fn end_history(&mut self, out: &mut Out) {
         out.memory.release(self.history.len());
         self.history = Vec::new();
         self.history_ended = true;

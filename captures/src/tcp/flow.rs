@@ -138,9 +138,7 @@ impl Flow {
         if *state.counts_changed {
             state.tell_counts(end, out);
         }
-        for half in state.halves.iter_mut() {
-            half.release(out);
-        }
+        state.release(out);
     }
 
     fn split<'f, 's>(
@@ -188,11 +186,12 @@ impl State<'_> {
         }
         // The server's bare ACK of a SYN is a challenge, not consent. RFC 5961 4.
         let consents = dir == Direction::ToServer || tcp.payload_len > 0 || packet.has(flag::FIN);
-        if packet.has(flag::ACK) && consents {
-            if let Some(took) = self.handshake.complete() {
-                *self.failed = false;
-                out.send(packet.at, Input::Opened { leg: Leg::Single, took });
-            }
+        if packet.has(flag::ACK)
+            && consents
+            && let Some(took) = self.handshake.complete()
+        {
+            *self.failed = false;
+            out.send(packet.at, Input::Opened { leg: Leg::Single, took });
         }
     }
 
@@ -268,7 +267,7 @@ impl State<'_> {
         let segment = kept(dir, packet, SegmentKind::Fin, half);
         let end = first_byte(packet).wrapping_add(packet.tcp.payload_len);
         if let Some(copy) = half.fin(end, PendingFin { at: packet.at, segment }) {
-            if half.has_finished() {
+            if !half.has_pending_fin() {
                 out.send(packet.at, Input::Segment(copy.segment));
             }
             return;
@@ -284,11 +283,12 @@ impl State<'_> {
                 // A SYN may carry data, acknowledged or not. RFC 7413.
                 packet.tcp.ack.wrapping_sub(isn.wrapping_add(1)) <= u32::from(u16::MAX)
             });
-        if dir == Direction::ToClient && acks_syn {
-            if let Some(after) = self.handshake.refuse(packet.at.time) {
-                self.tell_segment(dir, packet, SegmentKind::Rst, out);
-                return self.connect_failed(packet.at, ConnectFailureKind::Refused, after, out);
-            }
+        if dir == Direction::ToClient
+            && acks_syn
+            && let Some(after) = self.handshake.refuse(packet.at.time)
+        {
+            self.tell_segment(dir, packet, SegmentKind::Rst, out);
+            return self.connect_failed(packet.at, ConnectFailureKind::Refused, after, out);
         }
         self.flush(out);
         self.tell_segment(dir, packet, SegmentKind::Rst, out);
@@ -298,9 +298,7 @@ impl State<'_> {
         }
         self.halves[dir.index()].was_reset = true;
         self.tell_closed(packet.at, dir, Close::Rst, out);
-        for half in self.halves.iter_mut() {
-            half.release(out);
-        }
+        self.release(out);
     }
 
     /// Tells everything that waits, in the order of its packets.
@@ -323,6 +321,15 @@ impl State<'_> {
             let at = At { time: at.time.max(*out.last), ..at };
             out.send(at, Input::Segment(segment));
             self.tell_closed(at, dir, Close::Fin, out);
+            if self.halves.iter().all(Half::has_finished) {
+                self.release(out);
+            }
+        }
+    }
+
+    fn release(&mut self, out: &mut Out) {
+        for half in self.halves.iter_mut() {
+            half.end_history(out);
         }
     }
 

@@ -102,3 +102,30 @@ fn ends_attempt(error: &IcmpError) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_some_icmp_errors_end_an_attempt() {
+        let ends = |source: &str, kind, code| {
+            let source: std::net::SocketAddr = source.parse().unwrap();
+            let offender = source.ip();
+            ends_attempt(&IcmpError {
+                kind,
+                code,
+                offender,
+                source,
+                destination: source,
+                seq: None,
+            })
+        };
+        let v4 = [(3, 0), (3, 4), (3, 13), (11, 0), (11, 1), (1, 0), (5, 0)];
+        let told = v4.map(|(kind, code)| ends("192.0.2.1:1", kind, code));
+        assert_eq!(told, [true, false, true, true, false, false, false]);
+        let v6 = [(1, 4), (2, 0), (3, 0), (3, 1), (11, 0)];
+        let told = v6.map(|(kind, code)| ends("[2001:db8::1]:1", kind, code));
+        assert_eq!(told, [true, false, true, false, false]);
+    }
+}

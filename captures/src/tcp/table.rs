@@ -23,15 +23,15 @@ const EVICTION_SAMPLE: usize = 64;
 #[derive(Debug)]
 pub struct FlowTable {
     options: FlowOptions,
-    places: HashMap<FlowKey, u32, BuildFlowHasher>,
-    flows: Vec<Option<Box<Flow>>>,
+    pub(super) places: HashMap<FlowKey, u32, BuildFlowHasher>,
+    pub(super) flows: Vec<Option<Box<Flow>>>,
     free: Vec<u32>,
     /// Place and number of closed flows, the longest closed first. May hold flows that are gone.
-    closed: VecDeque<(u32, FlowId)>,
+    pub(super) closed: VecDeque<(u32, FlowId)>,
     /// Where the last search for an idle flow ended.
     hand: usize,
     next_id: u32,
-    memory: Memory,
+    pub(super) memory: Memory,
     last_packet: u64,
 }
 
