@@ -89,7 +89,7 @@ fn bytes_are_exact_in_both_directions_at_once() {
 
 #[test]
 fn a_client_that_closes_its_half_still_gets_the_answer() {
-    let Through { mut client, mut server, .. } = through();
+    let Through { mut client, mut server, proxy: _proxy, _scratch } = through();
     client.write_all(b"question").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&server), b"question");
@@ -100,7 +100,7 @@ fn a_client_that_closes_its_half_still_gets_the_answer() {
 
 #[test]
 fn a_server_that_closes_its_half_still_hears_the_client() {
-    let Through { mut client, mut server, .. } = through();
+    let Through { mut client, mut server, proxy: _proxy, _scratch } = through();
     server.write_all(b"greeting").unwrap();
     server.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&client), b"greeting");
@@ -127,7 +127,7 @@ fn assert_reset(mut socket: &TcpStream) {
 
 #[test]
 fn a_reset_by_the_server_reaches_the_client_as_a_reset() {
-    let Through { mut client, server, proxy, .. } = through();
+    let Through { mut client, server, proxy, _scratch } = through();
     client.write_all(b"hello").unwrap();
     reset(server);
     assert_reset(&client);
@@ -138,7 +138,7 @@ fn a_reset_by_the_server_reaches_the_client_as_a_reset() {
 
 #[test]
 fn a_reset_by_the_client_reaches_a_server_that_does_not_read() {
-    let Through { client, server, proxy, .. } = through();
+    let Through { client, server, proxy, _scratch } = through();
     fill(&client);
     reset(client);
     // The server had not read a byte until now: everything between was full.
@@ -151,7 +151,7 @@ fn a_reset_by_the_client_reaches_a_server_that_does_not_read() {
 
 #[test]
 fn a_reset_by_a_client_that_does_not_read_reaches_the_server() {
-    let Through { client, server, .. } = through();
+    let Through { client, server, proxy: _proxy, _scratch } = through();
     fill(&server);
     reset(client);
     assert_reset(&server);

@@ -32,3 +32,7 @@ impl Order {
         })
     }
 }
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}

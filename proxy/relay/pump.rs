@@ -55,17 +55,18 @@ struct Flow {
 pub struct Deaths(pub [Option<Close>; 2]);
 
 impl Pump {
-    /// A pump over two connected sockets; `early` was read from the client and not yet sent.
-    pub fn new(client: TcpStream, server: TcpStream, early: Vec<u8>) -> Pump {
-        let flow = |pending| Flow {
+    /// A pump over two connected sockets; `early` was read from the client and not yet sent, `left` says
+    /// that the client has closed its half behind that.
+    pub fn new(client: TcpStream, server: TcpStream, early: Vec<u8>, left: Option<Close>) -> Pump {
+        let flow = |pending, ended| Flow {
             pending,
             sent: 0,
             limit: FIRST_LIMIT,
-            ended: None,
+            ended,
             reset: None,
             closed: false,
         };
-        Pump { client, server, flows: [flow(early), flow(Vec::new())] }
+        Pump { client, server, flows: [flow(early, left), flow(Vec::new(), None)] }
     }
 
     /// The socket that a direction's bytes come from.

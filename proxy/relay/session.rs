@@ -24,6 +24,8 @@ use crate::os::syn::SynFacts;
 
 /// Bytes of the client kept while the server is being reached.
 const EARLY: usize = 64 << 10;
+/// How long the server is still dialled after the client has closed its half.
+const GRACE: Duration = Duration::from_secs(2);
 /// How often a session that is not up yet is looked at for a stall.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -37,8 +39,8 @@ pub async fn run(
 ) {
     let mut watched = Watched::begin(&relay, &client, peer, index);
     let end = match reach(&relay, &client, &mut watched, &mut stop).await {
-        Reached::Server(server, early) => {
-            let pump = Pump::new(client, server, early);
+        Reached::Server(server, early, left) => {
+            let pump = Pump::new(client, server, early, left);
             carry(&relay, pump, &mut watched, &mut stop).await
         }
         Reached::Nobody => {
@@ -61,7 +63,8 @@ struct Watched {
 }
 
 enum Reached {
-    Server(TcpStream, Vec<u8>),
+    /// The server, what the client said until then, and whether it has closed its half.
+    Server(TcpStream, Vec<u8>, Option<Close>),
     Nobody,
 }
 
@@ -173,15 +176,22 @@ async fn reach(
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut early = Vec::new();
+    let mut left = None;
+    let mut grace = None;
     let outcome = loop {
         tokio::select! {
             outcome = &mut dialing => break outcome,
-            _ = client.readable(), if early.len() < EARLY => {
-                if let Some(how) = read_early(client, &mut early, watched) {
-                    watched.note(Input::Closed { leg: Leg::Client, dir: Direction::ToServer, how });
+            _ = client.readable(), if left.is_none() && early.len() < EARLY => {
+                left = read_early(client, &mut early, watched);
+                let Some(how) = left else { continue };
+                watched.note(Input::Closed { leg: Leg::Client, dir: Direction::ToServer, how });
+                // A half-close is no leaving, but an unreachable server is not dialled on for it.
+                if how != Close::Fin || early.is_empty() {
                     return Reached::Nobody;
                 }
+                grace = Some(tokio::time::Instant::now() + GRACE);
             }
+            () = at(grace) => return Reached::Nobody,
             _ = ticks.tick() => watched.look(relay, None),
             () = at(deadline) => {
                 watched.note(Input::Relay(RelayNote::Deadline("--connect-timeout".into())));
@@ -193,7 +203,7 @@ async fn reach(
             }
         }
     };
-    answered(outcome, watched).map_or(Reached::Nobody, |server| Reached::Server(server, early))
+    answered(outcome, watched).map_or(Reached::Nobody, |server| Reached::Server(server, early, left))
 }
 
 /// Reads what the client says before the server is reached; gives how it left, if it did.
