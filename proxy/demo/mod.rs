@@ -89,8 +89,7 @@ impl Folder {
             return Ok(Folder { recording: path.to_owned(), _temporary: None });
         }
         let made = tempfile::Builder::new().prefix("rdpwhy-demo-").tempdir();
-        let folder =
-            made.map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
+        let folder = made.map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
         Ok(Folder { recording: folder.path().join("demo.pcapng"), _temporary: Some(folder) })
     }
 }
@@ -147,7 +146,7 @@ fn conclude(args: &Args, mut output: Output, offline: &Output) -> Result<ExitCod
     output.say(&table::table(&rows));
     let recording = match &args.keep {
         Some(path) => format!("the recording:    rdpwhy analyze {}", path.display()),
-        None => "the recording:    rdpwhy demo --keep demo.pcapng".to_owned(),
+        None => "keep a recording: rdpwhy demo --keep demo.pcapng".to_owned(),
     };
     output.say(&format!("{recording}\nyour own server:  rdpwhy proxy --upstream HOST\n"));
     output.finish().map_err(Error::Result)?;

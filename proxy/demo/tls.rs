@@ -71,8 +71,7 @@ impl Authority {
         &self,
         expired: bool,
     ) -> io::Result<(rustls::pki_types::CertificateDer<'static>, PrivateKeyDer<'static>)> {
-        let mut params =
-            CertificateParams::new(vec![NAME.to_owned()]).map_err(io::Error::other)?;
+        let mut params = CertificateParams::new(vec![NAME.to_owned()]).map_err(io::Error::other)?;
         if expired {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);

@@ -83,6 +83,7 @@ pub fn answer(packet: &[u8]) -> Option<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdpwhy_analyzer::wire::x224::{FailureCode, Protocols, Routing, Tpdu};
 
     #[test]
     fn an_answer_is_read_as_it_was_written() {
@@ -90,5 +91,18 @@ mod tests {
         assert_eq!(answer(&failure(5)), Some(Answer::Failure(5)));
         assert_eq!(answer(&request("demo1", SSL)), None);
         assert_eq!(answer(&response(SSL)[..18]), None);
+    }
+    #[test]
+    fn the_engine_reads_the_same() {
+        let packet = request("demo1", SSL | HYBRID);
+        assert_eq!(usize::from(u16::from_be_bytes([packet[2], packet[3]])), packet.len());
+        let Ok(Tpdu::ConnectionRequest(read)) = Tpdu::parse(&packet[4..]) else { panic!() };
+        assert!(!read.length_mismatch && read.damage.is_none());
+        assert_eq!(read.requested(), Protocols(SSL | HYBRID));
+        assert_eq!(read.routing, Some(Routing::Cookie(b"demo1".to_vec())));
+        let Ok(Tpdu::ConnectionConfirm(read)) = Tpdu::parse(&failure(5)[4..]) else { panic!() };
+        assert_eq!(read.failure(), Some(FailureCode::HYBRID_REQUIRED_BY_SERVER));
+        let Ok(Tpdu::ConnectionConfirm(read)) = Tpdu::parse(&response(SSL)[4..]) else { panic!() };
+        assert_eq!(read.selected(), Some(Protocols::SSL));
     }
 }
