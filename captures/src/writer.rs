@@ -213,3 +213,8 @@ fn into_io(error: PcapNgWriteError) -> io::Error {
         other => io::Error::new(io::ErrorKind::InvalidInput, other),
     }
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tshark;

@@ -46,6 +46,8 @@ struct Flow {
     ended: Option<Close>,
     /// The sender's socket failed after its FIN.
     reset: Option<Close>,
+    /// Writing to the receiver failed: the error belongs to the other direction's sender.
+    sink_error: Option<Close>,
     /// The end was passed on.
     closed: bool,
 }
@@ -53,6 +55,15 @@ struct Flow {
 /// What ended the pump's current run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deaths(pub [Option<Close>; 2]);
+
+/// What the relay did about the ends it knew.
+#[derive(Debug)]
+pub struct Propagated {
+    /// What it sent to the receiver of a direction.
+    pub sent: Vec<(Direction, Close)>,
+    /// Nothing is left to move.
+    pub over: bool,
+}
 
 impl Pump {
     /// A pump over two connected sockets; `early` was read from the client and not yet sent, `left` says
@@ -64,6 +75,7 @@ impl Pump {
             limit: FIRST_LIMIT,
             ended,
             reset: None,
+            sink_error: None,
             closed: false,
         };
         Pump { client, server, flows: [flow(early, left), flow(Vec::new(), None)] }
@@ -93,6 +105,8 @@ impl Pump {
         };
         if let Some((dir, how)) = noticed {
             self.flows[dir.index()].fail(how);
+        }
+        if self.flows.iter().any(Flow::is_broken) {
             // What the dead sender had sent before may still be readable: it goes first.
             self.drain(seen);
         }
@@ -101,21 +115,25 @@ impl Pump {
     }
 
     /// Passes the known ends on. FIN goes as half-close once everything before it is sent; RST and
-    /// errors as RST at once. Gives `true` when the session is over.
-    pub fn propagate(&mut self) -> bool {
-        let abort = self.flows.iter().any(Flow::is_broken);
-        if abort {
+    /// errors as RST at once. Gives what was sent on which leg, and whether the session is over.
+    pub fn propagate(&mut self) -> Propagated {
+        let mut sent = Vec::new();
+        if self.flows.iter().any(Flow::is_broken) {
             for dir in Direction::BOTH {
                 self.push(dir);
+                if !self.flows[dir.reverse().index()].is_broken() {
+                    sent.push((dir, Close::Rst));
+                }
             }
-            let _ = os::reset_on_close(&self.client);
-            let _ = os::reset_on_close(&self.server);
-            return true;
+            self.abort();
+            return Propagated { sent, over: true };
         }
         for dir in Direction::BOTH {
-            self.half_close(dir);
+            if self.half_close(dir) {
+                sent.push((dir, Close::Fin));
+            }
         }
-        self.flows.iter().all(|flow| flow.closed)
+        Propagated { sent, over: self.flows.iter().all(|flow| flow.closed) }
     }
 
     /// Ends both legs with RST: the relay itself gives up.
@@ -124,16 +142,18 @@ impl Pump {
         let _ = os::reset_on_close(&self.server);
     }
 
-    fn half_close(&mut self, dir: Direction) {
+    fn half_close(&mut self, dir: Direction) -> bool {
         let sink = match dir {
             Direction::ToServer => &self.server,
             Direction::ToClient => &self.client,
         };
         let flow = &mut self.flows[dir.index()];
-        if flow.may_half_close() {
-            flow.closed = true;
-            let _ = SockRef::from(sink).shutdown(Shutdown::Write);
+        if !flow.may_half_close() {
+            return false;
         }
+        flow.closed = true;
+        let _ = SockRef::from(sink).shutdown(Shutdown::Write);
+        true
     }
 
     /// One last try to hand over what is pending.
@@ -148,7 +168,7 @@ impl Pump {
 
     /// The latest known end of each sender.
     fn ends(&self) -> [Option<Close>; 2] {
-        self.flows.each_ref().map(|flow| flow.reset.or(flow.ended))
+        self.flows.each_ref().map(Flow::end)
     }
 
     fn drain(&mut self, seen: &mut impl FnMut(Direction, &[u8])) {
@@ -187,13 +207,16 @@ fn turn(
     flows: &mut [Flow; 2],
     seen: &mut impl FnMut(Direction, &[u8]),
 ) -> Poll<()> {
-    let before = flows.each_ref().map(|flow| flow.ended);
+    let before = flows.each_ref().map(Flow::end);
     let mut progress = false;
     for dir in Direction::BOTH {
         let (source, sink) = ends(dir, client, server);
         progress |= poll_flow(cx, source, sink, &mut flows[dir.index()], dir, seen).is_ready();
+        if let Some(how) = flows[dir.index()].sink_error.take() {
+            flows[dir.reverse().index()].fail(how);
+        }
     }
-    let died = before != flows.each_ref().map(|flow| flow.ended);
+    let died = before != flows.each_ref().map(Flow::end);
     if died || flows.iter().any(Flow::may_half_close) {
         return Poll::Ready(());
     }
@@ -218,8 +241,10 @@ fn poll_flow(
             match sink.try_write(&flow.pending[flow.sent..]) {
                 Ok(written) => flow.advance(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                // The receiver is gone: its own read side tells how. Nothing more can be handed over.
-                Err(_) => return Poll::Pending,
+                Err(error) => {
+                    flow.sink_error = Some(close_of(&error));
+                    return Poll::Pending;
+                }
             }
         }
         if flow.ended.is_some() {
@@ -259,7 +284,15 @@ fn move_once(
             }
         };
         let bytes = &buffer[..read];
-        let written = sink.try_write(bytes).unwrap_or(0);
+        let written = match sink.try_write(bytes) {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => {
+                // The kernel tells of a RST once: to a write it is gone for the read that would name it.
+                flow.sink_error = Some(close_of(&error));
+                0
+            }
+        };
         flow.pending.extend_from_slice(&bytes[written..]);
         if read == flow.limit {
             flow.limit = (flow.limit * 2).min(BUFFER);
@@ -270,6 +303,11 @@ fn move_once(
 }
 
 impl Flow {
+    /// The latest known end of the sender.
+    fn end(&self) -> Option<Close> {
+        self.reset.or(self.ended)
+    }
+
     /// Its FIN can be passed on: everything before it was.
     fn may_half_close(&self) -> bool {
         self.ended == Some(Close::Fin) && self.pending.is_empty() && !self.closed

@@ -269,7 +269,12 @@ async fn carry(
                         watched.observer.note(now, Input::Closed { leg, dir, how });
                     }
                 }
-                if pump.propagate() {
+                let passed_on = pump.propagate();
+                for (dir, how) in passed_on.sent {
+                    let leg = if dir == Direction::ToServer { Leg::Server } else { Leg::Client };
+                    watched.note(Input::Closed { leg, dir, how });
+                }
+                if passed_on.over {
                     return None;
                 }
             }

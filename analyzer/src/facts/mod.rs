@@ -188,7 +188,8 @@ impl Facts {
             | Event::ConnectionConfirm(_)
             | Event::X224Refused(..) => self.x224.apply(at, event),
             Event::Mcs(..) | Event::FastPath(_) => {
-                let after_hello = self.tls.client_hello.is_seen();
+                // A server that spoke TLS first has started it.
+                let after_hello = self.tls.client_hello.is_seen() && !self.tls.server_spoke();
                 self.rdp.apply(at, &event, after_hello);
             }
             _ => self.tls.apply(at, event),

@@ -78,6 +78,15 @@ impl TlsFacts {
         self.version() == Some(ProtocolVersion::TLS1_3)
     }
 
+    /// Any TLS record of the server was seen.
+    pub fn server_spoke(&self) -> bool {
+        let server = Direction::ToClient;
+        self.server_hello.is_seen()
+            || self.hello_retry.is_seen()
+            || self.records[server.index()].count > 0
+            || self.alerts.iter().any(|seen| seen.value.dir == server)
+    }
+
     /// The leaf of the server's chain, where it could be read.
     pub fn leaf(&self) -> Option<&CertificateSummary> {
         self.certificate.value()?.first()?.as_ref().ok()
