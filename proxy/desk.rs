@@ -85,7 +85,13 @@ impl Desk {
 
     /// Works until the senders are gone, or with `--once` until a case is over; gives back the output
     /// for its summary.
-    pub async fn run(mut self, mut messages: mpsc::Receiver<Message>) -> Output {
+    pub async fn run(mut self, messages: mpsc::Receiver<Message>) -> Output {
+        self.work(messages).await;
+        self.output
+    }
+
+    /// The same, and stays: another relay's messages can follow.
+    pub async fn work(&mut self, mut messages: mpsc::Receiver<Message>) {
         loop {
             let next = self.held.values().map(|held| held.until).min();
             tokio::select! {
@@ -111,7 +117,6 @@ impl Desk {
         for index in rest {
             self.conclude(index);
         }
-        self.output
     }
 
     /// Takes one message; true when it ends a case for good.

@@ -36,6 +36,7 @@ pub struct Output {
     style: Style,
     sink: Box<dyn Write + Send>,
     kept: Vec<Connection>,
+    remembered: Option<Vec<Connection>>,
     summary: Summary,
     causes: BTreeMap<String, u64>,
     failure: Option<io::Error>,
@@ -55,21 +56,55 @@ impl Output {
         };
         let width = if terminal { terminal_width() } else { 100 };
         let style = Style { color: color && terminal, width };
-        Ok(Output {
+        Ok(Output::to(format, filter, style, sink))
+    }
+
+    /// An output that prints nothing; for what [`Output::remembered`] gives.
+    pub fn nowhere() -> Output {
+        let style = Style { color: false, width: 100 };
+        Output::to(Format::Jsonl, Filter::default(), style, Box::new(io::sink()))
+    }
+
+    fn to(format: Format, filter: Filter, style: Style, sink: Box<dyn Write + Send>) -> Output {
+        Output {
             format,
             filter,
             style,
             sink,
             kept: Vec::new(),
+            remembered: None,
             summary: Summary::default(),
             causes: BTreeMap::new(),
             failure: None,
-        })
+        }
+    }
+
+    /// From now on keeps the final verdicts, too.
+    pub fn remember(&mut self) {
+        self.remembered.get_or_insert_default();
+    }
+
+    /// The final verdicts since [`Output::remember`].
+    pub fn remembered(&self) -> &[Connection] {
+        self.remembered.as_deref().unwrap_or_default()
+    }
+
+    /// Words between the verdicts: part of a text, on stderr beside a result for programs.
+    pub fn say(&mut self, words: &str) {
+        if self.format != Format::Text {
+            return self.remark(words);
+        }
+        self.write(words.as_bytes());
+        self.write(b"\n");
+        self.flush();
     }
 
     /// A verdict that nothing revises any more.
     pub fn connection(&mut self, connection: &Connection) {
         self.count(connection);
+        if let Some(remembered) = &mut self.remembered {
+            remembered.push(connection.clone());
+        }
         self.print(connection);
     }
 
@@ -125,9 +160,7 @@ impl Output {
                 self.json(&document);
             }
         }
-        if let Err(error) = self.sink.flush() {
-            self.failure.get_or_insert(error);
-        }
+        self.flush();
         match self.failure {
             // Who reads the result may have seen enough.
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
@@ -170,6 +203,10 @@ impl Output {
             Format::Json => return self.kept.push(connection.clone()),
         }
         // A verdict must be on the screen before the user has closed the client's error box.
+        self.flush();
+    }
+
+    fn flush(&mut self) {
         if let Err(error) = self.sink.flush() {
             self.failure.get_or_insert(error);
         }

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod demo;
 mod endpoints;
 mod misconfigured;
 mod peers;

@@ -2,7 +2,7 @@
 
 mod analyze;
 mod causes;
-mod common;
+pub(crate) mod common;
 mod explain;
 mod proxy;
 
@@ -30,6 +30,8 @@ enum Command {
     Proxy(proxy::Args),
     /// The same, from saved captures
     Analyze(analyze::Args),
+    /// Real failures on loopback, with live verdicts; needs nothing
+    Demo(crate::demo::Args),
     /// What a code officially means, and what it does not tell
     Explain(explain::Args),
     /// The catalogue of causes and what is proven of it
@@ -43,6 +45,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Proxy(args) => proxy::run(args),
         Command::Analyze(args) => analyze::run(args),
+        Command::Demo(args) => crate::demo::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Causes(args) => causes::run(args),
     };

@@ -35,6 +35,8 @@ pub struct Listening {
     listener: TcpListener,
     /// Its address, with the port the system chose where 0 was asked for.
     pub address: SocketAddr,
+    /// Number of its first session: 1, unless several listeners share a recording.
+    pub first: u64,
 }
 
 /// Binds the listening socket.
@@ -54,21 +56,21 @@ pub fn listen(address: SocketAddr) -> io::Result<Listening> {
     socket.listen(1024)?;
     let listener = TcpListener::from_std(socket.into())?;
     let address = listener.local_addr()?;
-    Ok(Listening { listener, address })
+    Ok(Listening { listener, address, first: 1 })
 }
 
 impl Listening {
     /// Accepts sessions until told to stop, then waits for the open ones to be reported.
     pub async fn serve(self, relay: Arc<Relay>, guard: Guard, mut stop: watch::Receiver<bool>) {
         let mut sessions = JoinSet::new();
-        let mut index = 0;
+        let mut index = self.first;
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((client, peer)) => {
                         if let Some(client) = admitted(&guard, client, peer, sessions.len()) {
-                            index += 1;
                             sessions.spawn(session::run(relay.clone(), client, peer, index, stop.clone()));
+                            index += 1;
                         }
                     }
                     Err(error) => wait_for_room(&error).await,
