@@ -164,12 +164,12 @@ impl RecordScanner {
         }
     }
 
-    /// After a loss, a chunk that begins with a plausible TLS header is taken as a frame's start:
-    /// senders write records at the start of segments.
+    /// After a loss, a chunk that begins with a plausible header is taken as a frame's start: senders
+    /// write records at the start of segments.
     fn resume(&mut self, bytes: &[u8]) {
-        if let Ok(header) = RecordHeader::parse(bytes)
-            && (0x0301..=0x0303).contains(&header.version.0)
-        {
+        let tls = RecordHeader::parse(bytes)
+            .is_ok_and(|header| (0x0301..=0x0303).contains(&header.version.0));
+        if tls || is_whole_tpkt(bytes) {
             self.state = State::Header;
         }
     }
@@ -209,6 +209,15 @@ impl RecordScanner {
             _ => Err(ParseError::Malformed { what: "frame header", offset: 0 }),
         }
     }
+}
+
+/// A chunk that is one X.224 packet: header, length indicator and TPDU code fit together.
+fn is_whole_tpkt(bytes: &[u8]) -> bool {
+    let [a, b, c, d, indicator, code, ..] = *bytes else { return false };
+    let Ok(header) = TpktHeader::parse(&[a, b, c, d]) else { return false };
+    let setup = matches!(code, 0xE0 | 0xD0) && usize::from(indicator) + 5 == bytes.len();
+    let data = (indicator, code) == (2, 0xF0);
+    usize::from(header.length) == bytes.len() && (setup || data)
 }
 
 /// MS-RDPBCGR 2.2.9.1.2: the length counts from the first byte, in one byte or in 15 bits of two.

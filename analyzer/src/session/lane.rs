@@ -10,8 +10,8 @@ pub(super) struct Lane {
     pub scanner: RecordScanner,
     /// The first bytes, until they tell what the peer speaks; `None` afterwards.
     pub first: Option<Vec<u8>>,
-    /// Bytes of a preconnection PDU still to pass.
-    pub preconnection: usize,
+    /// Bytes of a preconnection PDU or PROXY header still to pass.
+    pub preamble: usize,
     /// The frame being read.
     pub frame: Option<FrameStart>,
     /// What was kept of its body.
@@ -36,7 +36,7 @@ impl Default for Lane {
         Lane {
             scanner: RecordScanner::default(),
             first: Some(Vec::new()),
-            preconnection: 0,
+            preamble: 0,
             frame: None,
             body: Vec::new(),
             wanted: 0,
