@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
-use crate::input::Direction;
+use crate::input::{Direction, Leg};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "service-down-after-accept",
@@ -28,12 +28,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let request = facts.x224.request.seen()?;
-    if facts.stream(Direction::ToClient).bytes > 0 {
+    if facts.stream(Direction::ToClient).bytes > 0 || !facts.would_show_an_answer() {
         return None;
     }
     let until = facts.ending().map_or(facts.now, |ending| ending.at.time);
-    let silent = until.since(request.at.time);
-    if silent < PATIENCE || facts.stream(Direction::ToClient).gap {
+    // A relay may have held the request until the server was reached.
+    let opened = facts.tcp.leg(Leg::Server).opened.seen().map(|opened| opened.at.time);
+    let asked = opened.map_or(request.at.time, |opened| opened.max(request.at.time));
+    let silent = until.since(asked);
+    if silent < PATIENCE {
         return None;
     }
     let seconds = silent.as_secs_f64();

@@ -23,7 +23,8 @@ pub fn endpoint(dir: Direction) -> Party {
 /// Who ended the session, and how sure that is. A relay sees bytes, not packets: within one leg it can
 /// not tell the endpoint from the path. A capture shows a RST whose TTL is not its sender's.
 pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
-    if ending.both {
+    // Behind a timeout or a route that went away stands no segment of anyone.
+    if ending.both || matches!(ending.how, Close::Error(_)) {
         return (Party::Unknown, Band::Weak);
     }
     let band = match (facts.subject.vantage, ending.how) {

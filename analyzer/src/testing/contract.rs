@@ -2,8 +2,11 @@
 
 use std::collections::HashSet;
 
+use crate::case::{Case, Summary};
 use crate::detect::{ALL, Class, Detector, Party};
 use crate::report::{Connection, Outcome};
+use crate::session::Session;
+use crate::verdict::{self, Identities, Place};
 
 const REACHED: &[&str] = &[
     "none",
@@ -49,6 +52,22 @@ const CLASS: &[&str] = &[
 pub(crate) fn row(id: &str) -> Option<&'static Detector> {
     let row = if id.starts_with("tls-alert-") { "tls-alert-N" } else { id };
     ALL.iter().find(|detector| detector.id == row)
+}
+
+/// The report of a session; names of people are hashed.
+pub(crate) fn report(session: &Session, siblings: &[Summary]) -> Connection {
+    let case = Case { this: session.facts(), siblings };
+    let place = Place {
+        source: "test".into(),
+        file: None,
+        index: 1,
+        case: 1,
+        r#final: true,
+        supersedes: None,
+    };
+    let report = verdict::connection(&case, &place, &Identities::Hashed([7; 32]));
+    check(&report);
+    report
 }
 
 /// Panics where a report breaks the contract.
