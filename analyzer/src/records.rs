@@ -115,7 +115,7 @@ impl RecordScanner {
                     self.advance(taken as u32, left, total, sink);
                 }
                 State::Opaque | State::Lost => {
-                    self.offset += bytes.len() as u64;
+                    self.offset = self.offset.saturating_add(bytes.len() as u64);
                     return;
                 }
             }
@@ -132,7 +132,7 @@ impl RecordScanner {
             bytes -= u64::from(taken);
             self.advance(taken, left, total, sink);
         }
-        self.offset += bytes;
+        self.offset = self.offset.saturating_add(bytes);
         if bytes > 0 && self.state != State::Opaque {
             self.state = State::Lost;
             self.have = 0;
@@ -156,7 +156,7 @@ impl RecordScanner {
     }
 
     fn advance<'a>(&mut self, taken: u32, left: u32, total: u32, sink: &mut impl FnMut(Piece<'a>)) {
-        self.offset += u64::from(taken);
+        self.offset = self.offset.saturating_add(u64::from(taken));
         let left = left - taken;
         self.state = if left == 0 { State::Header } else { State::Body { left, total } };
         if left == 0 {
@@ -179,7 +179,7 @@ impl RecordScanner {
         while let Some((&next, rest)) = bytes.split_first() {
             self.header[usize::from(self.have)] = next;
             self.have += 1;
-            self.offset += 1;
+            self.offset = self.offset.saturating_add(1);
             *bytes = rest;
             if let Some((kind, body)) = self.complete_header()? {
                 let offset = self.offset - u64::from(self.have);

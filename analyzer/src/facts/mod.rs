@@ -227,7 +227,8 @@ impl Facts {
     pub fn count(&mut self, dir: Direction, at: At, bytes: u64) {
         self.now = self.now.max(at.time);
         let stream = &mut self.streams[dir.index()];
-        stream.bytes += bytes;
+        // A count that a damaged source made up may be any number.
+        stream.bytes = stream.bytes.saturating_add(bytes);
         stream.first.get_or_insert(at);
         stream.last = Some(at);
     }

@@ -29,6 +29,8 @@ pub(super) struct Lane {
 impl Lane {
     /// How many first bytes are held back at most: enough for an HTTP status line and its headers.
     pub const FIRST: usize = 2048;
+    /// Memory that a lane keeps from frame to frame: long ones are rare and come early.
+    pub const KEPT: usize = 512;
 }
 
 impl Default for Lane {

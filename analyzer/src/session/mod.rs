@@ -81,6 +81,10 @@ impl Session {
             self.facts.input_ended = Some(why);
         }
         for dir in Direction::BOTH {
+            // Nothing more can come, so what was held back is all there is.
+            if let Some(last) = self.facts.stream(dir).last {
+                self.classify_what_there_is(last, dir);
+            }
             self.facts.streams[dir.index()].open_frame =
                 self.lanes[dir.index()].scanner.open_frame();
         }
@@ -206,6 +210,9 @@ impl Session {
             Piece::End => {
                 if let Some(frame) = lane.frame.take() {
                     self.frame(At { offset: frame.offset, ..at }, dir, lane, frame);
+                    if lane.body.capacity() > Lane::KEPT {
+                        lane.body = Vec::new();
+                    }
                 }
             }
             Piece::Opaque(error) => self.facts.apply(at, Event::Opaque(dir, error)),

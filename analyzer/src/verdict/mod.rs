@@ -162,3 +162,6 @@ fn findings(opinions: Vec<Ranked>, what: Option<&Ranked>, causes: &[Ranked]) -> 
         .filter(|opinion| !what.is_some_and(|what| what.explains(opinion.id())))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

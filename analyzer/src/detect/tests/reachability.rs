@@ -167,6 +167,14 @@ fn a_few_bytes_that_could_become_rdp_are_not_another_protocol() {
 }
 
 #[test]
+fn a_short_answer_is_judged_when_nothing_more_can_come() {
+    for answer in [&b"HTTP/1.1 200 OK\r\n"[..], b"bye\n"] {
+        let left = Trace::capture().open().cr(MSTSC).to_client(answer).after_ms(1).fin(ToServer);
+        assert_eq!(left.report().verdict.class.as_deref(), Some("reachability"));
+    }
+}
+
+#[test]
 fn bytes_behind_a_hole_are_not_another_protocol() {
     let start = || Trace::capture().open().cr(MSTSC);
     for hole in [
