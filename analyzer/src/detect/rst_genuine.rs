@@ -65,12 +65,14 @@ fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     let mut opinion = Opinion::new(
         what,
         format!(
-            "The {side} side ended the connection abruptly{} with a TCP reset and gave no reason.",
-            who::step(facts)
+            "The {side} side ended the connection abruptly{} with a TCP reset {}.",
+            who::step(facts),
+            who::reason(facts, dir)
         ),
     )
     .party(party, band)
     .supports(who::ended(ending));
+    opinion.supports.extend(who::ultimatum(facts, dir));
     if let Some(foreign) = foreign {
         opinion = opinion.contradicts(foreign);
     }

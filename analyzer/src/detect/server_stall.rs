@@ -48,9 +48,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let seconds = silent.as_secs_f64();
     let known = who::all_acknowledged(facts, Direction::ToServer).is_some();
     let band = if known { Band::High } else { Band::Possible };
+    let delivered = if known { ", although the network had delivered everything" } else { "" };
     let mut opinion = Opinion::new(
         band,
-        format!("The server let the connection wait for {seconds:.0} s in the middle of the handshake, although the network had delivered everything."),
+        format!("The server let the connection wait for {seconds:.0} s while it was being set up{delivered}."),
     )
     .party(Party::Server, Band::Possible)
     .supports(Evidence::at(asked, format!("nothing from the server for {seconds:.1} s after the client's last bytes")))

@@ -40,14 +40,25 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     let seconds = silent.as_secs_f64();
-    let opinion = |band| {
-        Opinion::new(
-            band,
-            format!("The server's TCP stack took the Remote Desktop request and the service behind it said nothing for {seconds:.0} s: it hangs or is overloaded."),
+    let acknowledged = who::all_acknowledged(facts, Direction::ToServer);
+    let says = if acknowledged == Some(true) {
+        format!(
+            "The server's TCP stack took the Remote Desktop request and the service behind it said nothing for {seconds:.0} s: it hangs or is overloaded."
         )
-        .supports(Evidence::of(request, format!("no byte from the server in the {seconds:.1} s after the X.224 Connection Request")))
+    } else {
+        format!(
+            "The connection was accepted and the Remote Desktop request had no answer for {seconds:.0} s: the service behind it hangs or is overloaded, or the request was lost."
+        )
     };
-    Some(match who::all_acknowledged(facts, Direction::ToServer) {
+    let opinion = |band| {
+        Opinion::new(band, says.clone()).supports(Evidence::of(
+            request,
+            format!(
+                "no byte from the server in the {seconds:.1} s after the X.224 Connection Request"
+            ),
+        ))
+    };
+    Some(match acknowledged {
         Some(true) => opinion(Band::High).party(Party::Server, Band::Possible).supports(
             Evidence::absent("the request was acknowledged: nothing sent is outstanding"),
         ),

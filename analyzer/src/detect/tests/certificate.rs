@@ -49,13 +49,19 @@ fn a_refusal_that_names_the_certificates_defect_confirms_it() {
 
 #[test]
 fn a_refusal_that_does_not_name_the_defect_stays_a_refusal() {
-    for number in [42, 43, 44, 46] {
+    for number in [42, 43, 44, 46, 49] {
         let report = alerted(agreed(), EC_CERTIFICATE, number);
+        assert_eq!(report.verdict.confidence.why, 0.93);
         assert_eq!(report.verdict.cause.as_deref(), Some("client-rejects-cert"));
         for cause in report.causes.iter().filter(|cause| cause.id != "client-rejects-cert") {
             assert!(cause.confidence <= 0.4, "{cause:?}");
         }
     }
+    // The number alone, without the certificate it speaks of.
+    let lost = Trace::capture().negotiated(MSTSC, HYBRID).client_hello_12().server_hello_12();
+    let lost = lost.gap(ToClient, Some(900)).alert(ToServer, 2, 48).rst(ToServer).report();
+    assert_eq!(lost.verdict.cause.as_deref(), Some("client-rejects-cert"));
+    assert_eq!(lost.verdict.confidence.why, 0.55);
     // The server's alert, and one that is not about certificates.
     let server = shown(agreed(), EC_CERTIFICATE).alert(ToClient, 2, 42).rst(ToClient).report();
     silent(&server, "client-rejects-cert");

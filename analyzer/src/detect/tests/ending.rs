@@ -44,6 +44,27 @@ fn a_close_without_a_reason_names_the_side_and_abstains_on_why() {
 }
 
 #[test]
+fn what_was_said_before_the_close_is_not_called_silence() {
+    let start = || Trace::relay().negotiated(SSL, SSL);
+    let standard = || Trace::relay().negotiated(0, 0).mcs(ToServer, &[0x7F, 0x65]);
+    for (trace, clause) in [
+        (start().tls13(), "gave no reason on the wire"),
+        (start().tls13().app(ToClient, 19, 1), "an encrypted record of an alert's size"),
+        (start().tls13().app(ToServer, 19, 1), "gave no reason on the wire"),
+        (start().tls12(EC_CERTIFICATE).to_client(&[21, 3, 3, 0, 3, 9, 9, 9]), "encrypted alert"),
+        (standard().mcs(ToClient, &[0x21, 0x80]), "MCS Disconnect Provider Ultimatum"),
+        (standard().mcs(ToServer, &[0x21, 0x80]), "gave no reason on the wire"),
+    ] {
+        for end in [trace.clone().fin(ToClient), trace.rst(ToClient)] {
+            let sentence = end.report().verdict.sentence;
+            assert!(sentence.contains(clause), "{sentence}");
+        }
+    }
+    let report = standard().mcs(ToClient, &[0x21, 0x80]).rst(ToClient).report();
+    assert!(report.evidence.iter().any(|item| item.fact.contains("reason 3")));
+}
+
+#[test]
 fn a_reset_with_a_foreign_ttl_names_nobody() {
     let start = || Trace::capture().negotiated(MSTSC, HYBRID).client_hello_13().after_ms(2);
     let genuine = start().segment(ToClient, SegmentKind::Rst, 57, 57).rst(ToClient).report();

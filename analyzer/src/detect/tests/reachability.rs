@@ -201,6 +201,10 @@ fn a_service_that_hangs_behind_its_listener() {
         },
     );
     assert_eq!(report.verdict.confidence.what, 0.93);
+    // Without a word on what was acknowledged it is possible, and says no more than that.
+    let unsure = asked.clone().fin(ToServer).report();
+    assert_eq!(unsure.verdict.confidence.what, 0.55);
+    assert!(!unsure.verdict.sentence.contains("took"), "{}", unsure.verdict.sentence);
     // Decoy: the request never arrived.
     let lost = TcpSample { unacked: Some(1), ..Default::default() };
     let dropped = asked.socket(Leg::Server, lost).fin(ToServer).report();
