@@ -350,7 +350,7 @@ const WRONG_PASSWORD: Row = Row {
     proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
     expected: Expected {
         reached: &["tls_encrypted", "tls_finished", "credssp"],
-        ended: &["server"],
+        ended: WHOEVER,
         what: &["clean-close-no-reason", "nla-bad-credentials"],
         cause: Cause::NoOtherThan("nla-bad-credentials"),
         class: &["abort", "credentials"],

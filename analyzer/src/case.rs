@@ -88,9 +88,12 @@ impl Summary {
         self.client == other.client && same_server && same_user
     }
 
-    /// True when this began after `earlier` had ended, within the time a rehearsal can be followed.
+    /// True when this began after `earlier` had ended, within the time a rehearsal can be followed. Two
+    /// connections side by side are two attempts; the last segments of an end may cross the next SYN.
     pub fn follows(&self, earlier: &Summary) -> bool {
+        const CROSSING: Duration = Duration::from_secs(1);
         self.started > earlier.started
+            && earlier.ended.since(self.started) <= CROSSING
             && self.started.since(earlier.ended) <= REHEARSAL
             && self.is_sibling_of(earlier)
     }

@@ -11,5 +11,7 @@ pub mod input;
 pub mod records;
 pub mod report;
 pub mod session;
+#[cfg(test)]
+mod testing;
 pub mod verdict;
 pub mod wire;

@@ -117,7 +117,7 @@ impl RecordScanner {
                     self.advance(taken as u32, left, total, sink);
                 }
                 State::Opaque | State::Lost => {
-                    self.offset += bytes.len() as u64;
+                    self.offset = self.offset.saturating_add(bytes.len() as u64);
                     return;
                 }
             }
@@ -134,7 +134,7 @@ impl RecordScanner {
             bytes -= u64::from(taken);
             self.advance(taken, left, total, sink);
         }
-        self.offset += bytes;
+        self.offset = self.offset.saturating_add(bytes);
         if bytes > 0 && self.state != State::Opaque {
             self.state = State::Lost;
             self.have = 0;
@@ -158,7 +158,7 @@ impl RecordScanner {
     }
 
     fn advance<'a>(&mut self, taken: u32, left: u32, total: u32, sink: &mut impl FnMut(Piece<'a>)) {
-        self.offset += u64::from(taken);
+        self.offset = self.offset.saturating_add(u64::from(taken));
         let left = left - taken;
         self.state = if left == 0 { State::Header } else { State::Body { left, total } };
         if left == 0 {
@@ -166,12 +166,12 @@ impl RecordScanner {
         }
     }
 
-    /// After a loss, a chunk that begins with a plausible TLS header is taken as a frame's start:
-    /// senders write records at the start of segments.
+    /// After a loss, a chunk that begins with a plausible header is taken as a frame's start: senders
+    /// write records at the start of segments.
     fn resume(&mut self, bytes: &[u8]) {
-        if let Ok(header) = RecordHeader::parse(bytes)
-            && (0x0301..=0x0303).contains(&header.version.0)
-        {
+        let tls = RecordHeader::parse(bytes)
+            .is_ok_and(|header| (0x0301..=0x0303).contains(&header.version.0));
+        if tls || is_whole_tpkt(bytes) {
             self.state = State::Header;
         }
     }
@@ -181,7 +181,7 @@ impl RecordScanner {
         while let Some((&next, rest)) = bytes.split_first() {
             self.header[usize::from(self.have)] = next;
             self.have += 1;
-            self.offset += 1;
+            self.offset = self.offset.saturating_add(1);
             *bytes = rest;
             if let Some((kind, body)) = self.complete_header()? {
                 let header = std::mem::take(&mut self.have);
@@ -211,6 +211,15 @@ impl RecordScanner {
             _ => Err(ParseError::Malformed { what: "frame header", offset: 0 }),
         }
     }
+}
+
+/// A chunk that is one X.224 packet: header, length indicator and TPDU code fit together.
+fn is_whole_tpkt(bytes: &[u8]) -> bool {
+    let [a, b, c, d, indicator, code, ..] = *bytes else { return false };
+    let Ok(header) = TpktHeader::parse(&[a, b, c, d]) else { return false };
+    let setup = matches!(code, 0xE0 | 0xD0) && usize::from(indicator) + 5 == bytes.len();
+    let data = (indicator, code) == (2, 0xF0);
+    usize::from(header.length) == bytes.len() && (setup || data)
 }
 
 /// MS-RDPBCGR 2.2.9.1.2: the length counts from the first byte, in one byte or in 15 bits of two.

@@ -38,13 +38,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     };
     let (party, band) = who::closer(facts, ending);
     let side = who::sender(ending.dir);
-    let step = who::step(facts);
-    Some(
-        Opinion::new(
-            Band::Certain,
-            format!("The {side} side {how}{step} and gave no reason on the wire."),
-        )
+    let (step, reason) = (who::step(facts), who::reason(facts, ending.dir));
+    let mut opinion = Opinion::new(Band::Certain, format!("The {side} side {how}{step} {reason}."))
         .party(party, band)
-        .supports(who::ended(ending)),
-    )
+        .supports(who::ended(ending));
+    opinion.supports.extend(who::ultimatum(facts, ending.dir));
+    Some(opinion)
 }

@@ -31,7 +31,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
 
 /// certificate alerts of RFC 8446 6.2 that a client can only mean for the server's certificate.
 fn is_about_certificate(number: u8) -> bool {
-    matches!(number, 42..=46 | 48)
+    matches!(number, 42..=46 | 48 | 49)
 }
 
 fn said(facts: &Facts) -> Option<Opinion> {
@@ -40,17 +40,19 @@ fn said(facts: &Facts) -> Option<Opinion> {
     if !is_about_certificate(number) {
         return None;
     }
-    Some(
-        Opinion::new(
-            Band::High,
-            format!("The client refused the server's certificate ({}).", alert.description),
-        )
-        .party(Party::Client, Band::High)
-        .supports(Evidence::of(
-            seen,
-            format!("alert {number} {} from the client", alert.description),
-        )),
+    // The certificate and the refusal behind it are two observations, the number alone is one.
+    let chain = facts.tls.certificate.seen().filter(|chain| chain.at.time <= seen.at.time);
+    let opinion = Opinion::new(
+        if chain.is_some() { Band::High } else { Band::Possible },
+        format!("The client refused the server's certificate ({}).", alert.description),
     )
+    .party(Party::Client, Band::High)
+    .supports(Evidence::of(seen, format!("alert {number} {} from the client", alert.description)));
+    Some(match chain {
+        Some(chain) => opinion
+            .supports(Evidence::of(chain, "the server's certificate was sent in clear before it")),
+        None => opinion.unknown("the certificate: the input does not show it"),
+    })
 }
 
 fn shown(case: &Case<'_>) -> Option<Opinion> {

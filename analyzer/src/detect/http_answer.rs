@@ -20,6 +20,10 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let first = case.this.x224.first_bytes[Direction::ToClient.index()].seen()?;
+    // A web client that gets a web answer is no failure of RDP.
+    if !case.this.x224.request.is_seen() {
+        return None;
+    }
     let FirstBytes::HttpResponse { portal } = first.value else { return None };
     let says = if portal {
         "A web server answered in place of Remote Desktop, and its answer looks like a login portal or a web proxy."

@@ -4,6 +4,7 @@
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
+use crate::facts::Vantage;
 use crate::input::{Close, ConnectFailureKind, Direction, Leg};
 use crate::wire::x224::Protocols;
 
@@ -23,12 +24,16 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let leg = facts.tcp.leg(Leg::Server);
-    if let Some(last) = leg.attempts.last()
+    if let Some(last) = leg.attempts.last().filter(|_| !leg.opened.is_seen())
         && last.failure.kind == ConnectFailureKind::ResetAfterSynAck
     {
+        let party = match facts.subject.vantage {
+            Vantage::Relay => Party::ServerNetwork,
+            Vantage::Capture => Party::Network,
+        };
         return Some(
             Opinion::new(Band::Possible, "Something accepts connections at that address and drops them at once: a load balancer or SYN proxy whose host does not answer.")
-                .party(Party::ServerNetwork, Band::Possible)
+                .party(party, Band::Possible)
                 .supports(Evidence::at(last.at, "the handshake was answered and reset before any byte was sent")),
         );
     }

@@ -33,7 +33,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     // A client that goes on in RDP security accepts the answer: nothing fails because of it.
     let went_on = facts.rdp.connect_initial.is_seen() || facts.tls.client_hello.is_seen();
     let left = facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer);
-    let says = if selected == Protocols::RDP {
+    let refused = left && !went_on;
+    let says = if selected == Protocols::RDP && refused {
         format!(
             "The server answered with plain RDP security although the client asked for {requested}, and the client left: the server does no TLS, or can not use its certificate or key."
         )
@@ -42,14 +43,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             "The server selected {selected}, which the client did not ask for (it asked for {requested})."
         )
     };
-    let band = if went_on || !left { Band::Weak } else { Band::High };
-    Some(
-        Opinion::new(band, says)
-            .party(Party::Server, Band::Possible)
-            .supports(Evidence::of(
-                confirm,
-                format!("selectedProtocol is {selected}, requestedProtocols was {requested}"),
-            ))
-            .unknown("whether the negotiation was changed on its way: it is not protected"),
-    )
+    let opinion = Opinion::new(Band::High, says)
+        .party(Party::Server, Band::Possible)
+        .supports(Evidence::of(
+            confirm,
+            format!("selectedProtocol is {selected}, requestedProtocols was {requested}"),
+        ))
+        .unknown("whether the negotiation was changed on its way: it is not protected");
+    Some(if refused { opinion } else { opinion.only_a_fact() })
 }

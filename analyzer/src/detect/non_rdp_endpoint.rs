@@ -21,6 +21,10 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let first = facts.x224.first_bytes[Direction::ToClient.index()].seen()?;
+    // Another client that gets its own protocol's answer is no failure of RDP.
+    if !facts.x224.request.is_seen() {
+        return None;
+    }
     match first.value {
         FirstBytes::Tpkt | FirstBytes::Tls | FirstBytes::HttpResponse { .. } => return None,
         // Bytes nobody knows, cut short or with holes, prove nothing.

@@ -160,7 +160,7 @@ impl Evidence {
         Evidence { fact: fact.into(), at: Some(at) }
     }
 
-    /// Something measured by its absence.
+    /// Something measured by its absence, or over the whole input.
     pub fn absent(fact: impl Into<String>) -> Evidence {
         Evidence { fact: fact.into(), at: None }
     }

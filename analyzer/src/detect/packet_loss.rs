@@ -3,8 +3,8 @@
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
 use crate::case::Case;
 use crate::event::At;
-use crate::facts::{Facts, LegFacts};
-use crate::input::{Close, Direction, Leg, Origin};
+use crate::facts::{Facts, LegFacts, Seen};
+use crate::input::{Close, Direction, Leg};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "packet-loss",
@@ -18,18 +18,20 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
-    let (leg, fact) = facts.tcp.legs().into_iter().find_map(|(name, leg)| {
-        in_socket(leg).or_else(|| in_packets(leg)).map(|fact| (name, fact))
+    let (leg, evidence) = facts.tcp.legs().into_iter().find_map(|(name, leg)| {
+        in_socket(leg)
+            .map(|(at, fact)| Evidence::at(at, fact))
+            .or_else(|| in_packets(leg).map(Evidence::absent))
+            .map(|evidence| (name, evidence))
     })?;
     let (party, where_) = match leg {
         Leg::Client => (Party::ClientNetwork, "between the client and the relay"),
         Leg::Server => (Party::ServerNetwork, "between the relay and the server"),
         Leg::Single => (Party::Network, "between client and server"),
     };
-    let at = At { time: facts.now, origin: Origin::Socket, leg, offset: 0 };
     let opinion = Opinion::new(Band::Probable, format!("Packets are lost {where_}."))
         .party(party, Band::Probable)
-        .supports(Evidence::at(at, fact));
+        .supports(evidence);
     Some(if timed_out(facts) { opinion } else { opinion.only_a_fact() })
 }
 
@@ -41,16 +43,16 @@ fn timed_out(facts: &Facts) -> bool {
 /// At least this many segments make a ratio.
 const ENOUGH: u64 = 100;
 
-fn in_socket(leg: &LegFacts) -> Option<String> {
-    let sample = leg.socket.as_ref()?.value;
+fn in_socket(leg: &LegFacts) -> Option<(At, String)> {
+    let Seen { value: sample, at } = *leg.socket.as_ref()?;
     let retransmitted = u64::from(sample.total_retrans?);
     let sent = u64::from(sample.segs_out?);
     if sent >= ENOUGH && retransmitted * 50 > sent {
-        return Some(format!("{retransmitted} of {sent} segments sent were retransmitted"));
+        return Some((at, format!("{retransmitted} of {sent} segments sent were retransmitted")));
     }
     let (disordered, received) = (u64::from(sample.rcv_ooopack?), u64::from(sample.data_segs_in?));
     (received >= ENOUGH && disordered * 20 > received)
-        .then(|| format!("{disordered} of {received} segments arrived behind a hole"))
+        .then(|| (at, format!("{disordered} of {received} segments arrived behind a hole")))
 }
 
 fn in_packets(leg: &LegFacts) -> Option<String> {

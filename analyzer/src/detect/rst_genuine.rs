@@ -1,11 +1,11 @@
 //! `rst-genuine-server`, `rst-genuine-client`: a RST ended the session, and nothing measured says that
 //! another than its apparent sender made it. RFC 9293 3.5.3. Capped by vantage.
 
-use super::opinion::{Band, Class, Detector, Kind, Next, Opinion};
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
-use crate::facts::Vantage;
-use crate::input::{Close, Direction};
+use crate::facts::{Facts, Vantage};
+use crate::input::{Close, ConnectFailureKind, Direction, Leg};
 
 pub(super) const SERVER: Detector = Detector {
     id: "rst-genuine-server",
@@ -37,8 +37,26 @@ pub(super) const CLIENT: Detector = Detector {
     detect: |case| reset(case, Direction::ToServer),
 };
 
+/// A connection that was answered and reset before it carried a byte is no closed port.
+fn behind_the_syn_ack(facts: &Facts) -> Option<Opinion> {
+    let leg = facts.tcp.leg(Leg::Server);
+    let last = leg.attempts.last().filter(|_| !leg.opened.is_seen())?;
+    if last.failure.kind != ConnectFailureKind::ResetAfterSynAck {
+        return None;
+    }
+    let says = "The server side answered the TCP handshake and reset the connection before any byte was sent.";
+    Some(Opinion::new(Band::High, says).party(Party::Server, Band::Possible).supports(
+        Evidence::at(last.at, "the handshake was answered and reset before any byte was sent"),
+    ))
+}
+
 fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     let facts = case.this;
+    if dir == Direction::ToClient
+        && let Some(opinion) = behind_the_syn_ack(facts)
+    {
+        return Some(opinion);
+    }
     let ending = facts.ending().filter(|ending| ending.dir == dir && ending.how == Close::Rst)?;
     let (party, band) = who::closer(facts, ending);
     let side = who::sender(dir);
@@ -47,12 +65,14 @@ fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     let mut opinion = Opinion::new(
         what,
         format!(
-            "The {side} side ended the connection abruptly{} with a TCP reset and gave no reason.",
-            who::step(facts)
+            "The {side} side ended the connection abruptly{} with a TCP reset {}.",
+            who::step(facts),
+            who::reason(facts, dir)
         ),
     )
     .party(party, band)
     .supports(who::ended(ending));
+    opinion.supports.extend(who::ultimatum(facts, dir));
     if let Some(foreign) = foreign {
         opinion = opinion.contradicts(foreign);
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
+use crate::facts::TlsFacts;
 use crate::input::Direction;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -28,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let hello = facts.tls.client_hello.seen()?;
-    if facts.is_active() {
+    if facts.is_active() || is_clients_turn(&facts.tls) || !facts.would_show_an_answer() {
         return None;
     }
     // The client spoke last: the turn is the server's. Its own turns hold a user who reads and types.
@@ -40,17 +41,17 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let until = facts.ending().map_or(facts.now, |ending| ending.at.time);
     let silent = until.since(asked.time);
     let lost = who::all_acknowledged(facts, Direction::ToServer) == Some(false)
-        || !who::nothing_out_of_order(facts)
-        || facts.stream(Direction::ToClient).gap;
+        || !who::nothing_out_of_order(facts);
     if silent < PATIENCE || lost {
         return None;
     }
     let seconds = silent.as_secs_f64();
     let known = who::all_acknowledged(facts, Direction::ToServer).is_some();
     let band = if known { Band::High } else { Band::Possible };
+    let delivered = if known { ", although the network had delivered everything" } else { "" };
     let mut opinion = Opinion::new(
         band,
-        format!("The server let the connection wait for {seconds:.0} s in the middle of the handshake, although the network had delivered everything."),
+        format!("The server let the connection wait for {seconds:.0} s while it was being set up{delivered}."),
     )
     .party(Party::Server, Band::Possible)
     .supports(Evidence::at(asked, format!("nothing from the server for {seconds:.1} s after the client's last bytes")))
@@ -63,4 +64,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         opinion.unknown("whether the server acknowledged the bytes")
     };
     Some(opinion)
+}
+
+/// After the handshake the client speaks first, and its user may be looking at a prompt: a Finished of
+/// its own (TLS 1.3, resumption) is no question. Nor is its alert.
+fn is_clients_turn(tls: &TlsFacts) -> bool {
+    let gave_up = tls.alerts.iter().any(|seen| seen.value.dir == Direction::ToServer)
+        || tls.ends_with_alert_shape(Direction::ToServer);
+    gave_up || tls.is_established() && tls.client_data_records() == 0
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
-use crate::input::Direction;
+use crate::input::{Direction, Leg};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "service-down-after-accept",
@@ -28,23 +28,37 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let request = facts.x224.request.seen()?;
-    if facts.stream(Direction::ToClient).bytes > 0 {
+    if facts.stream(Direction::ToClient).bytes > 0 || !facts.would_show_an_answer() {
         return None;
     }
     let until = facts.ending().map_or(facts.now, |ending| ending.at.time);
-    let silent = until.since(request.at.time);
-    if silent < PATIENCE || facts.stream(Direction::ToClient).gap {
+    // A relay may have held the request until the server was reached.
+    let opened = facts.tcp.leg(Leg::Server).opened.seen().map(|opened| opened.at.time);
+    let asked = opened.map_or(request.at.time, |opened| opened.max(request.at.time));
+    let silent = until.since(asked);
+    if silent < PATIENCE {
         return None;
     }
     let seconds = silent.as_secs_f64();
-    let opinion = |band| {
-        Opinion::new(
-            band,
-            format!("The server's TCP stack took the Remote Desktop request and the service behind it said nothing for {seconds:.0} s: it hangs or is overloaded."),
+    let acknowledged = who::all_acknowledged(facts, Direction::ToServer);
+    let says = if acknowledged == Some(true) {
+        format!(
+            "The server's TCP stack took the Remote Desktop request and the service behind it said nothing for {seconds:.0} s: it hangs or is overloaded."
         )
-        .supports(Evidence::of(request, format!("no byte from the server in the {seconds:.1} s after the X.224 Connection Request")))
+    } else {
+        format!(
+            "The connection was accepted and the Remote Desktop request had no answer for {seconds:.0} s: the service behind it hangs or is overloaded, or the request was lost."
+        )
     };
-    Some(match who::all_acknowledged(facts, Direction::ToServer) {
+    let opinion = |band| {
+        Opinion::new(band, says.clone()).supports(Evidence::of(
+            request,
+            format!(
+                "no byte from the server in the {seconds:.1} s after the X.224 Connection Request"
+            ),
+        ))
+    };
+    Some(match acknowledged {
         Some(true) => opinion(Band::High).party(Party::Server, Band::Possible).supports(
             Evidence::absent("the request was acknowledged: nothing sent is outstanding"),
         ),

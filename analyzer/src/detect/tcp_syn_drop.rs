@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use crate::case::Case;
-use crate::input::{ConnectFailureKind, Leg, RelayNote};
+use crate::facts::Vantage;
+use crate::input::{ConnectFailureKind, Direction, Leg, RelayNote};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "tcp-syn-drop",
@@ -31,14 +32,18 @@ const SILENCE: Duration = Duration::from_secs(9);
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let leg = facts.tcp.leg(Leg::Server);
-    if leg.opened.is_seen() {
+    let captured = facts.subject.vantage == Vantage::Capture;
+    // A client that sends data has had a SYN-ACK, whatever a capture holds of it.
+    if leg.opened.is_seen() || captured && facts.stream(Direction::ToServer).bytes > 0 {
         return None;
     }
     let (evidence, to) = match leg.attempts.last() {
-        Some(last)
-            if last.failure.kind == ConnectFailureKind::NoAnswer
-                && last.failure.after >= SILENCE =>
-        {
+        Some(last) if last.failure.kind == ConnectFailureKind::NoAnswer => {
+            // A capture may end before an answer could come; a relay waited for its own deadline.
+            let tries = last.failure.syns.unwrap_or(0).max(leg.syns);
+            if captured && last.failure.after < SILENCE && tries < 3 {
+                return None;
+            }
             let syns = last.failure.syns.map_or(String::new(), |syns| format!("{syns} SYNs, "));
             let seconds = last.failure.after.as_secs_f64();
             let fact = format!("{syns}no SYN-ACK, RST or ICMP within {seconds:.1} s");

@@ -24,7 +24,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         DowngradeSentinel::ToTls12 => ProtocolVersion::TLS1_3,
         DowngradeSentinel::ToTls11OrBelow => ProtocolVersion::TLS1_2,
     };
-    if client.value.max_version() < could {
+    if client.value.max_version() < could || server.value.version() >= could {
         return None;
     }
     let party = match case.this.subject.vantage {

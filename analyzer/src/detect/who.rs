@@ -23,7 +23,8 @@ pub fn endpoint(dir: Direction) -> Party {
 /// Who ended the session, and how sure that is. A relay sees bytes, not packets: within one leg it can
 /// not tell the endpoint from the path. A capture shows a RST whose TTL is not its sender's.
 pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
-    if ending.both {
+    // Behind a timeout or a route that went away stands no segment of anyone.
+    if ending.both || matches!(ending.how, Close::Error(_)) {
         return (Party::Unknown, Band::Weak);
     }
     let band = match (facts.subject.vantage, ending.how) {
@@ -52,6 +53,36 @@ pub fn ended(ending: &Ending) -> Evidence {
             "{how} from the {who} side after {to_server} bytes to the server and {to_client} to the client{also}"
         ),
     )
+}
+
+/// What the closing side said last, as a clause: a reason that can be read is a phenomenon of its own.
+pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
+    let of = |(from, _): &(Direction, _)| *from == dir;
+    let encrypted = facts
+        .tls
+        .alerts
+        .last()
+        .is_some_and(|seen| seen.value.dir == dir && seen.value.alert.is_none());
+    if facts.rdp.disconnect.as_ref().is_some_and(of) {
+        "after an MCS Disconnect Provider Ultimatum"
+    } else if encrypted {
+        "after an encrypted alert that can not be read"
+    } else if facts.tls.ends_with_alert_shape(dir) {
+        "after an encrypted record of an alert's size"
+    } else {
+        "and gave no reason on the wire"
+    }
+}
+
+/// An MCS Disconnect Provider Ultimatum of the closing side. T.125 7, MS-RDPBCGR 2.2.2.3.
+pub fn ultimatum(facts: &Facts, dir: Direction) -> Option<Evidence> {
+    let (_, seen) = facts.rdp.disconnect.as_ref().filter(|(from, _)| *from == dir)?;
+    let fact = format!(
+        "MCS Disconnect Provider Ultimatum, reason {}, from the {}",
+        seen.value,
+        sender(dir)
+    );
+    Some(Evidence::of(seen, fact))
 }
 
 /// The step at which a session ended, as a clause with a leading space.

@@ -101,7 +101,7 @@ impl Facts {
     /// Nothing known yet but who talks to whom.
     pub fn new(subject: Subject) -> Facts {
         let tcp = match subject.vantage {
-            Vantage::Capture => TcpFacts::One(LegFacts::default()),
+            Vantage::Capture => TcpFacts::One(Box::default()),
             Vantage::Relay => TcpFacts::Two(Box::default()),
         };
         let now = subject.started;
@@ -139,10 +139,33 @@ impl Facts {
         self.tcp.ending()
     }
 
-    /// A deadline, limit or failure of the relay itself.
+    /// A deadline, limit or failure of the relay itself that came before any outside party's close.
+    /// What the relay could no longer do for a dead session ended nothing.
     pub fn relay_fault(&self) -> Option<&Seen<RelayNote>> {
+        let end = self.ending().map(|ending| ending.at.time);
         self.relay.iter().find(|note| {
             matches!(note.value, RelayNote::Deadline(_) | RelayNote::Limit(_) | RelayNote::Error(_))
+                && end.is_none_or(|end| note.at.time <= end)
+        })
+    }
+
+    /// The server's own silence can be told from bytes that were not observed: the server's leg is up
+    /// (or the only leg there is), and the input holds both directions without a hole from the server.
+    pub fn would_show_an_answer(&self) -> bool {
+        let reached = match self.subject.vantage {
+            Vantage::Relay => self.tcp.leg(Leg::Server).opened.is_seen(),
+            Vantage::Capture => true,
+        };
+        reached && !self.is_one_sided() && !self.stream(Direction::ToClient).gap
+    }
+
+    /// The capture holds the segments of one side only.
+    pub fn is_one_sided(&self) -> bool {
+        self.tcp.legs().iter().any(|(_, leg)| {
+            leg.counts.is_some_and(|counts| {
+                let [client, server] = counts.map(|counts| counts.segments);
+                (client == 0) != (server == 0)
+            })
         })
     }
 
@@ -163,19 +186,24 @@ impl Facts {
         match event {
             Event::Opened(took) => self.tcp.leg_mut(at.leg).open(at, took),
             Event::ConnectFailed(failure) => {
-                self.tcp.leg_mut(at.leg).attempts.push(Attempt { at, failure });
+                self.tcp.leg_mut(at.leg).fail(Attempt { at, failure });
             }
             Event::Closed(dir, how) => self.close(at, dir, how),
             Event::Segment(segment) => self.tcp.leg_mut(segment.leg).keep(at, segment),
             Event::Socket(sample) => self.tcp.leg_mut(at.leg).sample(at, sample),
             Event::Counts(counts) => self.count_segments(at, counts),
-            Event::Relay(note) => self.relay.push(Seen { value: note, at }),
+            Event::Relay(note) => self.note_relay(at, note),
             Event::Limit(what) => {
                 if !self.limits.contains(&what) {
                     self.limits.push(what);
                 }
             }
-            Event::Gap(dir, _) => self.streams[dir.index()].gap = true,
+            Event::Gap(dir, _) => {
+                self.streams[dir.index()].gap = true;
+                if dir == Direction::ToClient && !self.tls.is_established() {
+                    self.tls.certificate.hide(Why::Lost);
+                }
+            }
             Event::Opaque(dir, error) => {
                 self.rdp.opaque[dir.index()] = true;
                 self.note_damage(at, format!("no frame where one should begin: {error}"));
@@ -200,7 +228,8 @@ impl Facts {
     pub fn count(&mut self, dir: Direction, at: At, bytes: u64) {
         self.now = self.now.max(at.time);
         let stream = &mut self.streams[dir.index()];
-        stream.bytes += bytes;
+        // A count that a damaged source made up may be any number.
+        stream.bytes = stream.bytes.saturating_add(bytes);
         stream.first.get_or_insert(at);
         stream.last = Some(at);
     }
@@ -218,6 +247,13 @@ impl Facts {
                 counts.acknowledged.is_some_and(|acknowledged| acknowledged > counts.bytes + 1);
         }
         self.tcp.leg_mut(at.leg).counts = Some(counts);
+    }
+
+    fn note_relay(&mut self, at: At, note: RelayNote) {
+        const KEPT: usize = 16;
+        if self.relay.len() < KEPT {
+            self.relay.push(Seen { value: note, at });
+        }
     }
 
     fn note_damage(&mut self, at: At, what: String) {

@@ -55,6 +55,8 @@ pub struct RdpFacts {
     pub disconnect: Option<(Direction, Seen<u8>)>,
     /// Clear RDP frames per direction, fast-path included.
     pub frames: [u64; 2],
+    /// Send Data PDUs per direction: what is said once the channels are joined.
+    pub data: [u64; 2],
     /// Fast-path PDUs per direction.
     pub fast_path: [u64; 2],
     /// A clear RDP frame from the server after the client had sent a TLS ClientHello.
@@ -80,6 +82,7 @@ impl RdpFacts {
                     McsPdu::ConnectInitial => self.connect_initial.set(at, ()),
                     McsPdu::ConnectResponse => self.connect_response.set(at, ()),
                     McsPdu::SendDataRequest | McsPdu::SendDataIndication => {
+                        self.data[dir.index()] += 1;
                         self.send_data[dir.index()].set(at, ());
                     }
                     McsPdu::DisconnectProviderUltimatum(reason) if self.disconnect.is_none() => {

@@ -53,7 +53,7 @@ impl Facts {
     pub fn is_active(&self) -> bool {
         let server = Direction::ToClient.index();
         let clear = self.rdp.connect_response.is_seen()
-            && (self.rdp.fast_path[server] > 0 || self.rdp.frames[server] > 2 * ACTIVE_RECORDS);
+            && (self.rdp.fast_path[server] > 0 || self.rdp.data[server] > ACTIVE_RECORDS);
         let tls = self.tls.is_established()
             && self.tls.server_data_records() > ACTIVE_RECORDS
             && self.tls.client_data_records() > 0;

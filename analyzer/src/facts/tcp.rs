@@ -10,7 +10,7 @@ use crate::input::{
 #[derive(Clone, Debug)]
 pub enum TcpFacts {
     /// The single leg of a capture.
-    One(LegFacts),
+    One(Box<LegFacts>),
     /// Client leg and server leg of a relay.
     Two(Box<[LegFacts; 2]>),
 }
@@ -36,7 +36,7 @@ impl TcpFacts {
     /// All legs with their names, the client's first.
     pub fn legs(&self) -> Vec<(Leg, &LegFacts)> {
         match self {
-            TcpFacts::One(single) => vec![(Leg::Single, single)],
+            TcpFacts::One(single) => vec![(Leg::Single, &**single)],
             TcpFacts::Two(two) => vec![(Leg::Client, &two[0]), (Leg::Server, &two[1])],
         }
     }
@@ -62,11 +62,15 @@ impl TcpFacts {
             && self.ending().is_some_and(|first| {
                 first.at.leg != ending.at.leg && first.at.time == ending.at.time
             });
+        /// A peer that resets again and again says nothing new.
+        const KEPT: usize = 16;
         let leg = self.leg_mut(ending.at.leg);
         if outside && leg.ending.is_none() {
             leg.ending = Some(ending);
         }
-        leg.closes.push(ending);
+        if leg.closes.len() < KEPT {
+            leg.closes.push(ending);
+        }
         if both && let TcpFacts::Two(two) = self {
             for leg in two.iter_mut() {
                 if let Some(ending) = &mut leg.ending {
@@ -116,7 +120,7 @@ pub struct LegFacts {
     pub attempts: Vec<Attempt>,
     /// The first close by the outside party.
     pub ending: Option<Ending>,
-    /// Every close, in order.
+    /// The closes, in order; bounded.
     pub closes: Vec<Ending>,
     /// The latest state of the relay's socket.
     pub socket: Option<Seen<TcpSample>>,
@@ -147,6 +151,15 @@ impl LegFacts {
 
     pub(super) fn open(&mut self, at: At, took: Option<u64>) {
         self.opened.set(at, took);
+    }
+
+    /// Notes a failed attempt; of very many, the first ones and the latest.
+    pub(super) fn fail(&mut self, attempt: Attempt) {
+        const KEPT: usize = 32;
+        if self.attempts.len() >= KEPT {
+            self.attempts.pop();
+        }
+        self.attempts.push(attempt);
     }
 
     pub(super) fn sample(&mut self, at: At, value: TcpSample) {

@@ -59,10 +59,18 @@ pub struct Records {
     pub lengths: Vec<u16>,
     /// Server records that came after the client's first one: in TLS 1.3 no handshake flight any more.
     pub after_peer: u64,
+    /// The first record that is long enough for a TLS 1.3 Finished: where, and how many came before it.
+    pub long: Option<(At, u64)>,
+    /// Records of the size of a TLS 1.3 alert behind that one.
+    pub short_after_long: u64,
 }
 
 /// Body length of an encrypted TLS 1.3 alert: 2 bytes, content type, 16 bytes of tag. RFC 8446 5.2.
 const TLS13_ALERT: u16 = 19;
+
+/// Body length of the shortest TLS 1.3 Finished: header, SHA-256, content type, tag. RFC 8446 4.4.4. An
+/// empty client Certificate (25) and an alert are shorter.
+const TLS13_FINISHED: u16 = 4 + 32 + 1 + 16;
 
 impl TlsFacts {
     /// How many record lengths are kept per direction.
@@ -73,9 +81,10 @@ impl TlsFacts {
         self.server_hello.value().map(ServerHello::version)
     }
 
-    /// TLS 1.3 was negotiated: everything behind ServerHello is hidden.
+    /// TLS 1.3 is spoken: everything behind ServerHello is hidden, and a ChangeCipherSpec means nothing.
+    /// A HelloRetryRequest exists in no other version.
     pub fn is_13(&self) -> bool {
-        self.version() == Some(ProtocolVersion::TLS1_3)
+        self.version() == Some(ProtocolVersion::TLS1_3) || self.hello_retry.is_seen()
     }
 
     /// Any TLS record of the server was seen.
@@ -92,21 +101,20 @@ impl TlsFacts {
         self.certificate.value()?.first()?.as_ref().ok()
     }
 
-    /// The client ended its side of the handshake: Finished (TLS 1.2 and older), or a first encrypted
-    /// record that is longer than an alert (TLS 1.3, where its type is hidden).
+    /// The client ended its side of the handshake: Finished (TLS 1.2 and older), or the first encrypted
+    /// record that is as long as one (TLS 1.3, where its type is hidden).
     pub fn client_finished(&self) -> Option<At> {
         if let Some(finished) = self.finished[Direction::ToServer.index()].seen() {
             return Some(finished.at);
         }
-        let records = &self.records[Direction::ToServer.index()];
-        let first = *records.lengths.first()?;
-        (self.is_13() && first != TLS13_ALERT).then_some(records.first).flatten()
+        let long = self.records[Direction::ToServer.index()].long.filter(|_| self.is_13());
+        long.map(|(at, _)| at)
     }
 
     /// Both sides ended the handshake.
     pub fn is_established(&self) -> bool {
         match self.version() {
-            Some(ProtocolVersion::TLS1_3) => self.client_finished().is_some(),
+            _ if self.is_13() => self.server_hello.is_seen() && self.client_finished().is_some(),
             Some(_) => self.finished.iter().all(Known::is_seen),
             // The hello is missing in the source; data both ways says as much.
             None => self.records.iter().all(|records| records.count > 2),
@@ -119,8 +127,8 @@ impl TlsFacts {
         if !self.is_13() {
             return records.count;
         }
-        let alerts = records.lengths.iter().filter(|length| **length == TLS13_ALERT).count();
-        records.count.saturating_sub(1).saturating_sub(alerts as u64)
+        let Some((_, before)) = records.long else { return 0 };
+        records.count.saturating_sub(before + 1).saturating_sub(records.short_after_long)
     }
 
     /// Application data records of the server that can be no part of the handshake.
@@ -190,6 +198,11 @@ impl TlsFacts {
     fn count_record(&mut self, at: At, dir: Direction, length: u16) {
         let peer_began = self.records[dir.reverse().index()].first.is_some();
         let records = &mut self.records[dir.index()];
+        if records.long.is_some() {
+            records.short_after_long += u64::from(length == TLS13_ALERT);
+        } else if length >= TLS13_FINISHED {
+            records.long = Some((at, records.count));
+        }
         records.count += 1;
         records.bytes += u64::from(length);
         records.first.get_or_insert(at);

@@ -10,8 +10,8 @@ pub(super) struct Lane {
     pub scanner: RecordScanner,
     /// The first bytes, until they tell what the peer speaks; `None` afterwards.
     pub first: Option<Vec<u8>>,
-    /// Bytes of a preconnection PDU still to pass.
-    pub preconnection: usize,
+    /// Bytes of a preconnection PDU or PROXY header still to pass.
+    pub preamble: usize,
     /// The frame being read.
     pub frame: Option<FrameStart>,
     /// What was kept of its body.
@@ -29,6 +29,8 @@ pub(super) struct Lane {
 impl Lane {
     /// How many first bytes are held back at most: enough for an HTTP status line and its headers.
     pub const FIRST: usize = 2048;
+    /// Memory that a lane keeps from frame to frame: long ones are rare and come early.
+    pub const KEPT: usize = 512;
 }
 
 impl Default for Lane {
@@ -36,7 +38,7 @@ impl Default for Lane {
         Lane {
             scanner: RecordScanner::default(),
             first: Some(Vec::new()),
-            preconnection: 0,
+            preamble: 0,
             frame: None,
             body: Vec::new(),
             wanted: 0,

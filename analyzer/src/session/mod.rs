@@ -3,6 +3,7 @@
 //! A session is the unit of everything above it. The relay owns one per pair of sockets, the capture
 //! reader one per TCP connection; nothing is shared between them.
 
+mod first;
 mod lane;
 mod tls;
 
@@ -10,7 +11,6 @@ use crate::event::{At, Event};
 use crate::facts::{Facts, InputEnd, Subject, Vantage};
 use crate::input::{Direction, Input, Leg, Origin, Timestamp};
 use crate::records::{FrameKind, FrameStart, Piece};
-use crate::wire::first_bytes::FirstBytes;
 use crate::wire::mcs::McsPdu;
 use crate::wire::x224::{Protocols, Tpdu};
 use lane::Lane;
@@ -25,7 +25,15 @@ pub struct Session {
 impl Session {
     /// A session of which nothing was observed yet.
     pub fn new(subject: Subject) -> Session {
-        Session { facts: Facts::new(subject), lanes: Default::default() }
+        let mut lanes: [Lane; 2] = Default::default();
+        if subject.starts_in_the_middle {
+            // No byte is a peer's first one, and the first chunk may begin within a frame.
+            for lane in &mut lanes {
+                lane.first = None;
+                lane.scanner.lose();
+            }
+        }
+        Session { facts: Facts::new(subject), lanes }
     }
 
     /// What is known so far.
@@ -84,6 +92,10 @@ impl Session {
             self.facts.input_ended = Some(why);
         }
         for dir in Direction::BOTH {
+            // Nothing more can come, so what was held back is all there is.
+            if let Some(last) = self.facts.stream(dir).last {
+                self.classify_what_there_is(last, dir);
+            }
             self.facts.streams[dir.index()].open_frame =
                 self.lanes[dir.index()].scanner.open_frame();
         }
@@ -99,10 +111,10 @@ impl Session {
     }
 
     fn closed(&mut self, at: At, dir: Direction, how: crate::input::Close) {
+        self.classify_what_there_is(at, dir);
         // What the sender left unfinished counts at the instant of its close, not later.
         let lane = &self.lanes[dir.index()];
         self.facts.streams[dir.index()].open_frame = lane.scanner.open_frame();
-        self.classify_what_there_is(at, dir);
         self.facts.apply(at, Event::Closed(dir, how));
     }
 
@@ -126,37 +138,30 @@ impl Session {
         bytes: &'a [u8],
     ) -> Option<std::borrow::Cow<'a, [u8]>> {
         let lane = &mut self.lanes[dir.index()];
-        let Some(mut first) = lane.first.take() else { return Some(bytes.into()) };
-        if self.facts.subject.starts_in_the_middle {
-            return Some(bytes.into());
-        }
-        let kept = bytes.len().min(Lane::FIRST.saturating_sub(first.len()));
-        first.extend_from_slice(&bytes[..kept]);
-        match FirstBytes::classify(&first) {
-            None => {
-                lane.first = Some(first);
-                None
-            }
-            Some(what) => {
-                if let FirstBytes::Preconnection(size) = what {
-                    lane.preconnection = size as usize;
-                }
-                self.facts.apply(at, Event::FirstBytes(dir, what));
-                first.extend_from_slice(&bytes[kept..]);
-                let skip = lane.preconnection.min(first.len());
-                lane.preconnection -= skip;
-                first.drain(..skip);
-                Some(first.into())
-            }
-        }
+        let Some(mut first) = lane.first.take() else {
+            let skip = lane.preamble.min(bytes.len());
+            lane.preamble -= skip;
+            return Some(bytes[skip..].into());
+        };
+        first.extend_from_slice(bytes);
+        let Some((what, preamble)) = first::classify(&first, Lane::FIRST) else {
+            lane.first = Some(first);
+            return None;
+        };
+        let skip = preamble.min(first.len());
+        lane.preamble = preamble - skip;
+        first.drain(..skip);
+        self.facts.apply(at, Event::FirstBytes(dir, what));
+        Some(first.into())
     }
 
     /// A direction that ends before its first bytes were enough to decide is classified as it stands.
     fn classify_what_there_is(&mut self, at: At, dir: Direction) {
-        let lane = &mut self.lanes[dir.index()];
-        if lane.first.take().is_some_and(|first| !first.is_empty()) {
-            self.facts.apply(at, Event::FirstBytes(dir, FirstBytes::Unknown));
+        let Some(first) = self.lanes[dir.index()].first.take() else { return };
+        if let Some(what) = first::classify_cut(&first) {
+            self.facts.apply(at, Event::FirstBytes(dir, what));
         }
+        self.scan(at, dir, &first);
     }
 
     fn scan(&mut self, at: At, dir: Direction, bytes: &[u8]) {
@@ -172,6 +177,10 @@ impl Session {
 
     fn skipped(&mut self, at: At, dir: Direction, bytes: u64) {
         self.facts.count(dir, at, bytes);
+        // Nothing behind unseen bytes is the first a peer said; what was held back comes before them.
+        if let Some(first) = self.lanes[dir.index()].first.take() {
+            self.scan(at, dir, &first);
+        }
         let mut lane = std::mem::take(&mut self.lanes[dir.index()]);
         let mut scanner = std::mem::take(&mut lane.scanner);
         lane.cut = true;
@@ -187,10 +196,11 @@ impl Session {
         } else {
             let lane = &mut self.lanes[dir.index()];
             lane.cut = true;
+            lane.first = None;
             lane.scanner.lose();
         }
         let lane = &mut self.lanes[dir.index()];
-        lane.first = None;
+        lane.preamble = 0;
         lane.handshake = Default::default();
     }
 
@@ -203,12 +213,17 @@ impl Session {
                 lane.wanted = self.wanted(dir, start);
             }
             Piece::Body(bytes) => {
-                let kept = bytes.len().min(lane.wanted.saturating_sub(lane.body.len()));
+                // Behind a hole the bytes have no place in the body any more.
+                let room = if lane.cut { 0 } else { lane.wanted.saturating_sub(lane.body.len()) };
+                let kept = bytes.len().min(room);
                 lane.body.extend_from_slice(&bytes[..kept]);
             }
             Piece::End => {
                 if let Some(frame) = lane.frame.take() {
                     self.frame(At { offset: frame.offset, ..at }, dir, lane, frame);
+                    if lane.body.capacity() > Lane::KEPT {
+                        lane.body = Vec::new();
+                    }
                 }
             }
             Piece::Opaque(error) => self.facts.apply(at, Event::Opaque(dir, error)),
@@ -231,6 +246,9 @@ impl Session {
 
     fn frame(&mut self, at: At, dir: Direction, lane: &mut Lane, frame: FrameStart) {
         match frame.kind {
+            FrameKind::Tpkt if lane.body.len() < lane.wanted.min(frame.body as usize) => {
+                self.facts.apply(at, Event::Limit("a TPKT packet was cut in the input"));
+            }
             FrameKind::Tpkt => self.tpdu(at, dir, lane),
             FrameKind::FastPath => self.facts.apply(at, Event::FastPath(dir)),
             FrameKind::Tls(header) => tls::record(&mut self.facts, at, dir, lane, header),

@@ -31,6 +31,9 @@ pub(super) fn record(
         ContentType::APPLICATION_DATA => {
             facts.apply(at, Event::ApplicationData(dir, header.length));
         }
+        ContentType::ALERT if lane.cut && header.length == 2 => {
+            facts.apply(at, Event::Limit("a TLS alert was cut in the input"));
+        }
         ContentType::ALERT => facts.apply(at, alert(facts, dir, lane, header)),
         ContentType::HANDSHAKE if is_encrypted(facts, dir) => {
             facts.apply(at, Event::EncryptedHandshake(dir));

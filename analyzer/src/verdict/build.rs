@@ -169,16 +169,15 @@ fn verdict(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Verdict
     }
 }
 
-/// Who is named by the cause where it names someone with any confidence, else by what was seen.
+/// Who ended it, by what was seen; where that names nobody, whom the named cause names. An opinion that
+/// is not even possible names nobody.
 fn party(what: Option<&Ranked>, cause: Option<&Ranked>) -> (Party, f64) {
     let of = |row: Option<&Ranked>| {
-        row.and_then(|row| row.opinion.party).map(|(party, band)| (party, band.confidence()))
+        row.and_then(|row| row.opinion.party)
+            .map(|(party, band)| (party, band.confidence()))
+            .filter(|(_, who)| *who >= Band::Possible.confidence())
     };
-    match of(what).or(of(cause)) {
-        // An opinion that is not even possible names nobody.
-        Some((party, who)) if who >= Band::Possible.confidence() => (party, who),
-        Some(_) | None => (Party::Unknown, 0.0),
-    }
+    of(what).or(of(cause)).unwrap_or((Party::Unknown, 0.0))
 }
 
 fn class(judgement: &Judgement) -> Option<String> {
@@ -402,7 +401,7 @@ fn tls(facts: &Facts) -> Option<Tls> {
         ja4: hello.map(|hello| hello.ja4()),
         sni: hello.and_then(|hello| hello.server_name.clone()),
         alerts: alerts(facts),
-        certificate: tls.leaf().map(|leaf| certificate(leaf)),
+        certificate: tls.leaf().map(certificate),
         certificate_hidden: certificate_hidden(facts),
         records,
     })

@@ -66,8 +66,10 @@ impl Ranked {
         })
     }
 
+    /// An accusation of the path. A note accuses nobody.
     fn needs_control(&self) -> bool {
-        matches!(self.row.class, Class::Interference | Class::Downgrade)
+        self.row.kind != Kind::Note
+            && matches!(self.row.class, Class::Interference | Class::Downgrade)
     }
 
     fn is_seen(&self) -> bool {
@@ -112,8 +114,10 @@ fn candidates(opinions: &[Ranked], what: Option<&Ranked>) -> Vec<Ranked> {
         .iter()
         .filter(|opinion| opinion.may_be_cause())
         .filter(|opinion| {
-            opinion.id() == what.id()
-                || !opinion.is_definition() && explains_seen(opinion, opinions)
+            // A definition that is sure enough was seen: the most specific one is the verdict, and the
+            // others compete with nothing. A weak one is a candidate like any cause.
+            let seen = opinion.row.kind == Kind::Definition && opinion.is_seen();
+            opinion.id() == what.id() || !seen && explains_seen(opinion, opinions)
         })
         .cloned()
         .collect();
@@ -123,12 +127,6 @@ fn candidates(opinions: &[Ranked], what: Option<&Ranked>) -> Vec<Ranked> {
 
 fn explains_seen(cause: &Ranked, opinions: &[Ranked]) -> bool {
     opinions.iter().any(|seen| seen.is_seen() && cause.explains(seen.id()))
-}
-
-impl Ranked {
-    fn is_definition(&self) -> bool {
-        self.row.kind == Kind::Definition
-    }
 }
 
 /// The cause to name: the best one, if it is likely, leads its unrelated rivals, and needs no control
@@ -164,3 +162,6 @@ fn findings(opinions: Vec<Ranked>, what: Option<&Ranked>, causes: &[Ranked]) -> 
         .filter(|opinion| !what.is_some_and(|what| what.explains(opinion.id())))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

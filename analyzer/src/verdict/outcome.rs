@@ -3,8 +3,8 @@
 use super::Ranked;
 use crate::case::Case;
 use crate::detect::Kind;
-use crate::facts::{Facts, InputEnd, Reached};
-use crate::input::{Direction, Leg};
+use crate::facts::{Facts, InputEnd, Reached, Vantage};
+use crate::input::{ConnectFailureKind, Direction, Leg};
 use crate::report::Outcome;
 use crate::wire::first_bytes::FirstBytes;
 
@@ -35,17 +35,17 @@ pub(super) fn outcome(case: &Case<'_>, opinions: &[Ranked]) -> Outcome {
     if is_other_protocol(facts) || is_probe(facts) {
         return Outcome::NotRdp;
     }
-    let never_opened = {
-        let leg = facts.tcp.leg(Leg::Server);
-        !leg.opened.is_seen() && !leg.attempts.is_empty()
-    };
-    if never_opened {
-        return Outcome::Failed;
+    if never_opened(facts) {
+        return if facts.is_one_sided() || ends_while_dialing(facts) {
+            Outcome::Unknown
+        } else {
+            Outcome::Failed
+        };
     }
     let unseen = facts.reached().is_none()
         || facts.ending().is_none()
         || facts.input_ended == Some(InputEnd::Capture)
-        || one_direction_missing(facts)
+        || facts.is_one_sided()
         || facts.streams.iter().any(|stream| stream.gap);
     let alert = facts.tls.fatal_alert(None).is_some();
     if unseen && !alert { Outcome::Unknown } else { Outcome::Failed }
@@ -63,20 +63,23 @@ fn is_other_protocol(facts: &Facts) -> bool {
     }
 }
 
+fn never_opened(facts: &Facts) -> bool {
+    let leg = facts.tcp.leg(Leg::Server);
+    !leg.opened.is_seen() && !leg.attempts.is_empty()
+}
+
+/// The capture ends, or shows the client's data, while its SYNs had no answer: nothing failed yet.
+fn ends_while_dialing(facts: &Facts) -> bool {
+    let last = facts.tcp.leg(Leg::Server).attempts.last();
+    let silent = last.is_some_and(|last| last.failure.kind == ConnectFailureKind::NoAnswer);
+    facts.subject.vantage == Vantage::Capture && silent
+}
+
 /// Connected and left without a byte, by its own will: a health check or port scanner.
 fn is_probe(facts: &Facts) -> bool {
     let silent = facts.streams.iter().all(|stream| stream.bytes == 0 && !stream.gap);
     let left = facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer);
-    let opened = facts.tcp.legs().iter().any(|(_, leg)| leg.opened.is_seen());
+    // While the server was not reached there was nothing to probe: that client gave up.
+    let opened = facts.tcp.legs().iter().all(|(_, leg)| leg.opened.is_seen());
     silent && left && opened && facts.reached().is_some_and(|(reached, _)| reached <= Reached::Tcp)
-}
-
-/// The capture holds the segments of one side only.
-fn one_direction_missing(facts: &Facts) -> bool {
-    facts.tcp.legs().iter().any(|(_, leg)| {
-        leg.counts.is_some_and(|counts| {
-            let [client, server] = counts.map(|counts| counts.segments);
-            (client == 0) != (server == 0)
-        })
-    })
 }

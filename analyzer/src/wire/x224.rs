@@ -162,9 +162,11 @@ pub struct ConnectionConfirm {
 }
 
 impl ConnectionConfirm {
-    /// The selected protocol: standard RDP security without negotiation, `None` on a failure.
+    /// The selected protocol: standard RDP security without negotiation, `None` on a failure and where
+    /// the answer can not be read.
     pub fn selected(&self) -> Option<Protocols> {
         match self.negotiation {
+            None if self.damage.is_some() => None,
             None => Some(Protocols::RDP),
             Some(NegotiationAnswer::Response { selected, .. }) => Some(selected),
             Some(NegotiationAnswer::Failure(_)) => None,

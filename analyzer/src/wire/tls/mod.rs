@@ -12,7 +12,7 @@ mod handshake;
 mod ja4;
 mod record;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod server_hello;
 mod values;
 

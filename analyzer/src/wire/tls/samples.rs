@@ -2,18 +2,18 @@
 //! with OpenSSL 3.0 and FreeRDP 2.11.7 for these tests; no key of it exists any more.
 
 /// The bytes of a hex string.
-pub(super) fn bytes(hex: &str) -> Vec<u8> {
+pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap() as u8;
     hex.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
 
 /// The body of the first handshake message in the record(s) of a hex string.
-pub(super) fn first_message(hex: &str) -> Vec<u8> {
+pub(crate) fn first_message(hex: &str) -> Vec<u8> {
     bytes(hex).split_off(9)
 }
 
 /// A record: `openssl s_client -connect 127.0.0.1:4501 -servername rdp.example.com -alpn h2,http/1.1`.
-pub(super) const OPENSSL_HELLO: &str = "\
+pub(crate) const OPENSSL_HELLO: &str = "\
     160301014e0100014a0303690c36ecb79ab904049875fc47a784a572fbd65318a5ac517617969ecdd3327120c06b\
     7c9b426ac2ea4cdf3fdea9437df7af7955f322e8b8b7397d151bc9fff7b1003e130213031301c02cc030009fcca9\
     cca8ccaac02bc02f009ec024c028006bc023c0270067c00ac0140039c009c0130033009d009c003d003c0035002f\
@@ -24,7 +24,7 @@ pub(super) const OPENSSL_HELLO: &str = "\
     61c41b4a04e58441c01ed94361b846995e";
 
 /// A record: `openssl s_client -tls1_2 -noservername -connect 127.0.0.1:4503`.
-pub(super) const OPENSSL_TLS12_HELLO: &str = "\
+pub(crate) const OPENSSL_TLS12_HELLO: &str = "\
     16030100b7010000b30303c3689f6372b6dcfe415b4f30374d029a91dfdd7d764238d47d7249fb02244a23000038\
     c02cc030009fcca9cca8ccaac02bc02f009ec024c028006bc023c0270067c00ac0140039c009c0130033009d009c\
     003d003c0035002f00ff01000052000b000403000102000a000c000a001d0017001e001900180023000000160000\
@@ -32,7 +32,7 @@ pub(super) const OPENSSL_TLS12_HELLO: &str = "\
     05020602";
 
 /// A record: `xfreerdp /v:localhost:4502` 2.11.7, after the X.224 negotiation chose TLS.
-pub(super) const XFREERDP_HELLO: &str = "\
+pub(crate) const XFREERDP_HELLO: &str = "\
     16030101360100013203035d432539f7ea6cdf1f2ec4bf493dc09eabde602d06daf8c590ce4d46a4e958bb201cad\
     4b32753ea96d38b2b8cd75ebf2b3042b84a44317fa59906e5e4035393f80003e130213031301c02cc030009fcca9\
     cca8ccaac02bc02f009ec024c028006bc023c0270067c00ac0140039c009c0130033009d009c003d003c0035002f\
@@ -42,20 +42,20 @@ pub(super) const XFREERDP_HELLO: &str = "\
     260024001d0020d62770d2bd40f79e4ccd3e50c8b91b0ded70867b83a06ccc14b24277ea427d3f";
 
 /// A record: the ServerHello of `openssl s_server -cert ec.pem` to [`OPENSSL_HELLO`].
-pub(super) const SERVER_HELLO_13: &str = "\
+pub(crate) const SERVER_HELLO_13: &str = "\
     160303007a0200007603032be09abc31a02d611849d5665e56f56cff226a007bc72bc4a1c9ead98deded8120c06b\
     7c9b426ac2ea4cdf3fdea9437df7af7955f322e8b8b7397d151bc9fff7b1130200002e002b000203040033002400\
     1d00208e39e7a8b91e68debad6249094df025c67b65fdeec4e5a87626871e09d1a6a79";
 
 /// A record: the answer of `openssl s_server -groups P-384` to [`OPENSSL_HELLO`].
-pub(super) const HELLO_RETRY_REQUEST: &str = "\
+pub(crate) const HELLO_RETRY_REQUEST: &str = "\
     1603030058020000540303cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c20c06b\
     7c9b426ac2ea4cdf3fdea9437df7af7955f322e8b8b7397d151bc9fff7b1130200000c002b000203040033000200\
     18";
 
 /// Five records: `openssl s_server -cert ec.pem -Verify 1` to [`OPENSSL_TLS12_HELLO`]: ServerHello,
 /// Certificate with [`EC_CERTIFICATE`], ServerKeyExchange, CertificateRequest, ServerHelloDone.
-pub(super) const FLIGHT_12: &str = "\
+pub(crate) const FLIGHT_12: &str = "\
     16030300410200003d0303935a81429a7ee6b51b1f37d4a7e75d9f5d33e32a01c9db0c444f574e4752440100c02c\
     000015ff01000100000b000403000102002300000017000016030302200b00021c00021900021630820212308201\
     b8a00302010202031a2b3c300a06082a8648ce3d040302302c3110300e060355040a0c074578616d706c65311830\
@@ -79,7 +79,7 @@ pub(super) const FLIGHT_12: &str = "\
 /// -subj "/O=Example/CN=rdp.example.com"
 /// -addext "subjectAltName=DNS:rdp.example.com,DNS:*.farm.example.com,IP:192.0.2.10,IP:2001:db8::10"
 /// -addext "extendedKeyUsage=serverAuth,clientAuth" -addext "keyUsage=digitalSignature"`
-pub(super) const EC_CERTIFICATE: &str = "\
+pub(crate) const EC_CERTIFICATE: &str = "\
     30820212308201b8a00302010202031a2b3c300a06082a8648ce3d040302302c3110300e060355040a0c07457861\
     6d706c653118301606035504030c0f7264702e6578616d706c652e636f6d301e170d323631313235303234373330\
     5a170d3237313132353032343733305a302c3110300e060355040a0c074578616d706c653118301606035504030c\
@@ -96,7 +96,7 @@ pub(super) const EC_CERTIFICATE: &str = "\
 /// The shape of the certificate Windows makes for itself: `openssl req -x509 -newkey rsa:2048 -nodes
 /// -days 182 -set_serial 0x6f01 -subj "/CN=WIN-7Q2.corp.example"
 /// -addext "extendedKeyUsage=serverAuth" -addext "keyUsage=keyEncipherment,dataEncipherment"`
-pub(super) const WINDOWS_LIKE_CERTIFICATE: &str = "\
+pub(crate) const WINDOWS_LIKE_CERTIFICATE: &str = "\
     3082032f30820217a00302010202026f01300d06092a864886f70d01010b0500301f311d301b06035504030c1457\
     494e2d3751322e636f72702e6578616d706c65301e170d3236313132353032343733305a170d3237303532363032\
     343733305a301f311d301b06035504030c1457494e2d3751322e636f72702e6578616d706c6530820122300d0609\
@@ -118,7 +118,7 @@ pub(super) const WINDOWS_LIKE_CERTIFICATE: &str = "\
 
 /// `openssl req -x509 -newkey rsa:1024 -sha1 -nodes -days 30 -set_serial 1 -subj "/CN=old"
 /// -addext "extendedKeyUsage=clientAuth"`
-pub(super) const WEAK_CERTIFICATE: &str = "\
+pub(crate) const WEAK_CERTIFICATE: &str = "\
     308201fa30820163a003020102020101300d06092a864886f70d0101050500300e310c300a06035504030c036f6c\
     64301e170d3236313132353032343733305a170d3236313232353032343733305a300e310c300a06035504030c03\
     6f6c6430819f300d06092a864886f70d010101050003818d0030818902818100d100ee6b1644660e89379602f34f\
@@ -133,7 +133,7 @@ pub(super) const WEAK_CERTIFICATE: &str = "\
     8dc8b0e1";
 
 /// `openssl req -x509 -newkey rsa:512 -md5 -nodes -days 30 -set_serial 2 -subj "/CN=tiny"`
-pub(super) const TINY_CERTIFICATE: &str = "\
+pub(crate) const TINY_CERTIFICATE: &str = "\
     308201623082010ca003020102020102300d06092a864886f70d0101040500300f310d300b06035504030c047469\
     6e79301e170d3236313132353032343733305a170d3236313232353032343733305a300f310d300b06035504030c\
     0474696e79305c300d06092a864886f70d0101010500034b003048024100bbe47e7595335df0e29e3a376c91b298\
@@ -145,7 +145,7 @@ pub(super) const TINY_CERTIFICATE: &str = "\
 
 /// `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -days 30 -set_serial 3
 /// -subj "/CN=rdp-only" -addext "extendedKeyUsage=1.3.6.1.4.1.311.54.1.2"`
-pub(super) const RDP_USAGE_CERTIFICATE: &str = "\
+pub(crate) const RDP_USAGE_CERTIFICATE: &str = "\
     308201bc30820142a003020102020103300a06082a8648ce3d04030230133111300f06035504030c087264702d6f\
     6e6c79301e170d3236313132353032343733305a170d3236313232353032343733305a30133111300f0603550403\
     0c087264702d6f6e6c793076301006072a8648ce3d020106052b8104002203620004d643d4f2a464a96c8e680ef7\

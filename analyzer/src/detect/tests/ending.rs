@@ -1,0 +1,233 @@
+//! Who closed, how, and what that alone proves.
+
+use super::{Expected, fails, silent};
+use crate::input::{Close, RelayNote, SegmentKind};
+use crate::report::Outcome;
+use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
+use crate::wire::tls::samples::{EC_CERTIFICATE, WINDOWS_LIKE_CERTIFICATE};
+
+pub(super) const FIRED: &[&str] = &[
+    "rst-genuine-server",
+    "rst-genuine-client",
+    "clean-close-no-reason",
+    "truncated-tls",
+    "relay-induced",
+    "client-rehearsal-close",
+    "cert-key-inaccessible",
+];
+
+#[test]
+fn a_close_without_a_reason_names_the_side_and_abstains_on_why() {
+    for (dir, side) in [(ToServer, "client"), (ToClient, "server")] {
+        for (how, what, word) in [
+            (Close::Fin, "clean-close-no-reason", "fin"),
+            (Close::Error("ETIMEDOUT"), "clean-close-no-reason", "error"),
+            (Close::Rst, "rst-genuine", "rst"),
+        ] {
+            let what = if what == "rst-genuine" { format!("{what}-{side}") } else { what.into() };
+            // Behind a timeout stands no segment of anyone.
+            let party = if word == "error" { "unknown" } else { side };
+            // In the middle of CredSSP.
+            let trace = Trace::relay().negotiated(MSTSC, HYBRID).tls13().app(ToServer, 100, 1);
+            let report = trace.after_ms(10).app(ToClient, 300, 1).close(dir, how).report();
+            assert_eq!(report.outcome, Outcome::Failed);
+            assert_eq!(report.verdict.what, Some(what));
+            assert_eq!(report.verdict.cause, None);
+            assert_eq!((report.verdict.party.as_str(), report.ended.how.as_str()), (party, word));
+            assert_eq!(report.ended.from.as_deref(), Some(side));
+            assert_eq!(report.reached.as_deref(), Some("credssp"));
+            assert_eq!(report.reached_basis.as_deref(), Some("inferred"));
+            // A relay can not tell the host from its network.
+            assert!(report.verdict.confidence.who <= 0.6);
+        }
+    }
+}
+
+#[test]
+fn what_was_said_before_the_close_is_not_called_silence() {
+    let start = || Trace::relay().negotiated(SSL, SSL);
+    let standard = || Trace::relay().negotiated(0, 0).mcs(ToServer, &[0x7F, 0x65]);
+    for (trace, clause) in [
+        (start().tls13(), "gave no reason on the wire"),
+        (start().tls13().app(ToClient, 19, 1), "an encrypted record of an alert's size"),
+        (start().tls13().app(ToServer, 19, 1), "gave no reason on the wire"),
+        (start().tls12(EC_CERTIFICATE).to_client(&[21, 3, 3, 0, 3, 9, 9, 9]), "encrypted alert"),
+        (standard().mcs(ToClient, &[0x21, 0x80]), "MCS Disconnect Provider Ultimatum"),
+        (standard().mcs(ToServer, &[0x21, 0x80]), "gave no reason on the wire"),
+    ] {
+        for end in [trace.clone().fin(ToClient), trace.rst(ToClient)] {
+            let sentence = end.report().verdict.sentence;
+            assert!(sentence.contains(clause), "{sentence}");
+        }
+    }
+    let report = standard().mcs(ToClient, &[0x21, 0x80]).rst(ToClient).report();
+    assert!(report.evidence.iter().any(|item| item.fact.contains("reason 3")));
+}
+
+#[test]
+fn a_reset_with_a_foreign_ttl_names_nobody() {
+    let start = || Trace::capture().negotiated(MSTSC, HYBRID).client_hello_13().after_ms(2);
+    let genuine = start().segment(ToClient, SegmentKind::Rst, 57, 57).rst(ToClient).report();
+    assert_eq!(genuine.verdict.what.as_deref(), Some("rst-genuine-server"));
+    assert_eq!((genuine.verdict.party.as_str(), genuine.verdict.confidence.who), ("server", 0.93));
+    let foreign = start().segment(ToClient, SegmentKind::Rst, 64, 57).rst(ToClient).report();
+    assert_eq!(foreign.verdict.what.as_deref(), Some("rst-genuine-server"));
+    assert_eq!(foreign.verdict.confidence.what, 0.55);
+    assert_eq!(foreign.verdict.party, "unknown");
+    assert!(foreign.evidence.iter().any(|item| item.fact.contains("TTL 64")));
+}
+
+#[test]
+fn the_end_inside_a_record_is_no_orderly_end() {
+    let cut = [0x17, 3, 3, 1, 0, 9, 9, 9];
+    let report = fails(
+        &Trace::relay().negotiated(SSL, SSL).tls13().to_client(&cut).fin(ToClient),
+        &Expected {
+            what: Some("truncated-tls"),
+            cause: None,
+            class: Some("abort"),
+            party: "server",
+            reached: "tls_finished",
+            how: "fin",
+        },
+    );
+    silent(&report, "clean-close-no-reason");
+    // Clean twin: whole records. Decoys: the other side's record is cut; bytes are missing.
+    let handshake = || Trace::relay().negotiated(SSL, SSL).tls13();
+    silent(&handshake().app(ToClient, 3, 1).fin(ToClient).report(), "truncated-tls");
+    silent(&handshake().to_client(&cut).fin(ToServer).report(), "truncated-tls");
+    let holes = Trace::capture().negotiated(SSL, SSL).tls13().gap(ToClient, Some(40));
+    silent(&holes.to_client(&cut).fin(ToClient).report(), "truncated-tls");
+}
+
+#[test]
+fn the_relay_accuses_itself_first() {
+    for note in [
+        RelayNote::Deadline("idle".into()),
+        RelayNote::Limit("session bytes".into()),
+        RelayNote::Error("no memory".into()),
+    ] {
+        let how = if matches!(note, RelayNote::Error(_)) { "error" } else { "relay_deadline" };
+        let start = || Trace::relay().negotiated(MSTSC, HYBRID).client_hello_13().after_ms(900);
+        let report = fails(
+            &start().relay_note(note.clone()).after_ms(1).rst(ToServer),
+            &Expected {
+                what: Some("relay-induced"),
+                cause: Some("relay-induced"),
+                class: Some("relay"),
+                party: "relay",
+                reached: "tls_client_hello",
+                how,
+            },
+        );
+        assert_eq!(report.ended.from.as_deref(), Some("relay"));
+        // Decoy: the session was dead before the relay noticed anything.
+        let dead = start().rst(ToClient).after_ms(5).relay_note(note).report();
+        assert_eq!(dead.verdict.what.as_deref(), Some("rst-genuine-server"));
+        silent(&dead, "relay-induced");
+    }
+    let told = Trace::relay().negotiated(MSTSC, HYBRID).relay_note(RelayNote::Shutdown).report();
+    assert_eq!(told.outcome, Outcome::Unknown);
+}
+
+/// TLS done; the client leaves for a prompt.
+fn rehearsal() -> Trace {
+    Trace::relay().negotiated(MSTSC, HYBRID).tls13().rst(ToServer)
+}
+
+/// The next connection, this long after the first one began.
+fn next(ms: u64) -> Trace {
+    Trace::relay().starting_at(ms).negotiated(MSTSC, HYBRID).tls13()
+}
+
+#[test]
+fn a_client_that_comes_back_and_gets_further_had_rehearsed() {
+    let report = rehearsal().report_with(&[next(34_000).desktop().rst(ToServer)]);
+    assert_eq!(report.outcome, Outcome::Rehearsal);
+    assert_eq!(report.verdict.what.as_deref(), Some("client-rehearsal-close"));
+    assert_eq!(report.verdict.class.as_deref(), Some("benign"));
+    assert_eq!((report.verdict.party.as_str(), report.verdict.cause), ("client", None));
+    // In NLA, too: the server's pubKeyAuth reply, then a FIN.
+    let nla = Trace::relay().negotiated(MSTSC, HYBRID).tls12(EC_CERTIFICATE);
+    let nla = nla.app(ToServer, 100, 1).app(ToClient, 300, 1).fin(ToServer);
+    let report = nla.report_with(&[next(3_000).desktop()]);
+    assert_eq!(report.outcome, Outcome::Rehearsal);
+}
+
+#[test]
+fn what_only_looks_like_a_rehearsal_is_none() {
+    let desktop = |ms| next(ms).desktop();
+    let mut another_client = desktop(3_000);
+    let mut another_server = desktop(3_000);
+    another_server.subject.server = "10.0.0.77:3389".parse().ok();
+    another_client.subject.client = "10.0.0.6:50111".parse().unwrap();
+    for (why, sibling) in [
+        ("it ends at the same step", next(3_000).rst(ToServer)),
+        ("too late", desktop(140_000)),
+        ("another client", another_client),
+        ("another server", another_server),
+        ("it came before", Trace::relay().negotiated(MSTSC, HYBRID).tls13().desktop()),
+    ] {
+        let report = rehearsal().report_with(&[sibling]);
+        assert_eq!(report.outcome, Outcome::Failed, "{why}");
+        silent(&report, "client-rehearsal-close");
+    }
+    // Side by side with the sibling for a while.
+    let long = Trace::relay().negotiated(MSTSC, HYBRID).tls13().after_ms(20_000).rst(ToServer);
+    assert_eq!(long.report_with(&[desktop(5_000)]).outcome, Outcome::Failed);
+    // The server ended it; the client said why.
+    let server = Trace::relay().negotiated(MSTSC, HYBRID).tls13().rst(ToClient);
+    assert_eq!(server.report_with(&[desktop(3_000)]).outcome, Outcome::Failed);
+    let early = Trace::relay().negotiated(MSTSC, HYBRID).rst(ToServer);
+    assert_eq!(early.report_with(&[desktop(3_000)]).outcome, Outcome::Failed);
+}
+
+#[test]
+fn a_hello_without_an_answer_has_a_candidate_and_no_cause() {
+    let hello = || Trace::relay().negotiated(MSTSC, HYBRID).client_hello_13().after_ms(3);
+    for (trace, what, how) in [
+        (hello().rst(ToClient), "rst-genuine-server", "rst"),
+        (hello().fin(ToClient), "clean-close-no-reason", "fin"),
+    ] {
+        let report = fails(
+            &trace,
+            &Expected {
+                what: Some(what),
+                cause: None,
+                class: Some("abort"),
+                party: "server",
+                reached: "tls_client_hello",
+                how,
+            },
+        );
+        assert_eq!(report.causes[0].id, "cert-key-inaccessible");
+        assert!(report.causes[0].confidence < 0.5);
+        assert!(!report.next.is_empty());
+    }
+    // Clean twin and decoys: an answer, an alert, the client's own close, clear RDP.
+    for trace in [
+        hello().server_hello_13().fin(ToClient),
+        hello().alert(ToClient, 2, 40).fin(ToClient),
+        hello().fin(ToServer),
+        hello().mcs(ToClient, &[0x21, 0x80]).rst(ToClient),
+        Trace::relay().negotiated(0, 0).rst(ToClient),
+    ] {
+        silent(&trace.report(), "cert-key-inaccessible");
+    }
+}
+
+#[test]
+fn both_legs_dead_at_once_names_neither() {
+    let report = Trace::relay()
+        .negotiated(MSTSC, HYBRID)
+        .tls12(WINDOWS_LIKE_CERTIFICATE)
+        .rst(ToServer)
+        .rst(ToClient)
+        .report();
+    assert_eq!(report.ended.leg.as_deref(), Some("both"));
+    assert_eq!((report.ended.from, report.verdict.party.as_str()), (None, "unknown"));
+    silent(
+        &Trace::relay().negotiated(MSTSC, HYBRID).tls12(EC_CERTIFICATE).rst(ToServer).report(),
+        "client-rehearsal-close",
+    );
+}

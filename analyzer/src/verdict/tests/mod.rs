@@ -1,0 +1,4 @@
+//! The rules of the verdict: what may be named, when it abstains, and what every report carries.
+
+mod naming;
+mod outcomes;
