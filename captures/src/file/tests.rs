@@ -1,0 +1,1 @@
+//! Files byte by byte, as their formats say, and what is read from them.
