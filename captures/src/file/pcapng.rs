@@ -252,7 +252,7 @@ impl Clock {
         let units = i128::from(units);
         let exponent = u32::from(self.resolution & 0x7f);
         let nanoseconds = if self.resolution & 0x80 != 0 {
-            units * SECOND >> exponent
+            (units * SECOND) >> exponent
         } else if let Some(larger) = exponent.checked_sub(9) {
             10i128.checked_pow(larger).map_or(0, |divisor| units / divisor)
         } else {
