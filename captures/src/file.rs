@@ -29,7 +29,6 @@ mod tests;
 ///
 /// Memory stays bounded whatever the file says, and the source is read only as far as the next
 /// packet asks, so that a pipe works.
-#[derive(Debug)]
 pub struct PacketReader<R: Read> {
     buffer: Buffer<Source<R>>,
     blocks: Blocks,
@@ -80,6 +79,18 @@ impl fmt::Display for Damage {
     }
 }
 
+// By hand, for sources without the trait, and without the buffer's bytes.
+impl<R: Read> fmt::Debug for PacketReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PacketReader")
+            .field("offset", &self.buffer.offset())
+            .field("packets", &self.packets)
+            .field("interfaces", &self.interfaces)
+            .field("damage", &self.damage)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<R: Read> PacketReader<R> {
     /// Most damages that [`PacketReader::damage`] keeps.
     pub const MAX_DAMAGE: usize = 32;
@@ -90,21 +101,8 @@ impl<R: Read> PacketReader<R> {
         let compression = Compression::of(source.head());
         let mut buffer = Buffer::new(Source::new(source, compression));
         let mut interfaces = Vec::new();
-        // A quiet live capture has sent no more than its header: ask for the rest of what tells
-        // foreign formats only if this is none.
-        let mut format = Err(OpenError::Empty);
-        for wanted in [pcap::HEADER, HEAD] {
-            // A source that breaks off within its first bytes still shows those.
-            let outcome = buffer.fill(wanted);
-            format = formats::tell(buffer.available());
-            if let (Err(error), Err(_)) = (outcome, &format) {
-                return Err(OpenError::Read(error));
-            }
-            if format.is_ok() {
-                break;
-            }
-        }
-        let blocks = match format? {
+        let format = first_format(&mut buffer)?;
+        let blocks = match format {
             Format::Pcapng => Blocks::Pcapng(Pcapng::new()),
             Format::Pcap => {
                 let len = buffer.available().len();
@@ -221,8 +219,27 @@ impl<R: Read> PacketReader<R> {
     }
 }
 
+/// Tells the format from the first bytes, reading more of them only if fewer do not tell: a quiet
+/// live capture has sent no more than its header.
+fn first_format<R: Read>(buffer: &mut Buffer<R>) -> Result<Format, OpenError> {
+    let mut told = Err(OpenError::Empty);
+    for wanted in [pcap::HEADER, HEAD] {
+        let outcome = buffer.fill(wanted);
+        told = formats::tell(buffer.available());
+        // A source that breaks off may have told enough before.
+        match (outcome, &told) {
+            (_, Ok(_)) => break,
+            (
+                Err(error),
+                Err(OpenError::Empty | OpenError::CutShort { .. } | OpenError::Unknown { .. }),
+            ) => return Err(OpenError::Read(error)),
+            _ => {}
+        }
+    }
+    told
+}
+
 /// The reader of the file's format.
-#[derive(Debug)]
 enum Blocks {
     Pcap(Pcap),
     Pcapng(Pcapng),

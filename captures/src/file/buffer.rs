@@ -7,7 +7,6 @@ pub(super) const MAX_BLOCK: usize = 64 << 20;
 const START: usize = 1 << 20;
 
 /// Holds the unread bytes in one piece; reads only when asked for more than it has.
-#[derive(Debug)]
 pub(super) struct Buffer<R> {
     source: R,
     bytes: Vec<u8>,

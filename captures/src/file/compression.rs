@@ -1,6 +1,5 @@
 //! Compressed captures: gzip (RFC 1952) and Zstandard (RFC 8878) undone while reading.
 
-use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
@@ -58,18 +57,7 @@ impl<R: Read> Read for Source<R> {
     }
 }
 
-impl<R: Read> fmt::Debug for Source<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Source::Plain(_) => "Plain",
-            Source::Gzip(_) => "Gzip",
-            Source::Zstd(_) => "Zstd",
-        })
-    }
-}
-
 /// A source whose first bytes were looked at and are given again: a pipe cannot seek.
-#[derive(Debug)]
 pub(super) struct Rewound<R> {
     head: [u8; 4],
     position: usize,

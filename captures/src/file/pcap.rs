@@ -18,7 +18,6 @@ const USUAL_SNAPLEN: usize = 262_144;
 const LINK_TYPE: u32 = 0x03ff_ffff;
 
 /// Reads records after the header.
-#[derive(Debug)]
 pub(super) struct Pcap {
     parser: PcapParser,
     modified: bool,

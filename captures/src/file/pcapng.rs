@@ -25,7 +25,6 @@ const MAX_INTERFACES: usize = 16_384;
 const MAX_COMMENTS: usize = 256;
 
 /// Reads blocks, from the first Section Header Block on.
-#[derive(Debug)]
 pub(super) struct Pcapng {
     order: Order,
     parser: Option<PcapNgParser>,
