@@ -21,8 +21,18 @@ const LINK_TYPE: u32 = 0x03ff_ffff;
 pub(super) struct Pcap {
     parser: PcapParser,
     modified: bool,
+    lengths: Lengths,
     link_type: u32,
     longest: usize,
+}
+
+/// Order of the two lengths in a record, which early versions had the other way round.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lengths {
+    CapturedFirst,
+    /// Version 2.3 has both orders; the captured length is the smaller one.
+    SmallerIsCaptured,
+    OriginalFirst,
 }
 
 impl Pcap {
@@ -44,18 +54,26 @@ impl Pcap {
         };
         let (_, parser) = PcapParser::new(&header).ok()?;
         let fields = parser.header();
+        let lengths = match (fields.version_major, fields.version_minor) {
+            (2, 0..=2) | (543, _) => Lengths::OriginalFirst,
+            (2, 3) => Lengths::SmallerIsCaptured,
+            _ => Lengths::CapturedFirst,
+        };
         let link_type = u32::from(fields.datalink) & LINK_TYPE;
         let longest = usize::try_from(fields.snaplen).unwrap_or(MAX_BLOCK);
         let longest = longest.clamp(USUAL_SNAPLEN, MAX_BLOCK);
         let interface =
             InterfaceInfo { name: None, description: None, link_type, snaplen: fields.snaplen };
-        Some((Pcap { parser, modified, link_type, longest }, interface))
+        Some((Pcap { parser, modified, lengths, link_type, longest }, interface))
     }
 
     /// Reads the record at the start of `bytes`.
     pub(super) fn step(&self, bytes: &[u8]) -> Step {
         if self.modified {
-            return self.modified_record(bytes);
+            return self.unusual::<MODIFIED_RECORD>(bytes);
+        }
+        if self.lengths != Lengths::CapturedFirst {
+            return self.unusual::<RECORD>(bytes);
         }
         // The raw call: the checked one refuses a record longer than the snaplen that the header
         // declares, or with more than a second in its fraction, and gets no further.
@@ -72,13 +90,13 @@ impl Pcap {
         }
     }
 
-    /// Read here, because the parser takes the packet to begin after 16 bytes.
-    fn modified_record(&self, bytes: &[u8]) -> Step {
-        match bytes.first_chunk::<MODIFIED_RECORD>() {
-            None => Step::Need(MODIFIED_RECORD),
-            Some([header @ .., _, _, _, _, _, _, _, _]) => {
-                self.record(bytes, MODIFIED_RECORD, self.fields(header))
-            }
+    /// Read here, because the parser takes the packet to begin after 16 bytes, and the first length
+    /// to be that of the captured packet.
+    fn unusual<const HEAD: usize>(&self, bytes: &[u8]) -> Step {
+        let header = bytes.first_chunk::<HEAD>().and_then(|header| header.first_chunk());
+        match header {
+            None => Step::Need(HEAD),
+            Some(header) => self.record(bytes, HEAD, self.fields(header)),
         }
     }
 
@@ -95,7 +113,12 @@ impl Pcap {
     }
 
     fn record(&self, bytes: &[u8], header: usize, fields: [u32; 4]) -> Step {
-        let [seconds, fraction, captured, original_len] = fields;
+        let [seconds, fraction, first, second] = fields;
+        let (captured, original_len) = match self.lengths {
+            Lengths::CapturedFirst => (first, second),
+            Lengths::SmallerIsCaptured => (first.min(second), first.max(second)),
+            Lengths::OriginalFirst => (second, first),
+        };
         let captured = usize::try_from(captured).unwrap_or(usize::MAX);
         if captured > self.longest {
             return Step::Broken(format!(

@@ -108,3 +108,16 @@ fn a_packet_larger_than_the_first_buffer() {
     assert_eq!(seen[2].bytes, b"behind");
     assert_eq!(damage, []);
 }
+
+#[test]
+fn early_versions_have_the_lengths_swapped() {
+    for (minor, lengths) in [(2, (60, 3)), (3, (60, 3)), (3, (3, 60)), (4, (3, 60))] {
+        let file = File::new(true).u32(0xa1b2_c3d4).u16(2).u16(minor);
+        let file = file.u32(0).u32(0).u32(68).u32(1);
+        let mut file = file.u32(1).u32(0).u32(lengths.0).u32(lengths.1).raw(b"abc");
+        let expected = Seen { original_len: 60, ..plain(1, 1_000_000_000, b"abc") };
+        assert_eq!(read(&file.bytes[..]), (vec![expected], vec![]), "2.{minor} {lengths:?}");
+        file.bytes.pop();
+        assert_eq!(read(&file.bytes[..]).0, []);
+    }
+}
