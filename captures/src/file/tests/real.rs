@@ -29,8 +29,9 @@ fn as_many_packets_as_capinfos_counts() {
         let theirs = capinfos(path);
         println!("{}\t{ours:?}\t{theirs:?}", path.display());
         match (ours, theirs) {
-            // A file that capinfos breaks off in: the packets before must be here as well.
-            ((packets, _), Counted::Broken(least)) if packets >= least => {}
+            // A file that capinfos breaks off in: the packets before must be here as well, but
+            // for one, as it may guess another variant and take a broken record for a packet.
+            ((packets, _), Counted::Broken(least)) if packets + 1 >= least => {}
             ((packets, 0), Counted::Whole(all)) if packets == all => {}
             (ours, theirs) => {
                 differences.push(format!("{}: {ours:?}, {theirs:?}", path.display()));
