@@ -1,313 +1,284 @@
-//! Capture files: what the first bytes announce, and one packet after the other. In: any `Read`,
-//! gzip and Zstandard included. Out: [`RawPacket`]s in file order, and [`Damage`] where the file is
-//! broken. Damage never discards what stood before it, and no file is read for ever.
+//! Capture files: pcap and pcapng, plain or compressed, read packet by packet from any source.
+//!
+//! Damage never ends the program and never repeats: what could be read is given, then the damage.
 
-use std::io::{self, Read};
+use std::fmt;
+use std::io::Read;
+use std::ops::Range;
 
 use rdpwhy_analyzer::input::Timestamp;
 
-use crate::buffer::Buffer;
-use crate::decompress;
-use crate::pcap::PcapFile;
-use crate::pcapng::PcapngFile;
+use crate::packet::RawPacket;
+use buffer::{Buffer, MAX_BLOCK};
+use compression::{Compression, Rewound, Source};
+pub use formats::OpenError;
+use formats::{Format, HEAD};
+use pcap::Pcap;
+use pcapng::{Kept, Pcapng};
 
-/// The longest packet or pcapng block that is held in memory. Longer ones are [`Damage`].
-pub const MAX_RECORD_BYTES: u32 = 64 << 20;
+mod buffer;
+mod compression;
+mod formats;
+mod options;
+mod pcap;
+mod pcapng;
+#[cfg(test)]
+mod tests;
 
-/// A LINKTYPE_ number: what the first byte of a packet means. <https://www.tcpdump.org/linktypes.html>
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkType(pub u32);
-
-/// An interface that packets were captured on. pcap files have exactly one, without a name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Interface {
-    /// `if_name`.
-    pub name: Option<String>,
-    /// `if_description`.
-    pub description: Option<String>,
-    /// Link type of its packets.
-    pub link: Option<LinkType>,
-    /// Most bytes kept of a packet; 0 for no limit.
-    pub snaplen: u32,
-    /// The newest interface statistics block.
-    pub statistics: Option<InterfaceStatistics>,
+/// Reads the packets of one capture file, in the file's order.
+///
+/// Memory stays bounded whatever the file says, and the source is read only as far as the next
+/// packet asks, so that a pipe works.
+pub struct PacketReader<R: Read> {
+    buffer: Buffer<Source<R>>,
+    blocks: Blocks,
+    interfaces: Vec<InterfaceInfo>,
+    comments: Vec<String>,
+    damage: Vec<Damage>,
+    packets: u64,
+    previous: Timestamp,
+    /// Length of the packet that was given last, still in the buffer.
+    given: usize,
+    stopped: bool,
 }
 
-/// What the capturing program counted. pcapng, Interface Statistics Block.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct InterfaceStatistics {
-    /// `isb_ifrecv`: packets the interface received.
-    pub received: Option<u64>,
-    /// `isb_ifdrop`: packets the interface dropped.
-    pub dropped: Option<u64>,
-    /// `isb_osdrop`: packets the operating system dropped.
-    pub os_dropped: Option<u64>,
-    /// `opt_comment`s of the block.
-    pub comments: Vec<String>,
-}
-
-/// One packet as the file holds it.
-#[derive(Clone, Debug)]
-pub struct RawPacket<'a> {
-    /// Its number in the file, counted from 1 as Wireshark does.
-    pub number: u64,
-    /// When it was captured.
-    pub time: Timestamp,
-    /// Index into [`PacketReader::interfaces`].
-    pub interface: u32,
-    /// The interface's name, where the file gives one.
+/// A packet and what was noted with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// The packet.
+    pub raw: RawPacket<'a>,
+    /// The name of its interface, where the file gives one.
     pub interface_name: Option<&'a str>,
-    /// What its first byte means.
-    pub link: LinkType,
-    /// The bytes that were kept.
-    pub bytes: &'a [u8],
-    /// Its length on the wire.
-    pub original_len: u32,
-    /// Its `opt_comment`s; mostly none.
-    pub comments: Vec<String>,
+    /// Its comments (opt_comment, draft-ietf-opsawg-pcapng 3.5.1); at most 256 of 4096 bytes.
+    pub comments: &'a [String],
 }
 
-/// A place where the file is broken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("damaged at byte {offset}: {what}")]
+/// An interface that the file describes (draft-ietf-opsawg-pcapng 4.2); a pcap file has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceInfo {
+    /// Its name (if_name).
+    pub name: Option<String>,
+    /// Its description (if_description).
+    pub description: Option<String>,
+    /// Link type, as registered with the tcpdump group (LINKTYPE_).
+    pub link_type: u32,
+    /// Most bytes captured of a packet, as declared; 0 for no limit.
+    pub snaplen: u32,
+}
+
+/// A place where the file is not as its format wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// Byte offset in the file, after decompression.
+    /// Position in the file; of a compressed file, in what it holds.
     pub offset: u64,
-    /// What is wrong, in words.
+    /// What is wrong there.
     pub what: String,
 }
 
-/// Why a file can not be read at all, and what its owner can do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Nothing in it.
-    #[error("the file is empty")]
-    Empty,
-    /// A Windows event trace, as `pktmon` and `netsh trace` write it.
-    #[error("a Windows event trace (.etl); convert it: etl2pcapng in.etl out.pcapng")]
-    EventTrace,
-    /// Another program's capture format.
-    #[error("a {0} capture; convert it: editcap -F pcapng in out.pcapng (comes with Wireshark)")]
-    OtherCapture(&'static str),
-    /// None of these.
-    #[error("not a capture file (neither pcap nor pcapng; it begins with {first})")]
-    NotCapture {
-        /// Its first bytes in hex.
-        first: String,
-    },
-    /// It could not be read or decompressed.
-    #[error("cannot be read: {0}")]
-    Io(#[from] io::Error),
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at byte {}: {}", self.offset, self.what)
+    }
 }
 
-/// Reads the packets of a capture file.
-pub struct PacketReader<'r> {
-    buffer: Buffer<'r>,
-    format: Format,
-    interfaces: Vec<Interface>,
-    packets: u64,
-    unread: usize, // length of the record that the last packet lent out
-    ended: bool,
+// By hand, for sources without the trait, and without the buffer's bytes.
+impl<R: Read> fmt::Debug for PacketReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PacketReader")
+            .field("offset", &self.buffer.offset())
+            .field("packets", &self.packets)
+            .field("interfaces", &self.interfaces)
+            .field("damage", &self.damage)
+            .finish_non_exhaustive()
+    }
 }
 
-impl<'r> PacketReader<'r> {
-    /// Looks at the first bytes of `source`, through gzip and Zstandard.
-    pub fn open(source: impl Read + 'r) -> Result<Self, OpenError> {
-        let mut buffer = decompress::unwrap(Box::new(source))?;
-        let read = buffer.fill(ETL_PROBE);
-        let format = match Format::of(buffer.data()) {
-            Ok(format) => format,
-            // What could be read is no capture; the reason may be that reading failed.
-            Err(error) => return Err(read.err().map_or(error, OpenError::Io)),
-        };
+impl<R: Read> PacketReader<R> {
+    /// Most damages that [`PacketReader::damage`] keeps.
+    pub const MAX_DAMAGE: usize = 32;
+
+    /// Tells the format from the first bytes of `source` and reads the file header.
+    pub fn open(source: R) -> Result<PacketReader<R>, OpenError> {
+        let source = Rewound::new(source)?;
+        let compression = Compression::of(source.head());
+        let mut buffer = Buffer::new(Source::new(source, compression));
         let mut interfaces = Vec::new();
-        if let Format::Pcap(pcap) = &format {
-            buffer.consume(PcapFile::HEADER);
-            interfaces.push(pcap.interface());
-        }
-        Ok(PacketReader { buffer, format, interfaces, packets: 0, unread: 0, ended: false })
+        let format = first_format(&mut buffer)?;
+        let blocks = match format {
+            Format::Pcapng => Blocks::Pcapng(Pcapng::new()),
+            Format::Pcap => {
+                let len = buffer.available().len();
+                let cut = OpenError::CutShort { format: "pcap", len };
+                let (pcap, interface) = Pcap::new(buffer.available()).ok_or(cut)?;
+                buffer.consume(pcap::HEADER);
+                interfaces.push(interface);
+                Blocks::Pcap(pcap)
+            }
+        };
+        Ok(PacketReader {
+            buffer,
+            blocks,
+            interfaces,
+            comments: Vec::new(),
+            damage: Vec::new(),
+            packets: 0,
+            previous: Timestamp(0),
+            given: 0,
+            stopped: false,
+        })
     }
 
-    /// The interfaces seen so far. pcapng may bring more with every call of [`Self::next`].
-    pub fn interfaces(&self) -> &[Interface] {
+    /// Gives the next packet, or a place that could not be read; none at the end, for ever.
+    ///
+    /// After a damage the reader goes on where the file allows it; call until none.
+    pub fn next_packet(&mut self) -> Option<Result<Packet<'_>, Damage>> {
+        self.buffer.consume(std::mem::take(&mut self.given));
+        self.comments.clear();
+        let located = match self.locate()? {
+            Ok(located) => located,
+            Err(damage) => return Some(Err(damage)),
+        };
+        self.given = located.consumed;
+        self.packets += 1;
+        self.previous = located.time;
+        let raw = RawPacket {
+            number: self.packets,
+            time: located.time,
+            interface: located.interface,
+            link_type: located.link_type,
+            bytes: self.buffer.available().get(located.data).unwrap_or_default(),
+            original_len: located.original_len,
+        };
+        let interface = self.interfaces.get(located.interface as usize);
+        let interface_name = interface.and_then(|interface| interface.name.as_deref());
+        Some(Ok(Packet { raw, interface_name, comments: &self.comments }))
+    }
+
+    /// The interfaces described so far. A packet's `interface` is an index here, also in files of
+    /// several sections, each of which counts its own from zero.
+    pub fn interfaces(&self) -> &[InterfaceInfo] {
         &self.interfaces
     }
 
-    /// The next packet, or a place of damage. `None` at the end of what can be read.
-    #[allow(clippy::should_implement_trait)] // lends from itself
-    pub fn next(&mut self) -> Option<Result<RawPacket<'_>, Damage>> {
-        self.buffer.consume(std::mem::take(&mut self.unread));
-        if self.ended {
-            return None;
-        }
-        let step = match &mut self.format {
-            Format::Pcap(file) => file.next(&mut self.buffer),
-            Format::Pcapng(file) => file.next(&mut self.buffer, &mut self.interfaces),
-        };
-        match step {
-            Step::Packet(record) => {
-                self.packets += 1;
-                self.unread = record.consume;
-                let bytes = self.buffer.data().get(record.start..).unwrap_or_default();
-                Some(Ok(RawPacket {
-                    number: self.packets,
-                    time: record.time,
-                    interface: record.interface,
-                    interface_name: self
-                        .interfaces
-                        .get(record.interface as usize)
-                        .and_then(|interface| interface.name.as_deref()),
-                    link: record.link,
-                    bytes: bytes.get(..record.len).unwrap_or(bytes),
-                    original_len: record.original_len,
-                    comments: record.comments,
-                }))
-            }
-            Step::Damaged(damage) => Some(Err(damage)),
-            Step::Broken(damage) => {
-                self.ended = true;
-                Some(Err(damage))
-            }
-            Step::End => {
-                self.ended = true;
-                None
-            }
-        }
-    }
-}
-
-/// What a format's reader found; the bytes stay in the buffer.
-pub(crate) enum Step {
-    Packet(Record),
-    /// Something is wrong and was passed; more may follow.
-    Damaged(Damage),
-    /// Something is wrong and nothing behind it can be trusted.
-    Broken(Damage),
-    End,
-}
-
-/// A packet whose bytes stand in the buffer at `start..start + len`.
-pub(crate) struct Record {
-    pub(crate) time: Timestamp,
-    pub(crate) interface: u32,
-    pub(crate) link: LinkType,
-    pub(crate) start: usize,
-    pub(crate) len: usize,
-    pub(crate) original_len: u32,
-    pub(crate) comments: Vec<String>,
-    /// How much to consume before the next record.
-    pub(crate) consume: usize,
-}
-
-/// Damage at the place where `buffer` stands.
-pub(crate) fn damage_at(buffer: &Buffer, what: impl Into<String>) -> Damage {
-    Damage { offset: buffer.offset(), what: what.into() }
-}
-
-/// Fills `buffer`; the error is the damage to report.
-pub(crate) fn want(buffer: &mut Buffer, need: usize, what: &str) -> Result<(), Damage> {
-    match buffer.fill(need) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(damage_at(
-            buffer,
-            format!("{what} is cut off: {} of {need} bytes are there", buffer.data().len()),
-        )),
-        Err(error) => Err(damage_at(buffer, format!("reading {what}: {error}"))),
-    }
-}
-
-enum Format {
-    Pcap(PcapFile),
-    Pcapng(PcapngFile),
-}
-
-/// How many bytes must be there to know an event trace by its first event.
-const ETL_PROBE: usize = 76;
-
-impl Format {
-    fn of(first: &[u8]) -> Result<Self, OpenError> {
-        if let Some(pcap) = PcapFile::open(first) {
-            return Ok(Format::Pcap(pcap));
-        }
-        if PcapngFile::announced_by(first) {
-            return Ok(Format::Pcapng(PcapngFile::default()));
-        }
-        Err(match first {
-            [] => OpenError::Empty,
-            [b'G', b'M', b'B', b'U', ..] | [b'R', b'T', b'S', b'S', ..] => {
-                OpenError::OtherCapture("Microsoft Network Monitor")
-            }
-            [b's', b'n', b'o', b'o', b'p', 0, 0, 0, ..] => OpenError::OtherCapture("snoop"),
-            [b'T', b'R', b'S', b'N', b'I', b'F', b'F', ..] | [b'X', b'C', b'P', 0, ..] => {
-                OpenError::OtherCapture("Sniffer")
-            }
-            _ if is_event_trace(first) => OpenError::EventTrace,
-            _ => OpenError::NotCapture { first: hex(first) },
-        })
-    }
-}
-
-/// An event trace log begins with a 72-byte buffer header, whose first word is the buffer size, and
-/// a system event: version 2, header type 1 or 2 (32 or 64 bit), marker C0. Windows `evntrace.h`.
-fn is_event_trace(first: &[u8]) -> bool {
-    let size = crate::bytes::Order::Little.u32(first, 0).unwrap_or(0);
-    let plausible = (512..=64 << 20).contains(&size) && size.is_multiple_of(512);
-    plausible && matches!(first.get(72..76), Some([2, 0, 1 | 2, 0xc0]))
-}
-
-fn hex(first: &[u8]) -> String {
-    let shown: Vec<String> = first.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    shown.join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn refusal(bytes: &[u8]) -> String {
-        PacketReader::open(bytes).err().map(|error| error.to_string()).unwrap_or_default()
+    /// The first damages met so far.
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
     }
 
-    #[test]
-    fn other_formats_are_named_with_what_to_do() {
-        let mut etl = vec![0u8; 200];
-        etl[1] = 0x10; // 4096
-        etl[72..76].copy_from_slice(&[2, 0, 2, 0xc0]);
-        assert!(refusal(&etl).contains("etl2pcapng in.etl out.pcapng"));
-        assert!(refusal(b"GMBU\x00\x02\x01\x00").contains("editcap"));
-        assert!(refusal(b"snoop\0\0\0\0\0\0\x02").contains("snoop"));
-        assert_eq!(refusal(b""), "the file is empty");
-        assert!(refusal(b"hello there").contains("68 65 6c 6c 6f"));
-        assert!(refusal(&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0]).contains("not a capture"));
-    }
-
-    #[test]
-    fn a_broken_gzip_is_an_error_not_a_panic() {
-        assert!(refusal(&[0x1f, 0x8b, 8, 0, 0, 0]).contains("cannot be read"));
-    }
-
-    proptest! {
-        #[test]
-        fn arbitrary_bytes_end(
-            magic in prop::sample::select(vec![
-                &b"\xd4\xc3\xb2\xa1"[..], b"\xa1\xb2\x3c\x4d", b"\xa1\xb2\xcd\x34",
-                b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"",
-            ]),
-            rest in prop::collection::vec(any::<u8>(), 0..400),
-        ) {
-            let bytes = [magic, &rest].concat();
-            if let Ok(mut reader) = PacketReader::open(&bytes[..]) {
-                let mut steps = 0;
-                while let Some(item) = reader.next() {
-                    if let Ok(packet) = item {
-                        prop_assert!(packet.bytes.len() <= bytes.len());
-                    }
-                    steps += 1;
-                    prop_assert!(steps <= bytes.len());
+    fn locate(&mut self) -> Option<Result<Located, Damage>> {
+        while !self.stopped {
+            let mut kept = Kept {
+                interfaces: &mut self.interfaces,
+                comments: &mut self.comments,
+                previous: self.previous,
+            };
+            match self.blocks.step(self.buffer.available(), &mut kept) {
+                Step::Packet(located) => return Some(Ok(located)),
+                Step::Skip(consumed) => self.buffer.consume(consumed),
+                Step::Damaged { what, consumed } => {
+                    let damage = self.damaged(what);
+                    self.buffer.consume(consumed);
+                    return Some(Err(damage));
                 }
-                prop_assert!(reader.next().is_none());
+                Step::Broken(what) => {
+                    self.stopped = true;
+                    return Some(Err(self.damaged(what)));
+                }
+                Step::Need(wanted) => {
+                    if let Err(what) = self.more(wanted) {
+                        self.stopped = true;
+                        return what.map(|what| Err(self.damaged(what)));
+                    }
+                }
             }
         }
+        None
     }
+
+    /// Reads on until `wanted` bytes are there; else says why not, or nothing at a clean end.
+    fn more(&mut self, wanted: usize) -> Result<(), Option<String>> {
+        let there = self.buffer.available().len();
+        if wanted > MAX_BLOCK + pcap::HEADER {
+            return Err(Some(format!("a block of {wanted} bytes")));
+        }
+        // Never fewer than one more byte, so that this cannot go round without progress.
+        match self.buffer.fill(wanted.max(there + 1)) {
+            Ok(true) => Ok(()),
+            Ok(false) => match self.buffer.available().len() {
+                0 => Err(None),
+                there => Err(Some(format!(
+                    "the file ends within a packet or block: {there} of {wanted} bytes are there"
+                ))),
+            },
+            Err(error) => Err(Some(format!("the file cannot be read further: {error}"))),
+        }
+    }
+
+    fn damaged(&mut self, what: String) -> Damage {
+        let damage = Damage { offset: self.buffer.offset(), what };
+        if self.damage.len() < Self::MAX_DAMAGE {
+            self.damage.push(damage.clone());
+        }
+        damage
+    }
+}
+
+/// Tells the format from the first bytes, reading more of them only if fewer do not tell: a quiet
+/// live capture has sent no more than its header.
+fn first_format<R: Read>(buffer: &mut Buffer<R>) -> Result<Format, OpenError> {
+    let mut told = Err(OpenError::Empty);
+    for wanted in [pcap::HEADER, HEAD] {
+        let outcome = buffer.fill(wanted);
+        told = formats::tell(buffer.available());
+        // A source that breaks off may have told enough before.
+        match (outcome, &told) {
+            (_, Ok(_)) => break,
+            (
+                Err(error),
+                Err(OpenError::Empty | OpenError::CutShort { .. } | OpenError::Unknown { .. }),
+            ) => return Err(OpenError::Read(error)),
+            _ => {}
+        }
+    }
+    told
+}
+
+/// The reader of the file's format.
+enum Blocks {
+    Pcap(Pcap),
+    Pcapng(Pcapng),
+}
+
+impl Blocks {
+    fn step(&mut self, bytes: &[u8], kept: &mut Kept<'_>) -> Step {
+        match self {
+            Blocks::Pcap(pcap) => pcap.step(bytes),
+            Blocks::Pcapng(pcapng) => pcapng.step(bytes, kept),
+        }
+    }
+}
+
+/// What lies at the start of the unread bytes.
+enum Step {
+    /// A packet.
+    Packet(Located),
+    /// So many bytes without a packet.
+    Skip(usize),
+    /// A packet that cannot be read, but where the next begins is known.
+    Damaged { what: String, consumed: usize },
+    /// Nothing behind can be read.
+    Broken(String),
+    /// Part of something that has so many bytes.
+    Need(usize),
+}
+
+/// A packet by its place in the unread bytes.
+struct Located {
+    time: Timestamp,
+    interface: u32,
+    link_type: u32,
+    data: Range<usize>,
+    original_len: u32,
+    /// Length of its record or block.
+    consumed: usize,
 }

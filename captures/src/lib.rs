@@ -9,16 +9,10 @@
 //! Nothing here opens a file or asks a clock. Input can be damaged in any way: damage is reported
 //! and what is left is read on.
 
-mod buffer;
-mod bytes;
-mod decompress;
 pub mod file;
 pub mod fragments;
 pub mod link;
 pub mod packet;
-mod pcap;
-mod pcapng;
-mod pcapng_options;
 pub mod segment;
 pub mod synth;
 pub mod tcp;

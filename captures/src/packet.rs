@@ -1,7 +1,26 @@
-//! The words that the layers of this crate share: what a packet says as IP, and what
-//! that says as TCP.
+//! The words that the layers of this crate share: a packet as the file has it, and a TCP segment as the
+//! packet has it.
 
 use std::net::IpAddr;
+
+use rdpwhy_analyzer::input::Timestamp;
+
+/// A packet as its file has it.
+#[derive(Clone, Copy, Debug)]
+pub struct RawPacket<'a> {
+    /// Number in the file, from 1, as Wireshark counts.
+    pub number: u64,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// Index of its interface in the file.
+    pub interface: u32,
+    /// Link type, as registered with the tcpdump group (LINKTYPE_).
+    pub link_type: u32,
+    /// The captured bytes.
+    pub bytes: &'a [u8],
+    /// Bytes the packet had on the wire.
+    pub original_len: u32,
+}
 
 /// What a packet says between IP and TCP, tunnels undone.
 #[derive(Clone, Copy, Debug)]

@@ -15,10 +15,10 @@ use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{Input, Leg, Origin, Timestamp};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
-use rdpwhy_captures::file::{OpenError, PacketReader, RawPacket};
+use rdpwhy_captures::file::{OpenError, Packet, PacketReader};
 use rdpwhy_captures::fragments::Fragments;
 use rdpwhy_captures::link::{self, Decoded, Unreadable};
-use rdpwhy_captures::packet::IpPacket;
+use rdpwhy_captures::packet::{IpPacket, RawPacket};
 use rdpwhy_captures::segment;
 use rdpwhy_captures::tcp::{self, FlowId, FlowInfo, FlowOptions, FlowTable};
 
@@ -52,7 +52,7 @@ pub fn analyze(
 ) -> Result<Found, OpenError> {
     let mut reader = PacketReader::open(file)?;
     let mut reading = Reading::new(scope);
-    while let Some(packet) = reader.next() {
+    while let Some(packet) = reader.next_packet() {
         match packet {
             Ok(packet) => reading.packet(&packet),
             Err(damage) => {
@@ -108,18 +108,18 @@ impl Reading {
         }
     }
 
-    fn packet(&mut self, packet: &RawPacket<'_>) {
+    fn packet(&mut self, Packet { raw: packet, interface_name, comments }: &Packet<'_>) {
         self.counts.packets += 1;
         self.now = self.now.max(packet.time);
         let facts: Vec<Comment> =
-            packet.comments.iter().filter_map(|text| Comment::from_text(text)).collect();
-        match link::ip_packet(packet.link.0, packet.bytes, packet.original_len) {
-            Ok(Decoded::Ip(ip)) => self.ip(packet, &ip, &facts),
+            comments.iter().filter_map(|text| Comment::from_text(text)).collect();
+        match link::ip_packet(packet.link_type, packet.bytes, packet.original_len) {
+            Ok(Decoded::Ip(ip)) => self.ip(packet, &ip, &facts, *interface_name),
             Ok(Decoded::Fragment(fragment)) => {
                 if let Some(whole) = self.fragments.push(packet.time, fragment)
                     && let Decoded::Ip(ip) = link::undo_tunnels(whole.packet())
                 {
-                    self.ip(packet, &ip, &facts);
+                    self.ip(packet, &ip, &facts, *interface_name);
                 }
             }
             Ok(Decoded::Other(_)) => {}
@@ -130,8 +130,14 @@ impl Reading {
         }
     }
 
-    fn ip(&mut self, packet: &RawPacket<'_>, ip: &IpPacket<'_>, comments: &[Comment]) {
-        let tag = match packet.interface_name {
+    fn ip(
+        &mut self,
+        packet: &RawPacket<'_>,
+        ip: &IpPacket<'_>,
+        comments: &[Comment],
+        interface: Option<&str>,
+    ) {
+        let tag = match interface {
             Some("client-leg") => 1,
             Some("server-leg") => 2,
             _ => 0,

@@ -1,0 +1,147 @@
+//! pcap: a header of 24 bytes, then records. draft-ietf-opsawg-pcap 4 and 5.
+
+use pcap_file::Endianness;
+use pcap_file::pcap::{PcapParseError, PcapParser, PcapTsResolution};
+use rdpwhy_analyzer::input::Timestamp;
+
+use super::buffer::MAX_BLOCK;
+use super::{InterfaceInfo, Located, Step};
+
+/// Length of the file header.
+pub(super) const HEADER: usize = 24;
+const RECORD: usize = 16;
+/// A record of the modified format adds interface index, protocol and packet type.
+const MODIFIED_RECORD: usize = 24;
+/// The most that capture programs write: a longer record is damage, unless the header allows it.
+const USUAL_SNAPLEN: usize = 262_144;
+/// Bits above are the length of the frame check sequence (4.1 of the draft).
+const LINK_TYPE: u32 = 0x03ff_ffff;
+
+/// Reads records after the header.
+pub(super) struct Pcap {
+    parser: PcapParser,
+    modified: bool,
+    lengths: Lengths,
+    link_type: u32,
+    longest: usize,
+}
+
+/// Order of the two lengths in a record, which early versions had the other way round.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lengths {
+    CapturedFirst,
+    /// Version 2.3 has both orders; the captured length is the smaller one.
+    SmallerIsCaptured,
+    OriginalFirst,
+}
+
+impl Pcap {
+    /// Reads the header at the start of `bytes`; none if it is cut or its magic is another.
+    pub(super) fn new(bytes: &[u8]) -> Option<(Pcap, InterfaceInfo)> {
+        let mut header: [u8; HEADER] = *bytes.first_chunk()?;
+        // The parser refuses the magic of the modified format, whose header is otherwise the same.
+        let [m0, m1, m2, m3, ..] = &mut header;
+        let modified = match [*m0, *m1, *m2, *m3] {
+            [0xa1, 0xb2, 0xcd, 0x34] => {
+                [*m2, *m3] = [0xc3, 0xd4];
+                true
+            }
+            [0x34, 0xcd, 0xb2, 0xa1] => {
+                [*m0, *m1] = [0xd4, 0xc3];
+                true
+            }
+            _ => false,
+        };
+        let (_, parser) = PcapParser::new(&header).ok()?;
+        let fields = parser.header();
+        let lengths = match (fields.version_major, fields.version_minor) {
+            (2, 0..=2) | (543, _) => Lengths::OriginalFirst,
+            (2, 3) => Lengths::SmallerIsCaptured,
+            _ => Lengths::CapturedFirst,
+        };
+        let link_type = u32::from(fields.datalink) & LINK_TYPE;
+        let longest = usize::try_from(fields.snaplen).unwrap_or(MAX_BLOCK);
+        let longest = longest.clamp(USUAL_SNAPLEN, MAX_BLOCK);
+        let interface =
+            InterfaceInfo { name: None, description: None, link_type, snaplen: fields.snaplen };
+        Some((Pcap { parser, modified, lengths, link_type, longest }, interface))
+    }
+
+    /// Reads the record at the start of `bytes`.
+    pub(super) fn step(&self, bytes: &[u8]) -> Step {
+        if self.modified {
+            return self.unusual::<MODIFIED_RECORD>(bytes);
+        }
+        if self.lengths != Lengths::CapturedFirst {
+            return self.unusual::<RECORD>(bytes);
+        }
+        // The raw call: the checked one refuses a record longer than the snaplen that the header
+        // declares, or with more than a second in its fraction, and gets no further.
+        match self.parser.next_raw_packet(bytes) {
+            Ok((_, raw)) => {
+                let fields = [raw.ts_sec, raw.ts_frac, raw.incl_len, raw.orig_len];
+                self.record(bytes, RECORD, fields)
+            }
+            Err(PcapParseError::IncompleteBuffer(..)) => match bytes.first_chunk::<RECORD>() {
+                None => Step::Need(RECORD),
+                Some(header) => self.record(bytes, RECORD, self.fields(header)),
+            },
+            Err(error) => Step::Broken(format!("a record that cannot be read: {error}")),
+        }
+    }
+
+    /// Read here, because the parser takes the packet to begin after 16 bytes, and the first length
+    /// to be that of the captured packet.
+    fn unusual<const HEAD: usize>(&self, bytes: &[u8]) -> Step {
+        let header = bytes.first_chunk::<HEAD>().and_then(|header| header.first_chunk());
+        match header {
+            None => Step::Need(HEAD),
+            Some(header) => self.record(bytes, HEAD, self.fields(header)),
+        }
+    }
+
+    fn fields(&self, header: &[u8; RECORD]) -> [u32; 4] {
+        let (words, _) = header.as_chunks::<4>();
+        let mut fields = [0; 4];
+        for (field, word) in fields.iter_mut().zip(words) {
+            *field = match self.parser.header().endianness {
+                Endianness::Big => u32::from_be_bytes(*word),
+                Endianness::Little => u32::from_le_bytes(*word),
+            };
+        }
+        fields
+    }
+
+    fn record(&self, bytes: &[u8], header: usize, fields: [u32; 4]) -> Step {
+        let [seconds, fraction, first, second] = fields;
+        let (captured, original_len) = match self.lengths {
+            Lengths::CapturedFirst => (first, second),
+            Lengths::SmallerIsCaptured => (first.min(second), first.max(second)),
+            Lengths::OriginalFirst => (second, first),
+        };
+        let captured = usize::try_from(captured).unwrap_or(usize::MAX);
+        if captured > self.longest {
+            return Step::Broken(format!(
+                "a record of {captured} bytes, where {} are the most",
+                self.longest
+            ));
+        }
+        let end = header + captured;
+        if bytes.len() < end {
+            return Step::Need(end);
+        }
+        let unit = match self.parser.header().ts_resolution {
+            PcapTsResolution::MicroSecond => 1_000,
+            PcapTsResolution::NanoSecond => 1,
+        };
+        let nanoseconds = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * unit;
+        Step::Packet(Located {
+            time: Timestamp(nanoseconds),
+            interface: 0,
+            link_type: self.link_type,
+            data: header..end,
+            original_len,
+            consumed: end,
+        })
+    }
+}
