@@ -24,7 +24,7 @@ pub enum Message {
         /// Everything known of it.
         session: Box<Session>,
         /// Its recording, waiting for the verdict.
-        tape: Option<Tape>,
+        tape: Option<Box<Tape>>,
     },
     /// A session waits longer than any step should take; nothing was closed.
     Stalled {
@@ -61,7 +61,7 @@ pub struct Desk {
 /// An ended session whose verdict a sibling may still revise.
 struct Held {
     session: Box<Session>,
-    tape: Option<Tape>,
+    tape: Option<Box<Tape>>,
     until: Instant,
 }
 
@@ -141,7 +141,7 @@ impl Desk {
         }
     }
 
-    fn ended(&mut self, index: u64, session: Box<Session>, tape: Option<Tape>) -> bool {
+    fn ended(&mut self, index: u64, session: Box<Session>, tape: Option<Box<Tape>>) -> bool {
         let case = self.book.note(index, Summary::of(session.facts()));
         self.revise(index);
         let may_change = verdict::may_be_rehearsal(session.facts());
@@ -203,7 +203,7 @@ impl Desk {
         self.publish(report, &held.session, held.tape);
     }
 
-    fn publish(&mut self, report: Connection, session: &Session, tape: Option<Tape>) {
+    fn publish(&mut self, report: Connection, session: &Session, tape: Option<Box<Tape>>) {
         self.output.connection(&report);
         if let Some(tape) = tape {
             tape.finish(session.facts(), &report);

@@ -164,7 +164,8 @@ fn fill(mut socket: &TcpStream) {
     let mut idle = 0;
     while idle < 20 {
         match socket.write(&chunk) {
-            Ok(_) => idle = 0,
+            Ok(0) => panic!("the peer took nothing"),
+            Ok(_some) => idle = 0,
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
                 idle += 1;

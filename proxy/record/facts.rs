@@ -25,7 +25,7 @@ pub enum Comment {
         name: String,
     },
     /// On the last packet of a session.
-    End(End),
+    End(Box<End>),
 }
 
 /// A socket error by its name, as far as names are known.
@@ -165,14 +165,14 @@ mod tests {
 
     #[test]
     fn comments_survive_their_text_and_others_are_ignored() {
-        let end = Comment::End(End {
+        let end = Comment::End(Box::new(End {
             session: 7,
             sockets: [None, Some((5, TcpSample { unacked: Some(0), ..Default::default() }))],
             relay: vec![(1, "deadline".into(), "--connect-timeout".into())],
             failures: vec![(1, "other".into(), "EHOSTUNREACH".into(), 3)],
             passed: [[1, 2], [3, 4]],
             ..Default::default()
-        });
+        }));
         assert_eq!(Comment::from_text(&end.to_text()), Some(end));
         assert_eq!(Comment::from_text("E1: the server closed"), None);
         assert_eq!(Comment::from_text("rdpwhy-facts/1 {\"at\":\"verdict\"}"), None);

@@ -183,7 +183,7 @@ impl Recording {
             self.put(&mut written, Leg::Server, time, packet, Vec::new())?;
         }
         if let Some(mut last) = written.waiting.take() {
-            last.comments.push(Comment::End(end.clone()).to_text());
+            last.comments.push(Comment::End(Box::new(end.clone())).to_text());
             last.comments.push(format!("verdict: {}", report.verdict.sentence));
             self.write(last)?;
         }

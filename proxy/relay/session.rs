@@ -113,7 +113,10 @@ impl Watched {
         let now = self.clock.now();
         let (mut session, tape) = self.observer.finish();
         session.finish(now, why.unwrap_or(InputEnd::Open));
-        let _ = relay.desk.send(Message::Ended { index, session: Box::new(session), tape }).await;
+        let _ = relay
+            .desk
+            .send(Message::Ended { index, session: Box::new(session), tape: tape.map(Box::new) })
+            .await;
     }
 
     /// Tells the desk about a stall once, and about the session being up once. Closes nothing.
