@@ -153,12 +153,14 @@ impl Session {
         self.scan(at, dir, &first);
     }
 
-    fn scan(&mut self, at: At, dir: Direction, bytes: &[u8]) {
+    fn scan(&mut self, at: At, dir: Direction, mut bytes: &[u8]) {
         let mut lane = std::mem::take(&mut self.lanes[dir.index()]);
         let mut scanner = std::mem::take(&mut lane.scanner);
-        scanner.scan(bytes, &mut |piece| self.piece(at, dir, &mut lane, piece));
-        if std::mem::take(&mut lane.fast_path_begins) {
-            scanner.allow_fast_path();
+        while !bytes.is_empty() {
+            bytes = scanner.scan_frame(bytes, &mut |piece| self.piece(at, dir, &mut lane, piece));
+            if std::mem::take(&mut lane.fast_path_begins) {
+                scanner.allow_fast_path();
+            }
         }
         lane.scanner = scanner;
         self.lanes[dir.index()] = lane;

@@ -199,6 +199,16 @@ fn standard_security_is_no_desktop_while_channels_are_joined() {
 }
 
 #[test]
+fn fast_path_may_begin_within_one_read() {
+    let mut read = tpkt(&[2, 0xF0, 0x80, 0x7F, 0x66, 0x82, 0, 0]);
+    read.extend([0x00, 0x80, 6, 1, 1, 1, 0x04, 3, 1]);
+    let trace = Trace::capture().negotiated(0, 0).mcs(ToServer, &[0x7F, 0x65]).to_client(&read);
+    let facts = trace.session();
+    let facts = facts.facts();
+    assert_eq!((facts.rdp.fast_path[1], facts.rdp.opaque[1]), (2, false));
+}
+
+#[test]
 fn a_session_keeps_little_of_what_it_is_given() {
     let mut trace = Trace::relay().open();
     let long = tpkt(&vec![0xE0; 60_000]);
