@@ -1,1 +1,14 @@
-//! The program.
+//! The program: everything that touches a socket, a clock, a file name or a screen.
+
+pub mod cli;
+pub mod clock;
+pub mod demo;
+pub mod desk;
+pub mod dial;
+pub mod error;
+pub mod identities;
+pub mod offline;
+pub mod os;
+pub mod output;
+pub mod record;
+pub mod relay;

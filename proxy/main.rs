@@ -1,1 +1,5 @@
-fn main() {}
+//! The `rdpwhy` command.
+
+fn main() -> std::process::ExitCode {
+    rdpwhy::cli::main()
+}

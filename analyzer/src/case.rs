@@ -80,7 +80,12 @@ impl Summary {
             (Some(a), Some(b)) => a == b,
             _ => true,
         };
-        self.client == other.client && self.server == other.server && same_user
+        // A relay has one server by any of its addresses, and may have reached none.
+        let same_server = match (self.server, other.server) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        };
+        self.client == other.client && same_server && same_user
     }
 
     /// True when this began after `earlier` had ended, within the time a rehearsal can be followed. Two

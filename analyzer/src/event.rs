@@ -41,6 +41,8 @@ pub enum Event {
     X224Refused(Direction, u8),
     /// A TPKT packet with an MCS PDU in clear.
     Mcs(Direction, McsPdu),
+    /// A TPKT packet whose content the source did not keep.
+    ClearFrame(Direction),
     /// A fast-path PDU in clear framing.
     FastPath(Direction),
     /// ClientHello.
@@ -67,6 +69,8 @@ pub enum Event {
     EncryptedHandshake(Direction),
     /// An application data record: its length, and how many of its bytes are certain.
     ApplicationData(Direction, u16),
+    /// Records and their bytes that the source only counted.
+    RecordsPassed(Direction, u64, u64),
     /// A handshake message that can not be what it claims.
     DamagedHandshake(Direction, ParseError),
     /// Bytes where a frame should begin and none does.

@@ -1,6 +1,7 @@
 //! What the engine eats. The live relay and the capture reader both speak these words, so the engine
 //! can not tell them apart except by what they were able to see.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -101,6 +102,16 @@ pub enum Input<'a> {
         dir: Direction,
         /// How many, where sequence numbers tell.
         bytes: Option<u64>,
+    },
+    /// Application data records that the source counted and did not keep, headers included in `bytes`
+    /// of earlier or later [`Input::Skipped`].
+    Passed {
+        /// Which way they travelled.
+        dir: Direction,
+        /// How many records.
+        records: u64,
+        /// Bytes in their bodies.
+        bytes: u64,
     },
     /// A TCP segment worth keeping by itself: SYN, SYN-ACK, FIN, RST, zero window, differing overlap.
     Segment(Segment),
@@ -304,9 +315,9 @@ pub enum RelayNote {
     /// The relay began to dial the server at this time.
     Dialing,
     /// A deadline of the relay closed the session.
-    Deadline(&'static str),
+    Deadline(Cow<'static, str>),
     /// A limit of the relay closed the session.
-    Limit(&'static str),
+    Limit(Cow<'static, str>),
     /// The relay was told to stop while the session was open.
     Shutdown,
     /// The relay failed for a reason of its own.

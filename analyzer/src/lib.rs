@@ -2,6 +2,7 @@
 //! The engine of rdpwhy. Bytes and times come in as arguments; facts, opinions and a verdict go out.
 
 pub mod case;
+pub mod casebook;
 pub mod codes;
 pub mod detect;
 pub mod event;

@@ -21,6 +21,8 @@ pub enum FrameKind {
 pub struct FrameStart {
     /// What it is.
     pub kind: FrameKind,
+    /// Bytes of the header.
+    pub header: u8,
     /// Bytes of the body, the header not counted.
     pub body: u32,
     /// Offset of the header's first byte in the stream.
@@ -201,9 +203,9 @@ impl RecordScanner {
             self.offset = self.offset.saturating_add(1);
             *bytes = rest;
             if let Some((kind, body)) = self.complete_header()? {
-                let offset = self.offset - u64::from(self.have);
-                self.have = 0;
-                return Ok(Some(FrameStart { kind, body, offset }));
+                let header = std::mem::take(&mut self.have);
+                let offset = self.offset - u64::from(header);
+                return Ok(Some(FrameStart { kind, header, body, offset }));
             }
         }
         Ok(None)

@@ -3,7 +3,7 @@
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
 use super::who;
 use crate::case::Case;
-use crate::facts::Reached;
+use crate::facts::{Reached, Vantage};
 use crate::input::Direction;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -22,8 +22,13 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         facts.ending().filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
     let (reached, _) = facts.reached()?;
     let paused = facts.tls.is_established() && reached < Reached::Active;
+    // A server that alerted or was not heard had its own part in the end.
+    let server_spoke = facts.tls.alerts.iter().any(|seen| seen.value.dir == Direction::ToClient)
+        || facts.tls.ends_with_alert_shape(Direction::ToClient);
+    let unheard = facts.subject.vantage == Vantage::Capture
+        && who::all_acknowledged(facts, Direction::ToClient) == Some(false);
     let refused = facts.tls.fatal_alert(None).is_some() || facts.relay_fault().is_some();
-    if !paused || refused {
+    if !paused || refused || server_spoke || unheard {
         return None;
     }
     // A second attempt that ends at the same step is a refusal repeated, not a rehearsal.

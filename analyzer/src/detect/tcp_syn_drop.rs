@@ -38,16 +38,26 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     let (evidence, to) = match leg.attempts.last() {
-        Some(last) if last.failure.kind == ConnectFailureKind::NoAnswer => {
-            // A capture may end before an answer could come; a relay waited for its own deadline.
-            let tries = last.failure.syns.unwrap_or(0).max(leg.syns);
-            if captured && last.failure.after < SILENCE && tries < 3 {
-                return None;
-            }
+        // A capture may end, or a deadline of ours pass, before an answer could come.
+        Some(last)
+            if last.failure.kind == ConnectFailureKind::NoAnswer
+                && (last.failure.after >= SILENCE || leg.syns >= 3) =>
+        {
             let syns = last.failure.syns.map_or(String::new(), |syns| format!("{syns} SYNs, "));
             let seconds = last.failure.after.as_secs_f64();
             let fact = format!("{syns}no SYN-ACK, RST or ICMP within {seconds:.1} s");
             (Evidence::at(last.at, fact), last.failure.to)
+        }
+        // Our own kernel gave up: the address has no neighbour or no route.
+        Some(last) if is_unreachable(&last.failure.kind) => {
+            let seconds = last.failure.after.as_secs_f64();
+            (
+                Evidence::at(
+                    last.at,
+                    format!("no answer and no way to the address after {seconds:.1} s"),
+                ),
+                last.failure.to,
+            )
         }
         Some(_) => return None,
         None => {
@@ -70,4 +80,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             .supports(evidence)
             .unknown("whether the SYN or the answer was lost, and where"),
     )
+}
+
+fn is_unreachable(kind: &ConnectFailureKind) -> bool {
+    matches!(kind, ConnectFailureKind::Other(name) if matches!(name.as_str(), "EHOSTUNREACH" | "ENETUNREACH" | "EHOSTDOWN"))
 }

@@ -16,7 +16,7 @@ pub use tcp::{Attempt, Ending, LegFacts, TcpFacts};
 pub use tls::{AlertSeen, Records, TlsFacts};
 
 use crate::event::{At, Event};
-use crate::input::{Close, Direction, Leg, RelayNote, Timestamp};
+use crate::input::{Close, Direction, Leg, RelayNote, SegmentCounts, Timestamp};
 
 /// Who talks to whom, and how we come to see it. Known before the first byte.
 #[derive(Clone, Debug)]
@@ -191,7 +191,7 @@ impl Facts {
             Event::Closed(dir, how) => self.close(at, dir, how),
             Event::Segment(segment) => self.tcp.leg_mut(segment.leg).keep(at, segment),
             Event::Socket(sample) => self.tcp.leg_mut(at.leg).sample(at, sample),
-            Event::Counts(counts) => self.tcp.leg_mut(at.leg).counts = Some(counts),
+            Event::Counts(counts) => self.count_segments(at, counts),
             Event::Relay(note) => self.note_relay(at, note),
             Event::Limit(what) => {
                 if !self.limits.contains(&what) {
@@ -215,8 +215,9 @@ impl Facts {
             | Event::ConnectionRequest(_)
             | Event::ConnectionConfirm(_)
             | Event::X224Refused(..) => self.x224.apply(at, event),
-            Event::Mcs(..) | Event::FastPath(_) => {
-                let after_hello = self.tls.client_hello.is_seen();
+            Event::Mcs(..) | Event::FastPath(_) | Event::ClearFrame(_) => {
+                // A server that spoke TLS first has started it.
+                let after_hello = self.tls.client_hello.is_seen() && !self.tls.server_spoke();
                 self.rdp.apply(at, &event, after_hello);
             }
             _ => self.tls.apply(at, event),
@@ -244,6 +245,16 @@ impl Facts {
         if self.relay.len() < KEPT {
             self.relay.push(Seen { value: note, at });
         }
+    }
+
+    /// A peer that acknowledged more than was captured shows what the capture lacks; its FIN counts one.
+    fn count_segments(&mut self, at: At, counts: [SegmentCounts; 2]) {
+        for (stream, counts) in self.streams.iter_mut().zip(counts) {
+            stream.gap |= counts
+                .acknowledged
+                .is_some_and(|acknowledged| acknowledged > counts.bytes.saturating_add(1));
+        }
+        self.tcp.leg_mut(at.leg).counts = Some(counts);
     }
 
     fn note_damage(&mut self, at: At, what: String) {

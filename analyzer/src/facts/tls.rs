@@ -87,6 +87,15 @@ impl TlsFacts {
         self.version() == Some(ProtocolVersion::TLS1_3) || self.hello_retry.is_seen()
     }
 
+    /// Any TLS record of the server was seen.
+    pub fn server_spoke(&self) -> bool {
+        let server = Direction::ToClient;
+        self.server_hello.is_seen()
+            || self.hello_retry.is_seen()
+            || self.records[server.index()].count > 0
+            || self.alerts.iter().any(|seen| seen.value.dir == server)
+    }
+
     /// The leaf of the server's chain, where it could be read.
     pub fn leaf(&self) -> Option<&CertificateSummary> {
         self.certificate.value()?.first()?.as_ref().ok()
@@ -169,6 +178,12 @@ impl TlsFacts {
             Event::Alert(dir, alert) => self.note_alert(at, dir, Some(alert)),
             Event::EncryptedAlert(dir) => self.note_alert(at, dir, None),
             Event::ApplicationData(dir, length) => self.count_record(at, dir, length),
+            Event::RecordsPassed(dir, records, bytes) => {
+                let sum = &mut self.records[dir.index()];
+                sum.count = sum.count.saturating_add(records);
+                sum.bytes = sum.bytes.saturating_add(bytes);
+                sum.after_peer = sum.after_peer.saturating_add(records);
+            }
             _ => {}
         }
     }
@@ -188,11 +203,11 @@ impl TlsFacts {
         } else if length >= TLS13_FINISHED {
             records.long = Some((at, records.count));
         }
-        records.count += 1;
-        records.bytes += u64::from(length);
+        records.count = records.count.saturating_add(1);
+        records.bytes = records.bytes.saturating_add(length.into());
         records.first.get_or_insert(at);
         records.last = Some(at);
-        records.after_peer += u64::from(peer_began);
+        records.after_peer = records.after_peer.saturating_add(peer_began.into());
         if records.lengths.len() < Self::LENGTHS {
             records.lengths.push(length);
         }

@@ -52,6 +52,13 @@ impl Session {
         self.facts.tls.is_established() || self.facts.is_active()
     }
 
+    /// Something was lost on the way here: the verdict is incomplete.
+    pub fn limit(&mut self, what: &'static str) {
+        if !self.facts.limits.contains(&what) {
+            self.facts.limits.push(what);
+        }
+    }
+
     /// Takes one observation.
     pub fn feed(&mut self, time: Timestamp, origin: Origin, input: Input<'_>) {
         let at = |leg| At { time, origin, leg, offset: 0 };
@@ -70,6 +77,10 @@ impl Session {
             Input::Closed { leg, dir, how } => self.closed(at(leg), dir, how),
             Input::Socket { leg, sample } => self.facts.apply(at(leg), Event::Socket(sample)),
             Input::Counts { leg, counts } => self.facts.apply(at(leg), Event::Counts(counts)),
+            Input::Passed { dir, records, bytes } => {
+                let at = self.at(time, origin, dir);
+                self.facts.apply(at, Event::RecordsPassed(dir, records, bytes));
+            }
             Input::Relay(note) => self.facts.apply(at(Leg::Client), Event::Relay(note)),
         }
     }
@@ -238,7 +249,10 @@ impl Session {
     fn frame(&mut self, at: At, dir: Direction, lane: &mut Lane, frame: FrameStart) {
         match frame.kind {
             FrameKind::Tpkt if lane.body.len() < lane.wanted.min(frame.body as usize) => {
-                self.facts.apply(at, Event::Limit("a TPKT packet was cut in the input"));
+                // Behind the negotiation a source may leave bodies out on purpose.
+                let negotiated = self.facts.x224.confirm.is_seen();
+                let cut = Event::Limit("a TPKT packet was cut in the input");
+                self.facts.apply(at, if negotiated { Event::ClearFrame(dir) } else { cut });
             }
             FrameKind::Tpkt => self.tpdu(at, dir, lane),
             FrameKind::FastPath => self.facts.apply(at, Event::FastPath(dir)),

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Judgement, Ranked, judge, legs, mstsc, ruled_out};
 use crate::case::Case;
+use crate::codes::cipher::cipher_suite_name;
 
 use crate::detect::{Band, Evidence, Party};
 use crate::facts::{Ending, Facts, InputEnd, Known, Why};
@@ -395,7 +396,7 @@ fn tls(facts: &Facts) -> Option<Tls> {
         version: tls.version().map(|version| version.to_string()),
         cipher: tls.server_hello.value().map(|server| {
             let suite = server.cipher_suite;
-            suite.to_string()
+            cipher_suite_name(suite.0).map_or_else(|| suite.to_string(), str::to_owned)
         }),
         ja4: hello.map(|hello| hello.ja4()),
         sni: hello.and_then(|hello| hello.server_name.clone()),

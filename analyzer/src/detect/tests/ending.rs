@@ -103,8 +103,8 @@ fn the_end_inside_a_record_is_no_orderly_end() {
 #[test]
 fn the_relay_accuses_itself_first() {
     for note in [
-        RelayNote::Deadline("idle"),
-        RelayNote::Limit("session bytes"),
+        RelayNote::Deadline("idle".into()),
+        RelayNote::Limit("session bytes".into()),
         RelayNote::Error("no memory".into()),
     ] {
         let how = if matches!(note, RelayNote::Error(_)) { "error" } else { "relay_deadline" };

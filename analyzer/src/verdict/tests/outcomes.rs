@@ -53,7 +53,7 @@ fn a_long_tls13_flight_of_the_server_is_no_session() {
 fn an_established_session_stays_one_whatever_ends_it() {
     let desktop = || agreed().tls13().desktop();
     for end in [
-        desktop().relay_note(RelayNote::Deadline("session")).rst(ToClient),
+        desktop().relay_note(RelayNote::Deadline("session".into())).rst(ToClient),
         desktop().to_client(&[0x17, 3, 3, 1, 0, 1]).rst(ToClient),
         desktop().rst(ToServer).rst(ToClient),
         desktop().input_ends(InputEnd::Capture),
@@ -173,7 +173,7 @@ fn only_a_pause_that_a_sibling_could_explain_is_provisional() {
         agreed().tls13().desktop().rst(ToServer),
         agreed().client_hello_13().rst(ToServer),
         agreed().client_hello_12().server_hello_12().alert(ToServer, 2, 48).rst(ToServer),
-        agreed().tls13().relay_note(RelayNote::Deadline("x")).after_ms(1).rst(ToServer),
+        agreed().tls13().relay_note(RelayNote::Deadline("x".into())).after_ms(1).rst(ToServer),
     ] {
         assert!(!provisional(trace));
     }

@@ -1,0 +1,181 @@
+//! The verdict of a failed connection: the sentence, the ranked causes with what speaks for and
+//! against them, what is ruled out, what to check and what to do.
+
+use super::words::{NAME, SENTENCE, clean, confidence, count, hanging, party};
+use super::{BOLD, DIM, GREEN, RED, Style, YELLOW, paint, titled};
+use crate::report::{Candidate, Connection, EvidenceItem, EvidenceOrigin};
+
+/// Most causes, facts of one kind per cause, checks and notes that are listed.
+const LISTED: usize = 6;
+/// Column where the text of causes begins.
+const INDENT: usize = 13;
+
+/// The sentence for the ticket, then the ids with their confidences.
+pub(super) fn verdict(out: &mut String, c: &Connection, style: &Style) {
+    let v = &c.verdict;
+    let sentence = match v.sentence.is_empty() {
+        true => "The connection failed; the input does not show why.".to_string(),
+        false => clean(&v.sentence, SENTENCE),
+    };
+    out.push('\n');
+    titled(out, style, RED, " WHY   ", &sentence);
+    let who = match v.party.as_str() {
+        "unknown" => None,
+        known => Some(party(known)),
+    };
+    let answers = format!(
+        "what: {} · who: {} · cause: {}",
+        sure(v.what.as_deref(), v.confidence.what),
+        sure(who, v.confidence.who),
+        sure(v.cause.as_deref(), v.confidence.why),
+    );
+    titled(out, style, DIM, "       ", &answers);
+}
+
+/// An answer with its confidence, or that there is none.
+fn sure(answer: Option<&str>, value: f64) -> String {
+    match (answer, confidence(value)) {
+        (Some(answer), Some(word)) => format!("{} ({word})", clean(answer, NAME)),
+        _ => "undecided".to_string(),
+    }
+}
+
+/// Causes, best first, and what the facts exclude.
+pub(super) fn ranking(out: &mut String, c: &Connection, style: &Style) {
+    let mut told = Vec::new();
+    if !c.causes.is_empty() {
+        out.push('\n');
+    }
+    for (n, cause) in c.causes.iter().take(LISTED).enumerate() {
+        let word = confidence(cause.confidence).unwrap_or_default();
+        let head = format!("{:>2} {word:<9} ", n + 1);
+        let says = format!("{} ({})", clean(&cause.says, SENTENCE), clean(&cause.id, NAME));
+        titled(out, style, BOLD, &head, &says);
+        facts(out, c, cause, style, &mut told);
+    }
+    if let Some(more) = c.causes.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        let line = format!("and {}", count(more as u64, "weaker cause", "weaker causes"));
+        out.push_str(&format!("{:INDENT$}{line}\n", ""));
+    }
+    ruled_out(out, c, style, &mut told);
+}
+
+/// The facts of one cause.
+fn facts<'a>(
+    out: &mut String,
+    c: &'a Connection,
+    cause: &'a Candidate,
+    style: &Style,
+    told: &mut Vec<&'a str>,
+) {
+    let kinds = [("+", GREEN, &cause.r#for), ("-", RED, &cause.against)];
+    for (sign, color, ids) in kinds {
+        for id in ids.iter().take(LISTED) {
+            let text = cited(c, id, told);
+            titled(out, style, color, &format!("{:INDENT$}{sign} ", ""), &text);
+        }
+    }
+    for unknown in cause.unknown.iter().take(LISTED) {
+        titled(out, style, YELLOW, &format!("{:INDENT$}? ", ""), &clean(unknown, SENTENCE));
+    }
+}
+
+/// One line per excluding fact, with everything it excludes.
+fn ruled_out<'a>(out: &mut String, c: &'a Connection, style: &Style, told: &mut Vec<&'a str>) {
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    for row in c.ruled_out.iter().take(4 * LISTED) {
+        match groups.iter_mut().find(|(by, _)| *by == row.by) {
+            Some((_, ids)) => ids.push(clean(&row.id, NAME)),
+            None => groups.push((&row.by, vec![clean(&row.id, NAME)])),
+        }
+    }
+    for (n, (by, ids)) in groups.iter().enumerate() {
+        let head = if n == 0 { "   ruled out " } else { "             " };
+        let text = format!("{}: {}", ids.join(", "), cited(c, by, told));
+        titled(out, style, DIM, head, &text);
+    }
+}
+
+/// A piece of evidence by its id; the first time with its text.
+fn cited<'a>(c: &Connection, id: &'a str, told: &mut Vec<&'a str>) -> String {
+    if told.contains(&id) {
+        return format!("{}, as above", clean(id, 16));
+    }
+    told.push(id);
+    format!("{} {}", clean(id, 16), fact(c, id))
+}
+
+/// The text of a piece of evidence and where it was measured.
+fn fact(c: &Connection, id: &str) -> String {
+    let Some(item) = c.evidence.iter().find(|item| item.id == id) else {
+        return "(not in the list of evidence)".to_string();
+    };
+    format!("{}{}", clean(&item.fact, SENTENCE), place(c, item))
+}
+
+fn place(c: &Connection, item: &EvidenceItem) -> String {
+    let Some(origin) = &item.origin else { return String::new() };
+    let leg = match origin.leg.as_str() {
+        "client" => ", client leg",
+        "server" => ", server leg",
+        _ => "",
+    };
+    let file = match &origin.file {
+        Some(file) if *file != c.source => format!(", {}", clean(file, NAME)),
+        _ => String::new(),
+    };
+    format!(" ({}{leg}{file})", point(origin))
+}
+
+fn point(origin: &EvidenceOrigin) -> String {
+    match (origin.kind.as_str(), origin.n) {
+        ("packet", Some(n)) => format!("packet {n}"),
+        ("read", Some(n)) => format!("read {n}"),
+        (kind, _) => clean(kind, 16),
+    }
+}
+
+/// Checks that only read, then the remedy, then how to take it back.
+pub(super) fn what_to_do(out: &mut String, c: &Connection, style: &Style) {
+    if !c.next.is_empty() || c.verdict.remedy.is_some() {
+        out.push('\n');
+    }
+    for (n, step) in c.next.iter().take(LISTED).enumerate() {
+        let head = if n == 0 { " NEXT  " } else { "       " };
+        titled(out, style, BOLD, head, &clean(&step.r#do, SENTENCE));
+        if let Some(command) = &step.command {
+            // Never wrapped: it is there to be copied.
+            out.push_str(&format!("{:10}{}\n", "", clean(command, SENTENCE)));
+        }
+    }
+    let Some(remedy) = &c.verdict.remedy else { return };
+    let remedy = clean(remedy, SENTENCE);
+    match remedy.split_once("Undo:") {
+        Some((fix, undo)) => {
+            titled(out, style, BOLD, " FIX   ", fix.trim());
+            titled(out, style, BOLD, " UNDO  ", undo.trim());
+        }
+        None => titled(out, style, BOLD, " FIX   ", &remedy),
+    }
+}
+
+/// What is true and explains nothing by itself.
+pub(super) fn notes(out: &mut String, c: &Connection, style: &Style) {
+    for finding in c.findings.iter().take(LISTED) {
+        let places: Vec<String> = finding
+            .evidence
+            .iter()
+            .filter_map(|id| c.evidence.iter().find(|item| item.id == *id))
+            .take(LISTED)
+            .map(|item| place(c, item))
+            .collect();
+        let says = clean(&finding.says, SENTENCE);
+        let text = if says.is_empty() { clean(&finding.id, NAME) } else { says };
+        hanging(out, " note  ", &format!("{text}{}", places.concat()), style.columns());
+    }
+    if let Some(more) = c.findings.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        let line =
+            paint(style, DIM, &format!("and {}", count(more as u64, "note more", "notes more")));
+        out.push_str(&format!("       {line}\n"));
+    }
+}

@@ -1,0 +1,221 @@
+//! Words and layout that every part of the text shares: cleaning, wrapping, units, confidence.
+
+/// Longest name, address or id that is printed whole.
+pub(super) const NAME: usize = 96;
+/// Longest sentence that is printed whole.
+pub(super) const SENTENCE: usize = 800;
+
+/// Makes a string safe for a terminal. Much of a report comes from the wire, and whoever sends a
+/// cookie or a certificate must not be able to move the cursor, set a title or reverse a line: what
+/// is not plain visible text is written as its escape. No more than `max` characters come out.
+pub(super) fn clean(text: &str, max: usize) -> String {
+    let mut out = String::new();
+    let mut length = 0;
+    for c in text.chars() {
+        let shown = if is_hostile(c) { escape(c) } else { c.to_string() };
+        length += shown.chars().count();
+        if length > max {
+            // The last character gives way to the mark, so that the bound holds.
+            while out.chars().count() >= max && out.pop().is_some() {}
+            out.push('…');
+            break;
+        }
+        out.push_str(&shown);
+    }
+    out
+}
+
+/// Controls (C0, C1), and what Unicode hides, reorders, joins or leaves to a private agreement.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{10ffff}')
+}
+
+fn escape(c: char) -> String {
+    match u32::from(c) {
+        code @ 0..=0xff => format!("\\x{code:02x}"),
+        code => format!("\\u{{{code:x}}}"),
+    }
+}
+
+/// Keeps what must not be torn on one line: the spaces become ones that [`wrap`] does not break at.
+pub(super) fn glue(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
+/// Breaks a text at spaces into lines of at most `width` characters; a longer word stands alone.
+/// No-break spaces come out as plain ones.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut length = 0;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let more = word.chars().count();
+        if length > 0 && length + 1 + more > width {
+            lines.push(std::mem::take(&mut line));
+            length = 0;
+        }
+        if length > 0 {
+            line.push(' ');
+            length += 1;
+        }
+        line.push_str(&word.replace('\u{a0}', " "));
+        length += more;
+    }
+    if !line.is_empty() || lines.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+/// `text` behind `head`, its further lines indented to where the text began.
+pub(super) fn hanging(out: &mut String, head: &str, text: &str, width: usize) {
+    let indent = head.chars().count();
+    let lines = wrap(text, width.saturating_sub(indent).max(20));
+    for (n, line) in lines.iter().enumerate() {
+        if n == 0 {
+            out.push_str(head);
+        } else {
+            out.extend(std::iter::repeat_n(' ', indent));
+        }
+        out.push_str(line);
+        out.push('\n');
+    }
+}
+
+/// The word for a confidence; nothing below the lowest band. These four are the only ones printed.
+pub(super) fn confidence(value: f64) -> Option<&'static str> {
+    match value {
+        v if v >= 0.985 => Some("certain"),
+        v if v >= 0.9 => Some("high"),
+        v if v >= 0.7 => Some("probable"),
+        v if v >= 0.5 => Some("possible"),
+        _ => None,
+    }
+}
+
+/// Milliseconds as a person reads them; what is no duration is `?`.
+pub(super) fn duration(ms: f64) -> String {
+    if !ms.is_finite() || ms < 0.0 {
+        return "?".to_string();
+    }
+    // Rounded before the unit is chosen, so that 999.96 ms is not printed as 1000 ms.
+    let seconds = (ms / 1000.0).round() as u64;
+    match ms {
+        v if v < 99.95 => format!("{v:.1} ms"),
+        v if v < 999.5 => format!("{v:.0} ms"),
+        v if v < 59_950.0 => format!("{:.1} s", v / 1000.0),
+        _ if seconds < 3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A number of bytes; exact while it is small, because small numbers are recognised.
+pub(super) fn bytes(count: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match UNITS.iter().find(|(size, _)| count >= 10_000 && count >= *size) {
+        Some((size, unit)) => format!("{:.1} {unit}", count as f64 / *size as f64),
+        None => format!("{count} B"),
+    }
+}
+
+/// A party in plain words.
+pub(super) fn party(party: &str) -> &'static str {
+    match party {
+        "client" => "the client",
+        "client_network" => "the network on the client's side",
+        "relay" => "this relay itself",
+        "server_network" => "the network on the server's side",
+        "server" => "the server",
+        "network" => "the network",
+        _ => "undecided",
+    }
+}
+
+/// A security protocol as its users call it. MS-RDPBCGR 2.2.1.1.1.
+pub(super) fn protocol(name: &str) -> String {
+    match name {
+        "RDP" => "standard RDP security".to_string(),
+        "SSL" => "TLS".to_string(),
+        "HYBRID" => "NLA".to_string(),
+        "HYBRID_EX" => "NLA+early-auth".to_string(),
+        "RDSAAD" => "Entra ID".to_string(),
+        other => clean(other, NAME),
+    }
+}
+
+/// `one`, or the number with `many`.
+pub(super) fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_escape_sequence_survives() {
+        assert_eq!(clean("a\x1b]0;owned\x07b\r\n", 99), "a\\x1b]0;owned\\x07b\\x0d\\x0a");
+        assert_eq!(clean("c1 \u{9b}31m", 99), "c1 \\x9b31m");
+        assert_eq!(clean("\u{202e}gpj.exe\u{200b}", 99), "\\u{202e}gpj.exe\\u{200b}");
+        assert_eq!(clean("tag \u{e0041}", 99), "tag \\u{e0041}");
+        assert_eq!(clean("Zürich 東京 é", 99), "Zürich 東京 é");
+    }
+
+    #[test]
+    fn every_control_character_is_neutralised() {
+        for code in (0..0x20).chain(0x7f..0xa0) {
+            let c = char::from(code);
+            assert!(clean(&c.to_string(), 9).chars().all(|c| !c.is_control()), "{code:#x}");
+        }
+    }
+
+    #[test]
+    fn length_is_bounded_by_what_comes_out() {
+        assert_eq!(clean("12345", 5), "12345");
+        assert_eq!(clean("123456", 5), "1234…");
+        assert_eq!(clean("12\x1b\x1b", 7), "12\\x1b…");
+        assert!(clean(&"\x1b".repeat(10_000), NAME).chars().count() <= NAME);
+    }
+
+    #[test]
+    fn lines_are_wrapped_at_spaces() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a incomprehensibilities b", 5), ["a", "incomprehensibilities", "b"]);
+        assert_eq!(wrap(&format!("after {}", glue("19 B")), 8), ["after", "19 B"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn bands_begin_at_their_bounds() {
+        let words = [0.985, 0.984, 0.9, 0.899, 0.7, 0.699, 0.5].map(confidence);
+        let expected = ["certain", "high", "high", "probable", "probable", "possible", "possible"];
+        assert_eq!(words, expected.map(Some));
+        assert_eq!([0.499, 0.0, f64::NAN].map(confidence), [None; 3]);
+    }
+
+    #[test]
+    fn units_fit_the_number() {
+        let times = [0.06, 99.94, 100.0, 999.6, 1000.0, 59_960.0, 252_400.0, 7_380_000.0];
+        let words = [
+            "0.1 ms",
+            "99.9 ms",
+            "100 ms",
+            "1.0 s",
+            "1.0 s",
+            "1 min 0 s",
+            "4 min 12 s",
+            "2 h 3 min",
+        ];
+        assert_eq!(times.map(duration), words);
+        assert_eq!([-1.0, f64::NAN, f64::INFINITY].map(duration), ["?"; 3]);
+        assert_eq!(
+            [19, 9999, 10_240, 5 << 20].map(bytes),
+            ["19 B", "9999 B", "10.0 KiB", "5.0 MiB"]
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! Scripted segments in, a log of inputs out.
+
+mod closing;
+mod counts;
+mod opening;
+mod order;
+mod random;
+mod table;
+
+use std::net::{IpAddr, SocketAddr};
+
+use rdpwhy_analyzer::input::{
+    ConnectFailureKind, Direction, Input, Origin, Segment, SegmentCounts, Timestamp,
+};
+
+use super::{FlowId, FlowInfo, FlowOptions, FlowTable, IcmpError, flag};
+use crate::packet::{IpPacket, TcpSegment};
+
+const ACK: u8 = flag::ACK;
+const SYN: u8 = flag::SYN;
+const FIN_ACK: u8 = flag::FIN | flag::ACK;
+const RST: u8 = flag::RST;
+const RST_ACK: u8 = flag::RST | flag::ACK;
+const SYN_ACK: u8 = flag::SYN | flag::ACK;
+
+/// A segment to be sent.
+#[derive(Clone, Debug)]
+struct Seg {
+    source: SocketAddr,
+    destination: SocketAddr,
+    tag: u8,
+    ip_id: Option<u16>,
+    ttl: u8,
+    seq: u32,
+    ack: u32,
+    flags: u8,
+    window: u16,
+    checksum: u16,
+    options: Vec<u8>,
+    data: Vec<u8>,
+    /// Bytes of payload that the capture did not keep.
+    cut: u32,
+}
+
+fn client_address() -> SocketAddr {
+    "192.0.2.1:50000".parse().unwrap()
+}
+
+fn server_address() -> SocketAddr {
+    "198.51.100.7:3389".parse().unwrap()
+}
+
+/// From the client.
+fn c(seq: u32, ack: u32, flags: u8, data: &[u8]) -> Seg {
+    Seg {
+        source: client_address(),
+        destination: server_address(),
+        tag: 0,
+        ip_id: None,
+        ttl: 64,
+        seq,
+        ack,
+        flags,
+        window: 1000,
+        checksum: 0,
+        options: Vec::new(),
+        data: data.to_vec(),
+        cut: 0,
+    }
+}
+
+/// From the server.
+fn s(seq: u32, ack: u32, flags: u8, data: &[u8]) -> Seg {
+    let segment = c(seq, ack, flags, data);
+    Seg { source: segment.destination, destination: segment.source, ttl: 128, ..segment }
+}
+
+/// A table and what it told.
+struct Script {
+    table: FlowTable,
+    number: u64,
+    /// One line per input but for counts.
+    log: Vec<String>,
+    packets: Vec<u64>,
+    times: Vec<u64>,
+    flows: Vec<FlowInfo>,
+    told_flows: Vec<FlowId>,
+    segments: Vec<Segment>,
+    counts: Vec<(FlowId, [SegmentCounts; 2])>,
+}
+
+impl Script {
+    fn new() -> Script {
+        Script::with(FlowOptions::default())
+    }
+
+    fn with(options: FlowOptions) -> Script {
+        Script {
+            table: FlowTable::new(options),
+            number: 0,
+            log: Vec::new(),
+            packets: Vec::new(),
+            times: Vec::new(),
+            flows: Vec::new(),
+            told_flows: Vec::new(),
+            segments: Vec::new(),
+            counts: Vec::new(),
+        }
+    }
+
+    /// After a handshake with the numbers 1000 and 2000; its log is cleared.
+    fn open() -> Script {
+        let mut script = Script::new();
+        script.push(0, &c(1000, 0, SYN, b""));
+        script.push(10, &s(2000, 1001, SYN_ACK, b""));
+        script.push(11, &c(1001, 2001, ACK, b""));
+        assert_eq!(script.take(), ["Syn>", "SynAck<", "Opened Some(10ms)"]);
+        script
+    }
+
+    /// Sends a segment `ms` after the epoch, and gives its packet the next number.
+    fn push(&mut self, ms: u64, segment: &Seg) -> FlowId {
+        self.push_nanos(ms * 1_000_000, segment)
+    }
+
+    fn push_nanos(&mut self, nanos: u64, segment: &Seg) -> FlowId {
+        self.number += 1;
+        let (number, len) = (self.number, segment.data.len() as u32 + segment.cut);
+        let ip = IpPacket {
+            source: segment.source.ip(),
+            destination: segment.destination.ip(),
+            ttl: segment.ttl,
+            ip_id: segment.ip_id,
+            protocol: 6,
+            payload: &[],
+            payload_len: 20 + len,
+        };
+        let tcp = TcpSegment {
+            source_port: segment.source.port(),
+            destination_port: segment.destination.port(),
+            seq: segment.seq,
+            ack: segment.ack,
+            flags: segment.flags,
+            window: segment.window,
+            checksum: segment.checksum,
+            options: &segment.options,
+            payload: &segment.data,
+            payload_len: len,
+        };
+        self.run(|table, mut sink| {
+            table.push(Timestamp(nanos), number, segment.tag, &ip, &tcp, &mut sink)
+        })
+    }
+
+    fn icmp(&mut self, ms: u64, kind: u8, code: u8, seq: Option<u32>) -> Option<FlowId> {
+        self.number += 1;
+        let number = self.number;
+        let offender: IpAddr = "203.0.113.9".parse().unwrap();
+        let (source, destination) = (client_address(), server_address());
+        let error = IcmpError { kind, code, offender, source, destination, seq };
+        self.run(|table, mut sink| {
+            table.icmp(Timestamp(ms * 1_000_000), number, 0, &error, &mut sink)
+        })
+    }
+
+    fn finish(&mut self, ms: u64) {
+        self.run(|table, mut sink| table.finish(Timestamp(ms * 1_000_000), &mut sink));
+        assert_eq!(self.table.memory.used, 0, "everything is given back");
+    }
+
+    /// The log since the last call.
+    fn take(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.log)
+    }
+
+    /// The latest counts of any flow.
+    fn last_counts(&self) -> [SegmentCounts; 2] {
+        self.counts.last().unwrap().1
+    }
+
+    fn run<T>(
+        &mut self,
+        call: impl FnOnce(
+            &mut FlowTable,
+            &mut dyn FnMut(FlowId, &FlowInfo, Timestamp, Origin, Input<'_>),
+        ) -> T,
+    ) -> T {
+        let Script { table, log, packets, times, flows, told_flows, segments, counts, .. } = self;
+        call(table, &mut |id, info, time, origin, input| {
+            assert_eq!(info.id, id);
+            if !flows.contains(info) {
+                flows.push(info.clone());
+            }
+            match &input {
+                Input::Counts { counts: new, .. } => return counts.push((id, *new)),
+                Input::Segment(segment) => segments.push(segment.clone()),
+                _ => {}
+            }
+            let Origin::Packet(number) = origin else { panic!("{origin:?}") };
+            packets.push(number);
+            times.push(time.0);
+            told_flows.push(id);
+            log.push(line(&input));
+        })
+    }
+}
+
+fn line(input: &Input<'_>) -> String {
+    let arrow = |dir: &Direction| if *dir == Direction::ToServer { '>' } else { '<' };
+    match input {
+        Input::Opened { took, .. } => format!("Opened {took:?}"),
+        Input::ConnectFailed { failure, .. } => {
+            let kind = match &failure.kind {
+                ConnectFailureKind::Icmp { kind, code, .. } => format!("Icmp {kind}/{code}"),
+                other => format!("{other:?}"),
+            };
+            let (to, syns) = (failure.to.unwrap(), failure.syns.unwrap());
+            format!("{kind} {to} {:?} {syns}", failure.after)
+        }
+        Input::Data { dir, bytes } => format!("{} {}", arrow(dir), String::from_utf8_lossy(bytes)),
+        Input::Skipped { dir, bytes } => format!("Skipped{} {bytes}", arrow(dir)),
+        Input::Gap { dir, bytes } => format!("Gap{} {}", arrow(dir), bytes.unwrap()),
+        Input::Segment(segment) => format!("{:?}{}", segment.kind, arrow(&segment.dir)),
+        Input::Closed { dir, how, .. } => format!("Closed{} {how:?}", arrow(dir)),
+        other => format!("{other:?}"),
+    }
+}

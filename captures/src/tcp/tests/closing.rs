@@ -1,0 +1,126 @@
+//! FIN, RST, and what comes after.
+
+use super::*;
+
+#[test]
+fn each_fin_closes_its_direction_once() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2001, FIN_ACK, b"bye"));
+    script.push(21, &s(2001, 1005, ACK, b"rest"));
+    script.push(22, &s(2005, 1005, FIN_ACK, b""));
+    script.push(250, &s(2005, 1005, FIN_ACK, b""));
+    script.finish(300);
+    assert_eq!(
+        script.take(),
+        ["> bye", "Fin>", "Closed> Fin", "< rest", "Fin<", "Closed< Fin", "Fin<"]
+    );
+    assert_eq!(script.counts.len(), 3, "at each close and at the end");
+    assert_eq!(script.last_counts()[0].acknowledged, Some(3));
+}
+
+#[test]
+fn a_fin_waits_for_the_data_before_it() {
+    let mut script = Script::open();
+    script.push(20, &c(1003, 2001, FIN_ACK, b"cd"));
+    script.push(21, &c(1003, 2001, FIN_ACK, b"cd"));
+    assert!(script.take().is_empty());
+    script.push(22, &c(1001, 2001, ACK, b"ab"));
+    assert_eq!(script.take(), ["> ab", "> cd", "Fin>", "Closed> Fin"]);
+}
+
+#[test]
+fn a_fin_behind_a_hole_comes_with_the_ack_or_at_the_end() {
+    let mut script = Script::open();
+    script.push(20, &c(1006, 2001, FIN_ACK, b""));
+    script.push(21, &s(2009, 1001, FIN_ACK, b""));
+    assert!(script.take().is_empty());
+    script.push(22, &s(2010, 1007, ACK, b""));
+    assert_eq!(script.take(), ["Gap> 5", "Fin>", "Closed> Fin"]);
+    script.finish(30);
+    assert_eq!(script.take(), ["Gap< 8", "Fin<", "Closed< Fin"]);
+}
+
+#[test]
+fn a_fin_behind_an_acknowledged_hole_does_not_wait() {
+    let mut script = Script::open();
+    script.push(20, &s(2001, 1007, ACK, b""));
+    script.push(21, &c(1006, 2001, FIN_ACK, b""));
+    assert_eq!(script.take(), ["Gap> 5", "Fin>", "Closed> Fin"]);
+}
+
+#[test]
+fn an_old_fin_closes_nothing() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2001, ACK, b"abcd"));
+    script.push(21, &c(1002, 2001, FIN_ACK, b""));
+    script.push(22, &c(1005, 2001, ACK, b"e"));
+    assert_eq!(script.take(), ["> abcd", "Fin>", "> e"]);
+}
+
+#[test]
+fn a_rst_closes_and_a_second_one_is_only_told() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2001, ACK, b"ab"));
+    script.push(21, &s(2001, 1003, RST_ACK, b""));
+    script.push(40, &s(2001, 0, RST, b""));
+    script.push(41, &c(1003, 0, RST, b""));
+    assert_eq!(script.take(), ["> ab", "Rst<", "Closed< Rst", "Rst<", "Rst>", "Closed> Rst"]);
+}
+
+#[test]
+fn what_waits_is_told_before_the_rst() {
+    let mut script = Script::open();
+    script.push(20, &c(1003, 2001, ACK, b"cd"));
+    script.push(21, &s(2001, 1001, RST_ACK, b""));
+    assert_eq!(script.take(), ["Gap> 2", "> cd", "Rst<", "Closed< Rst"]);
+}
+
+#[test]
+fn a_rst_after_a_fin_closes_again() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2001, FIN_ACK, b""));
+    script.push(21, &c(1002, 2001, RST_ACK, b""));
+    assert_eq!(script.take(), ["Fin>", "Closed> Fin", "Rst>", "Closed> Rst"]);
+}
+
+#[test]
+fn data_after_the_senders_own_rst_is_told_and_delivered() {
+    let mut script = Script::open();
+    script.push(20, &s(2001, 1001, RST_ACK, b""));
+    script.push(21, &c(1001, 2001, ACK, b"in flight"));
+    script.push(22, &s(2001, 1001, ACK, b"alive"));
+    assert_eq!(script.take(), ["Rst<", "Closed< Rst", "> in flight", "DataAfterRst<", "< alive"]);
+    for index in 0..100 {
+        script.push(30, &s(2006 + index, 1001, ACK, b"x"));
+    }
+    let told = script.take().iter().filter(|line| *line == "DataAfterRst<").count();
+    assert_eq!(told, 15, "of a flood only the head is told");
+}
+
+#[test]
+fn rst_and_fin_carry_the_usual_ttl_of_their_sender() {
+    let mut script = Script::open();
+    for (index, ttl) in [128, 128, 127, 127, 128].into_iter().enumerate() {
+        script.push(20, &Seg { ttl, ..s(2001 + index as u32, 1001, ACK, b"x") });
+    }
+    script.push(21, &Seg { ttl: 57, ip_id: Some(9), ..s(2006, 1001, RST_ACK, b"") });
+    script.push(22, &c(1001, 2006, FIN_ACK, b""));
+    let [.., rst, fin] = script.segments.as_slice() else { panic!() };
+    assert_eq!((rst.ttl, rst.ip_id, rst.usual_ttl), (Some(57), Some(9), Some((128, 6))));
+    assert_eq!(fin.usual_ttl, Some((64, 2)), "the FIN itself and mirrored copies do not count");
+}
+
+#[test]
+fn a_window_that_closes_and_opens_is_told_once_each() {
+    let mut script = Script::open();
+    let zero = |segment: Seg| Seg { window: 0, ..segment };
+    script.push(20, &zero(c(1001, 2001, ACK, b"")));
+    script.push(30, &zero(c(1001, 2001, ACK, b"")));
+    script.push(40, &c(1001, 2001, ACK, b""));
+    script.push(50, &zero(s(2001, 1001, RST_ACK, b"")));
+    assert_eq!(script.take(), ["ZeroWindow>", "WindowOpen>", "Rst<", "Closed< Rst"]);
+    let mut syn = Script::new();
+    syn.push(0, &zero(c(1000, 0, SYN, b"")));
+    syn.push(1, &zero(s(2000, 1001, SYN_ACK, b"")));
+    assert_eq!(syn.take(), ["Syn>", "SynAck<"]);
+}

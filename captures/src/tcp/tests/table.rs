@@ -1,0 +1,63 @@
+//! Many flows.
+
+use super::*;
+
+fn from_port(port: u16, mut segment: Seg) -> Seg {
+    let client =
+        if segment.source.port() == 3389 { &mut segment.destination } else { &mut segment.source };
+    client.set_port(port);
+    segment
+}
+
+#[test]
+fn ids_are_dense_and_tags_separate_flows() {
+    let mut script = Script::new();
+    let segment = c(1000, 0, SYN, b"");
+    assert_eq!(script.push(0, &segment), FlowId(0));
+    assert_eq!(script.push(0, &Seg { tag: 1, ..segment.clone() }), FlowId(1));
+    assert_eq!(script.push(0, &from_port(9, segment.clone())), FlowId(2));
+    assert_eq!(script.push(9, &segment), FlowId(0));
+    assert_eq!(script.table.flow_of(1, client_address(), server_address()), Some(FlowId(1)));
+    assert_eq!(script.table.flow_of(2, client_address(), server_address()), None);
+    assert_eq!((script.flows[1].tag, script.flows[2].first_packet), (1, 3));
+}
+
+#[test]
+fn the_longest_closed_flow_goes_first() {
+    let mut script = Script::with(FlowOptions { max_flows: 3, ..FlowOptions::default() });
+    for port in [1, 2, 3] {
+        script.push(u64::from(port), &from_port(port, c(1001, 2001, ACK, b"x")));
+    }
+    script.push(10, &from_port(3, c(1002, 2001, RST_ACK, b"")));
+    script.push(11, &from_port(2, c(1002, 2001, RST_ACK, b"")));
+    for port in [4, 5, 6] {
+        script.push(20, &from_port(port, c(1001, 2001, ACK, b"x")));
+    }
+    let known = |port| {
+        let client = SocketAddr::new(client_address().ip(), port);
+        script.table.flow_of(0, client, server_address()).is_some()
+    };
+    // 3, then 2, and then, none being closed, the one that was idle longest.
+    assert_eq!([1, 2, 3, 4, 5, 6].map(known), [false, false, false, true, true, true]);
+}
+
+#[test]
+fn an_evicted_flow_tells_what_it_holds() {
+    let mut script = Script::with(FlowOptions { max_flows: 1, ..FlowOptions::default() });
+    script.push(0, &c(1001, 2001, ACK, b"a"));
+    script.push(1, &c(1004, 2001, ACK, b"d"));
+    script.push(2, &from_port(1, c(1001, 2001, ACK, b"x")));
+    assert_eq!(script.take(), ["> a", "Gap> 2", "> d", "> x"]);
+    assert_eq!(script.counts.len(), 1);
+}
+
+#[test]
+fn the_queue_of_closed_flows_does_not_grow_with_flows_that_are_gone() {
+    let mut script = Script::new();
+    for round in 0..1000 {
+        script.push(round, &c(1000 * round as u32, 0, SYN, b""));
+        script.push(round, &s(0, 1000 * round as u32 + 1, RST_ACK, b""));
+    }
+    assert!(script.table.closed.len() < 100);
+    assert_eq!(script.table.flows.len(), 1);
+}

@@ -1,0 +1,201 @@
+//! `rdpwhy proxy`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdpwhy_analyzer::session::Session;
+use tokio::sync::{mpsc, watch};
+
+use super::common::{Result_, bytes, duration, target};
+use crate::clock::Clock;
+use crate::desk::Desk;
+use crate::dial::{DialOptions, Target};
+use crate::error::Error;
+use crate::output::{Filter, Output};
+use crate::record::{Payload, Policy, Recorder, Ring};
+use crate::relay::{Deadlines, Guard, Listening, Relay, listen};
+
+/// Stand between client and server; say why a connection failed
+///
+/// Point the client at the listening address. The session works as if nothing stood between: TLS is
+/// passed through, never opened.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The server to relay to
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = target)]
+    upstream: Target,
+    /// Where to listen
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:13389")]
+    listen: SocketAddr,
+    /// Listen on an address that others can reach (needs --allow)
+    #[arg(long, requires = "allow")]
+    allow_remote: bool,
+    /// A network that may connect, besides this machine; may be repeated
+    #[arg(long, value_name = "CIDR", value_parser = cidr)]
+    allow: Vec<(IpAddr, u8)>,
+    /// Record to a pcapng file
+    #[arg(short, long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// How much of the bytes is recorded
+    #[arg(long, value_enum, default_value = "handshake", requires = "write")]
+    payload: Payload,
+    /// What happens when the recorder can not keep up
+    #[arg(long, value_enum, default_value = "drop", requires = "write")]
+    record_policy: Policy,
+    /// Keep this many recording files and drop the oldest
+    #[arg(long, value_name = "N", requires = "write", value_parser = clap::value_parser!(u16).range(1..))]
+    ring: Option<u16>,
+    /// Size at which the next file of the ring begins
+    #[arg(long, value_name = "SIZE", default_value = "100MB", requires = "ring", value_parser = bytes)]
+    ring_size: u64,
+    /// End after one case: an established connection that ends, or a failure without a further attempt
+    #[arg(long)]
+    once: bool,
+    /// Give up reaching the server after this time (default: as long as the system tries)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    connect_timeout: Option<Duration>,
+    /// Close sessions that are not up after this time (default: never)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    handshake_timeout: Option<Duration>,
+    /// Sessions at once
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    max_sessions: usize,
+    #[command(flatten)]
+    result: Result_,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<ExitCode, Error> {
+    if !args.listen.ip().is_loopback() && !args.allow_remote {
+        return Err(Error::Unsafe(format!(
+            "{} can be reached by others; say --allow-remote with --allow CIDR to open it",
+            args.listen
+        )));
+    }
+    crate::os::raise_file_limit();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?
+        .block_on(serve(args))
+}
+
+async fn serve(args: Args) -> Result<ExitCode, Error> {
+    let listening =
+        listen(args.listen).map_err(|source| Error::Listen { address: args.listen, source })?;
+    let recorder = open_recorder(&args)?;
+    banner(&args, &listening);
+    let (desk, messages) = mpsc::channel(1024);
+    let (stop, stopped) = watch::channel(false);
+    let output = args.result.open(Filter::default())?;
+    let source = listening.address.to_string();
+    let desk_task =
+        tokio::spawn(Desk::new(source, args.result.identities(), output, args.once).run(messages));
+    let relay = Arc::new(Relay {
+        target: args.upstream,
+        dial: DialOptions::default(),
+        deadlines: Deadlines { connect: args.connect_timeout, handshake: args.handshake_timeout },
+        clock: Clock::start(),
+        desk,
+        recorder: recorder.clone(),
+        feed: Session::feed,
+    });
+    let guard = Guard { allow: args.allow, most: args.max_sessions };
+    let serving = tokio::spawn(listening.serve(relay, guard, stopped));
+    let output = until_done(desk_task, stop, serving).await?;
+    if let Some(recorder) = recorder {
+        recorder.finish();
+    }
+    Ok(output.finish().map_err(Error::Result)?.into())
+}
+
+/// Serves until SIGINT, or until the desk has seen its one case; then lets open sessions be reported.
+async fn until_done(
+    mut desk: tokio::task::JoinHandle<Output>,
+    stop: watch::Sender<bool>,
+    serving: tokio::task::JoinHandle<()>,
+) -> Result<Output, Error> {
+    let ended = tokio::select! {
+        output = &mut desk => Some(output),
+        _ = interrupted() => None,
+    };
+    let _ = stop.send(true);
+    let output = match ended {
+        Some(output) => {
+            // With --once other sessions may still be open: they end unreported.
+            let _ = tokio::time::timeout(Duration::from_secs(2), serving).await;
+            output
+        }
+        None => {
+            let _ = serving.await;
+            desk.await
+        }
+    };
+    output.map_err(|error| Error::Runtime(std::io::Error::other(error)))
+}
+
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn open_recorder(args: &Args) -> Result<Option<Recorder>, Error> {
+    let Some(path) = &args.write else { return Ok(None) };
+    let ring = Ring { path: path.clone(), files: args.ring.map(usize::from), size: args.ring_size };
+    Recorder::start(ring, args.payload, args.record_policy)
+        .map(Some)
+        .map_err(|source| Error::Write { path: path.clone(), source })
+}
+
+/// What to type, and what the relay changes.
+fn banner(args: &Args, listening: &Listening) {
+    let address = listening.address;
+    eprintln!("listening on {address}");
+    eprintln!("{address} -> {}: TLS is passed through, never opened", args.upstream);
+    eprintln!("now connect:  mstsc /v:{address}    or    xfreerdp /v:{address}");
+    eprintln!(
+        "what the relay changes: another server name (Kerberos may give way to NTLM), no UDP;"
+    );
+    eprintln!("a connection with RD Gateway settings does not come through here");
+    if address.port() == super::common::RDP_PORT && address.ip().is_loopback() {
+        eprintln!("mstsc itself refuses localhost:3389: choose another port");
+    }
+    if let Some(path) = &args.write {
+        eprintln!(
+            "recording to {}: the user name in the X.224 cookie is in it in clear",
+            path.display()
+        );
+    }
+}
+
+/// `10.0.0.0/8`, or one address.
+fn cidr(text: &str) -> Result<(IpAddr, u8), String> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    let address: IpAddr =
+        address.parse().map_err(|_| format!("`{text}` is no network such as 10.0.0.0/8"))?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = match prefix {
+        None => most,
+        Some(digits) => digits
+            .parse()
+            .ok()
+            .filter(|prefix| *prefix <= most)
+            .ok_or_else(|| format!("`{digits}` is no prefix length"))?,
+    };
+    Ok((address, prefix))
+}

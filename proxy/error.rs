@@ -1,0 +1,55 @@
+//! Why the program itself failed, by operation.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::output::ExitStatus;
+
+/// A failure of the run, not of a connection that was looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The listening socket.
+    #[error("can not listen on {address}: {source}; choose another address with --listen")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file to write.
+    #[error("can not write {}: {source}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The result's output.
+    #[error("can not write the result: {0}")]
+    Result(io::Error),
+    /// The asynchronous runtime.
+    #[error("can not start: {0}")]
+    Runtime(io::Error),
+    /// A safety rule.
+    #[error("refused: {0}")]
+    Unsafe(String),
+    /// A combination of flags that clap can not check.
+    #[error("{0}")]
+    Usage(String),
+    /// A demonstration that did not agree with itself.
+    #[error("{0}")]
+    Disagreement(String),
+}
+
+impl Error {
+    /// The exit code of the contract.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Error::Unsafe(_) => ExitStatus::Refused.into(),
+            Error::Usage(_) => ExitCode::from(2),
+            _ => ExitStatus::Broken.into(),
+        }
+    }
+}

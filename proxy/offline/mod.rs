@@ -1,0 +1,312 @@
+//! Saved captures to verdicts: the same engine, fed from packets.
+//!
+//! A TCP connection of a capture is a session with a single leg. Recordings of the relay are told by the
+//! names of their interfaces; there the two legs of a session are put together again.
+
+mod recorded;
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+use std::net::SocketAddr;
+
+use rdpwhy_analyzer::case::{Case, Summary};
+use rdpwhy_analyzer::casebook;
+use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
+use rdpwhy_analyzer::input::{Input, Leg, Origin, Timestamp};
+use rdpwhy_analyzer::session::Session;
+use rdpwhy_analyzer::verdict::{self, Identities, Place};
+use rdpwhy_captures::file::{OpenError, PacketReader, RawPacket};
+use rdpwhy_captures::fragments::Fragments;
+use rdpwhy_captures::link::{self, Decoded, Unreadable};
+use rdpwhy_captures::packet::IpPacket;
+use rdpwhy_captures::segment;
+use rdpwhy_captures::tcp::{self, FlowId, FlowInfo, FlowOptions, FlowTable};
+
+use crate::output::Output;
+use crate::record::facts::Comment;
+use recorded::Recorded;
+
+/// What of a capture is reported.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Ports on which servers speak RDP.
+    pub ports: Vec<u16>,
+    /// Report every TCP connection.
+    pub all: bool,
+}
+
+/// What a file turned out to hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Found {
+    /// Connections reported.
+    pub reported: u64,
+}
+
+/// Analyses one capture and prints its connections.
+pub fn analyze(
+    source: &str,
+    file: impl Read,
+    scope: &Scope,
+    identities: &Identities,
+    output: &mut Output,
+) -> Result<Found, OpenError> {
+    let mut reader = PacketReader::open(file)?;
+    let mut reading = Reading::new(scope);
+    while let Some(packet) = reader.next() {
+        match packet {
+            Ok(packet) => reading.packet(&packet),
+            Err(damage) => {
+                output
+                    .note(format!("{source}: damaged at byte {}: {}", damage.offset, damage.what));
+            }
+        }
+    }
+    reading.finish();
+    reading.notes(source, output);
+    Ok(report(source, reading, scope, identities, output))
+}
+
+/// A capture being read.
+struct Reading {
+    table: FlowTable,
+    fragments: Fragments,
+    flows: HashMap<FlowId, Slot>,
+    sessions: Vec<Session>,
+    recorded: Recorded,
+    counts: Counts,
+    now: Timestamp,
+}
+
+/// What a flow's inputs feed.
+#[derive(Clone, Copy, Debug)]
+enum Slot {
+    /// A session of its own.
+    Single(usize),
+    /// One leg of a recorded session.
+    Leg(usize, Leg),
+}
+
+/// What there is besides TCP.
+#[derive(Debug, Default)]
+struct Counts {
+    packets: u64,
+    rdp_udp: u64,
+    unreadable: HashMap<u32, u64>,
+}
+
+impl Reading {
+    fn new(scope: &Scope) -> Reading {
+        let options = FlowOptions { server_ports: scope.ports.clone(), ..FlowOptions::default() };
+        Reading {
+            table: FlowTable::new(options),
+            fragments: Fragments::default(),
+            flows: HashMap::new(),
+            sessions: Vec::new(),
+            recorded: Recorded::default(),
+            counts: Counts::default(),
+            now: Timestamp::default(),
+        }
+    }
+
+    fn packet(&mut self, packet: &RawPacket<'_>) {
+        self.counts.packets += 1;
+        self.now = self.now.max(packet.time);
+        let facts: Vec<Comment> =
+            packet.comments.iter().filter_map(|text| Comment::from_text(text)).collect();
+        match link::ip_packet(packet.link.0, packet.bytes, packet.original_len) {
+            Ok(Decoded::Ip(ip)) => self.ip(packet, &ip, &facts),
+            Ok(Decoded::Fragment(fragment)) => {
+                if let Some(whole) = self.fragments.push(packet.time, fragment)
+                    && let Decoded::Ip(ip) = link::undo_tunnels(whole.packet())
+                {
+                    self.ip(packet, &ip, &facts);
+                }
+            }
+            Ok(Decoded::Other(_)) => {}
+            Err(Unreadable::LinkType(link_type)) => {
+                *self.counts.unreadable.entry(link_type).or_default() += 1;
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn ip(&mut self, packet: &RawPacket<'_>, ip: &IpPacket<'_>, comments: &[Comment]) {
+        let tag = match packet.interface_name {
+            Some("client-leg") => 1,
+            Some("server-leg") => 2,
+            _ => 0,
+        };
+        let Reading { table, flows, sessions, recorded, .. } = self;
+        let mut sink =
+            |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
+                let slot = *flows
+                    .entry(flow.id)
+                    .or_insert_with(|| open(flow, tag, comments, sessions, recorded));
+                match slot {
+                    Slot::Single(at) => sessions[at].feed(time, origin, input),
+                    Slot::Leg(at, leg) => {
+                        recorded::feed(&mut sessions[at], leg, flow, time, origin, input, comments);
+                    }
+                }
+            };
+        if let Some(segment) = segment::tcp_segment(ip) {
+            table.push(packet.time, packet.number, tag, ip, &segment, &mut sink);
+        } else if let Some(quote) = segment::icmp_error(ip) {
+            let error = tcp::IcmpError {
+                kind: quote.kind,
+                code: quote.code,
+                offender: quote.offender,
+                source: quote.source,
+                destination: quote.destination,
+                seq: quote.seq,
+            };
+            table.icmp(packet.time, packet.number, tag, &error, &mut sink);
+        } else if segment::udp_ports(ip).is_some_and(|(a, b)| a == 3389 || b == 3389) {
+            self.counts.rdp_udp += 1;
+        }
+        for comment in comments {
+            if let Comment::End(end) = comment {
+                self.recorded.end(end, &mut self.sessions);
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        let Reading { table, flows, sessions, recorded, now, .. } = self;
+        let mut sink =
+            |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
+                let slot =
+                    *flows.entry(flow.id).or_insert_with(|| open(flow, 0, &[], sessions, recorded));
+                match slot {
+                    Slot::Single(at) => sessions[at].feed(time, origin, input),
+                    Slot::Leg(at, leg) => {
+                        recorded::feed(&mut sessions[at], leg, flow, time, origin, input, &[]);
+                    }
+                }
+            };
+        table.finish(*now, &mut sink);
+        for session in &mut self.sessions {
+            let last = session.facts().now;
+            session.finish(last, InputEnd::Capture);
+        }
+    }
+
+    /// What a user should know about the capture itself.
+    fn notes(&self, source: &str, output: &mut Output) {
+        if self.counts.rdp_udp > 0 {
+            output.note(format!(
+                "{source}: {} packets of RDP over UDP (port 3389) are not analysed; the TCP connection beside them is",
+                self.counts.rdp_udp
+            ));
+        }
+        for (link_type, packets) in &self.counts.unreadable {
+            output.note(format!(
+                "{source}: {packets} packets of link type {link_type} can not be read; capture on the network interface itself, or convert to Ethernet"
+            ));
+        }
+    }
+}
+
+/// The first input of a flow: where do its inputs go?
+fn open(
+    flow: &FlowInfo,
+    tag: u8,
+    comments: &[Comment],
+    sessions: &mut Vec<Session>,
+    recorded: &mut Recorded,
+) -> Slot {
+    match tag {
+        0 => {
+            sessions.push(Session::new(subject(flow)));
+            Slot::Single(sessions.len() - 1)
+        }
+        1 => Slot::Leg(recorded.client_leg(flow, comments, sessions), Leg::Client),
+        _ => match recorded.server_leg(flow, comments, sessions) {
+            Some(at) => Slot::Leg(at, Leg::Server),
+            // A server leg whose client leg is in another file.
+            None => {
+                sessions.push(Session::new(subject(flow)));
+                Slot::Single(sessions.len() - 1)
+            }
+        },
+    }
+}
+
+fn subject(flow: &FlowInfo) -> Subject {
+    Subject {
+        client: flow.client,
+        server: Some(flow.server),
+        server_name: None,
+        relay: [None, None],
+        vantage: Vantage::Capture,
+        starts_in_the_middle: flow.starts_in_the_middle,
+        started: flow.started,
+    }
+}
+
+/// Judges everything that was read, in order of its start.
+fn report(
+    source: &str,
+    reading: Reading,
+    scope: &Scope,
+    identities: &Identities,
+    output: &mut Output,
+) -> Found {
+    let mut sessions = reading.sessions;
+    sessions.sort_by_key(|session| session.facts().subject.started);
+    let servers: HashSet<SocketAddr> = sessions.iter().filter_map(speaks_rdp).collect();
+    let (rdp, other): (Vec<Session>, Vec<Session>) = sessions
+        .into_iter()
+        .partition(|session| scope.all || is_reported(session, scope, &servers));
+    let summaries: Vec<Summary> = rdp.iter().map(|session| Summary::of(session.facts())).collect();
+    let cases = casebook::cases(&summaries);
+    for (at, session) in rdp.iter().enumerate() {
+        let siblings = casebook::siblings(&summaries, at);
+        let case = Case { this: session.facts(), siblings: &siblings };
+        let place = Place {
+            source: source.to_owned(),
+            file: Some(source.to_owned()),
+            index: at as u64 + 1,
+            case: cases[at],
+            r#final: true,
+            supersedes: None,
+        };
+        output.connection(&verdict::connection(&case, &place, identities));
+    }
+    output.other_tcp(other.len() as u64);
+    if rdp.is_empty() {
+        gateway_hint(source, &other, output);
+    }
+    Found { reported: rdp.len() as u64 }
+}
+
+/// The server of a session that certainly is RDP.
+fn speaks_rdp(session: &Session) -> Option<SocketAddr> {
+    let x224 = &session.facts().x224;
+    (x224.request.is_seen() && x224.confirm.is_seen())
+        .then_some(session.facts().subject.server)
+        .flatten()
+}
+
+fn is_reported(session: &Session, scope: &Scope, servers: &HashSet<SocketAddr>) -> bool {
+    let facts = session.facts();
+    facts.x224.request.is_seen()
+        || facts.subject.vantage == Vantage::Relay
+        || facts
+            .subject
+            .server
+            .is_some_and(|server| scope.ports.contains(&server.port()) || servers.contains(&server))
+}
+
+/// RD Gateway carries RDP inside HTTPS: say so where a user would only read "no RDP".
+fn gateway_hint(source: &str, other: &[Session], output: &mut Output) {
+    let https = other
+        .iter()
+        .filter(|session| session.facts().subject.server.is_some_and(|s| s.port() == 443))
+        .count();
+    if https > 0 {
+        output.note(format!(
+            "{source}: no RDP, but {https} connections to port 443: if the client uses an RD Gateway, its RDP is inside them; capture on the gateway or the host instead"
+        ));
+    }
+}

@@ -1,0 +1,180 @@
+//! Facts that only sockets know, as comments in a recording: which packets belong to one session, the
+//! kernel's counters, the relay's own deadlines, what was counted and not kept. Analysis reads these and
+//! ignores every other comment, so that a recording can never argue for its own verdict.
+
+use std::time::Duration;
+
+use rdpwhy_analyzer::facts::Facts;
+use rdpwhy_analyzer::input::{
+    Close, ConnectFailure, ConnectFailureKind, Leg, RelayNote, TcpSample, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// What such a comment starts with; JSON follows.
+pub const MARK: &str = "rdpwhy-facts/1 ";
+
+/// One comment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "at", rename_all = "snake_case")]
+pub enum Comment {
+    /// On the first packet of a leg.
+    Begin(Begin),
+    /// On the packet that stands for a socket error which was neither FIN nor RST.
+    Error {
+        /// The error's name.
+        name: String,
+    },
+    /// On the last packet of a session.
+    End(End),
+}
+
+/// A socket error by its name, as far as names are known.
+pub fn close_named(name: &str) -> Close {
+    let known = ["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "EPIPE"];
+    Close::Error(known.into_iter().find(|known| *known == name).unwrap_or("EUNKNOWN"))
+}
+
+/// Which session a leg belongs to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Begin {
+    /// Number of the session in the recording.
+    pub session: u64,
+    /// The name the relay dials.
+    pub name: Option<String>,
+}
+
+/// What is known at a session's end and has no form on the wire.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// Number of the session in the recording.
+    pub session: u64,
+    /// Latest state of the sockets: client leg, server leg, each with its time.
+    pub sockets: [Option<(u64, TcpSample)>; 2],
+    /// The relay's own doing: time, kind, words.
+    pub relay: Vec<(u64, String, String)>,
+    /// Attempts to reach the server that left no packet: time, kind, words, duration in ns.
+    pub failures: Vec<(u64, String, String, u64)>,
+    /// Records and bytes in them that were counted and not kept, to the server and to the client.
+    pub passed: [[u64; 2]; 2],
+    /// Bytes that the recorder dropped.
+    pub lost: u64,
+    /// Bounds of the engine that were reached.
+    pub limits: Vec<String>,
+    /// When the relay let go of the session.
+    pub finished: u64,
+}
+
+impl Comment {
+    /// The comment's text.
+    pub fn to_text(&self) -> String {
+        let json = serde_json::to_string(self).unwrap_or_default();
+        format!("{MARK}{json}")
+    }
+
+    /// Reads a comment's text; `None` for any other comment.
+    pub fn from_text(text: &str) -> Option<Comment> {
+        serde_json::from_str(text.strip_prefix(MARK)?).ok()
+    }
+}
+
+impl End {
+    /// Of a session that is over.
+    pub fn of(session: u64, facts: &Facts, passed: [[u64; 2]; 2], lost: u64) -> End {
+        let socket =
+            |leg| facts.tcp.leg(leg).socket.as_ref().map(|seen| (seen.at.time.0, seen.value));
+        End {
+            session,
+            sockets: [socket(Leg::Client), socket(Leg::Server)],
+            relay: facts
+                .relay
+                .iter()
+                .filter_map(|note| relay_fact(note.at.time, &note.value))
+                .collect(),
+            failures: facts
+                .tcp
+                .leg(Leg::Server)
+                .attempts
+                .iter()
+                .filter_map(|attempt| failure_fact(attempt.at.time, &attempt.failure))
+                .collect(),
+            passed,
+            lost,
+            limits: facts.limits.iter().map(|limit| (*limit).to_owned()).collect(),
+            finished: facts.now.0,
+        }
+    }
+
+    /// The relay's own doing, as it was.
+    pub fn relay_notes(&self) -> impl Iterator<Item = (Timestamp, RelayNote)> {
+        let kept = self.relay.iter().filter_map(|(time, kind, words)| {
+            let note = match kind.as_str() {
+                "deadline" => RelayNote::Deadline(words.clone().into()),
+                "limit" => RelayNote::Limit(words.clone().into()),
+                "shutdown" => RelayNote::Shutdown,
+                "error" => RelayNote::Error(words.clone()),
+                _ => return None,
+            };
+            Some((Timestamp(*time), note))
+        });
+        let lost = (self.lost > 0).then_some((Timestamp(0), RelayNote::RecorderLost(self.lost)));
+        kept.chain(lost)
+    }
+
+    /// Attempts that left no packet, as they were.
+    pub fn connect_failures(&self) -> impl Iterator<Item = (Timestamp, ConnectFailure)> {
+        self.failures.iter().filter_map(|(time, kind, words, after)| {
+            let kind = match kind.as_str() {
+                "no_answer" => ConnectFailureKind::NoAnswer,
+                "reset_after_syn_ack" => ConnectFailureKind::ResetAfterSynAck,
+                "name_not_found" => ConnectFailureKind::NameNotFound(words.clone()),
+                "other" => ConnectFailureKind::Other(words.clone()),
+                _ => return None,
+            };
+            let after = Duration::from_nanos(*after);
+            Some((Timestamp(*time), ConnectFailure { to: None, kind, after, syns: None }))
+        })
+    }
+}
+
+fn relay_fact(time: Timestamp, note: &RelayNote) -> Option<(u64, String, String)> {
+    let (kind, words) = match note {
+        RelayNote::Deadline(name) => ("deadline", name.to_string()),
+        RelayNote::Limit(name) => ("limit", name.to_string()),
+        RelayNote::Shutdown => ("shutdown", String::new()),
+        RelayNote::Error(error) => ("error", error.clone()),
+        RelayNote::Dialing | RelayNote::RecorderLost(_) => return None,
+    };
+    Some((time.0, kind.to_owned(), words))
+}
+
+/// What a SYN, a RST or an ICMP packet can show is written as such.
+fn failure_fact(time: Timestamp, failure: &ConnectFailure) -> Option<(u64, String, String, u64)> {
+    let (kind, words) = match &failure.kind {
+        ConnectFailureKind::Refused | ConnectFailureKind::Icmp { .. } => return None,
+        ConnectFailureKind::NoAnswer => ("no_answer", String::new()),
+        ConnectFailureKind::ResetAfterSynAck => ("reset_after_syn_ack", String::new()),
+        ConnectFailureKind::NameNotFound(error) => ("name_not_found", error.clone()),
+        ConnectFailureKind::Other(name) => ("other", name.clone()),
+    };
+    Some((time.0, kind.to_owned(), words, failure.after.as_nanos() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_survive_their_text_and_others_are_ignored() {
+        let end = Comment::End(End {
+            session: 7,
+            sockets: [None, Some((5, TcpSample { unacked: Some(0), ..Default::default() }))],
+            relay: vec![(1, "deadline".into(), "--connect-timeout".into())],
+            failures: vec![(1, "other".into(), "EHOSTUNREACH".into(), 3)],
+            passed: [[1, 2], [3, 4]],
+            ..Default::default()
+        });
+        assert_eq!(Comment::from_text(&end.to_text()), Some(end));
+        assert_eq!(Comment::from_text("E1: the server closed"), None);
+        assert_eq!(Comment::from_text("rdpwhy-facts/1 {\"at\":\"verdict\"}"), None);
+    }
+}

@@ -1,0 +1,329 @@
+//! One session's recording before it is written: what was read, when, and how much of it is kept.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
+
+use rdpwhy_analyzer::facts::{Facts, Subject};
+use rdpwhy_analyzer::input::{Close, ConnectFailure, Direction, Input, Leg, RelayNote, Timestamp};
+use rdpwhy_analyzer::records::{FrameKind, Piece, RecordScanner};
+use rdpwhy_analyzer::report::Connection;
+use rdpwhy_analyzer::wire::tls::ContentType;
+
+use super::facts::End;
+use super::writer::Job;
+
+/// How much of the bytes is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Payload {
+    /// Lengths only.
+    None,
+    /// Everything through TLS Finished (standard RDP security: up to Client Info), then the headers of
+    /// the first 64 records per direction, then counters.
+    Handshake,
+    /// Everything.
+    Full,
+}
+
+/// What happens when the recorder can not keep up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Policy {
+    /// Packets are dropped and counted; the relay is never held up.
+    Drop,
+    /// The session waits for the recorder.
+    Wait,
+}
+
+/// One thing to be written.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// When it happened.
+    pub time: Timestamp,
+    /// The number of the read it came from; evidence refers to it.
+    pub read: u64,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A leg opened; its SYN is dated back by the time it took.
+    Opened {
+        /// Which leg.
+        leg: Leg,
+        /// Duration of the handshake.
+        took: Duration,
+        /// The relay's end and the peer's, on the server leg.
+        ends: Option<(SocketAddr, SocketAddr)>,
+    },
+    /// The relay began to dial the server.
+    Dialing,
+    /// An attempt to open the server leg failed.
+    Failed(ConnectFailure),
+    /// Bytes passed; `kept` are the first of `len`.
+    Data {
+        /// Which way.
+        dir: Direction,
+        /// What is kept of them.
+        kept: Vec<u8>,
+        /// How many they were.
+        len: u64,
+    },
+    /// Bytes passed that are only counted.
+    Skipped {
+        /// Which way.
+        dir: Direction,
+        /// How many.
+        len: u64,
+    },
+    /// A side closed.
+    Closed {
+        /// Which leg.
+        leg: Leg,
+        /// Its direction.
+        dir: Direction,
+        /// How.
+        how: Close,
+    },
+}
+
+/// A session's recording in the making.
+pub struct Tape {
+    session: u64,
+    payload: Payload,
+    policy: Policy,
+    jobs: SyncSender<Job>,
+    held: Vec<Entry>,
+    held_bytes: usize,
+    released: bool,
+    sealed: bool,
+    lanes: [Lane; 2],
+    lost: u64,
+    subject: Subject,
+}
+
+/// What a tape remembers of one direction.
+#[derive(Default)]
+struct Lane {
+    scanner: RecordScanner,
+    headers: usize,
+    skipped: u64,
+    passed_records: u64,
+    passed_bytes: u64,
+}
+
+/// Bytes held back for the verdict.
+const HELD: usize = 64 << 10;
+/// Record headers kept per direction behind the handshake.
+const HEADERS: usize = 64;
+/// Bytes kept of a stream that is no RDP.
+const FOREIGN: u64 = 4096;
+
+impl Tape {
+    pub(super) fn new(
+        session: u64,
+        subject: &Subject,
+        payload: Payload,
+        policy: Policy,
+        jobs: SyncSender<Job>,
+    ) -> Tape {
+        Tape {
+            session,
+            payload,
+            policy,
+            jobs,
+            held: Vec::new(),
+            held_bytes: 0,
+            released: false,
+            sealed: false,
+            lanes: Default::default(),
+            lost: 0,
+            subject: subject.clone(),
+        }
+    }
+
+    /// Bytes that were read; `facts` already know them.
+    pub fn data(
+        &mut self,
+        time: Timestamp,
+        read: u64,
+        dir: Direction,
+        bytes: &[u8],
+        facts: &Facts,
+    ) {
+        if facts.rdp.connect_response.is_seen() {
+            self.lanes[dir.index()].scanner.allow_fast_path();
+        }
+        match self.payload {
+            Payload::Full => self.keep(time, read, dir, bytes, bytes.len()),
+            Payload::None => self.keep(time, read, dir, &[], bytes.len()),
+            Payload::Handshake => self.handshake(time, read, dir, bytes, facts),
+        }
+        if facts.is_active() || self.held_bytes > HELD {
+            self.release();
+        }
+    }
+
+    /// Anything but bytes.
+    pub fn note(&mut self, time: Timestamp, read: u64, input: &Input<'_>, facts: &Facts) {
+        let what = match input {
+            Input::Opened { leg, took } => What::Opened {
+                leg: *leg,
+                took: took.unwrap_or_default(),
+                ends: facts.subject.relay[1].zip(facts.subject.server),
+            },
+            Input::Relay(RelayNote::Dialing) => What::Dialing,
+            Input::ConnectFailed { failure, .. } => What::Failed(failure.clone()),
+            Input::Closed { leg, dir, how } => {
+                self.flush_skipped(time, read);
+                What::Closed { leg: *leg, dir: *dir, how: *how }
+            }
+            _ => return,
+        };
+        self.push(Entry { time, read, what });
+    }
+
+    /// The session is over and judged: everything goes to the recorder.
+    pub fn finish(mut self, facts: &Facts, report: &Connection) {
+        self.flush_skipped(facts.now, u64::MAX);
+        let passed = self.lanes.each_ref().map(|lane| [lane.passed_records, lane.passed_bytes]);
+        let job = Job::End {
+            session: self.session,
+            entries: std::mem::take(&mut self.held),
+            subject: Box::new(facts.subject.clone()),
+            end: Box::new(End::of(self.session, facts, passed, self.lost)),
+            report: Box::new(report.clone()),
+        };
+        // The end of a session is worth waiting for: nobody's bytes are held up any more.
+        let _ = self.jobs.send(job);
+    }
+
+    fn handshake(
+        &mut self,
+        time: Timestamp,
+        read: u64,
+        dir: Direction,
+        bytes: &[u8],
+        facts: &Facts,
+    ) {
+        let client_info = facts.rdp.send_data[Direction::ToServer.index()].is_seen();
+        if self.sealed || client_info {
+            self.sealed = true;
+            return self.headers(time, read, dir, bytes);
+        }
+        self.lanes[dir.index()].scanner.scan(bytes, &mut |_| {});
+        let before = facts.stream(dir).bytes - bytes.len() as u64;
+        let foreign = facts.rdp.opaque[dir.index()] && before > FOREIGN;
+        self.keep(time, read, dir, if foreign { &[] } else { bytes }, bytes.len());
+        self.sealed = facts.tls.is_established();
+    }
+
+    /// Keeps the headers of the next records, each with its record as one cut packet; counts the rest.
+    fn headers(&mut self, time: Timestamp, read: u64, dir: Direction, bytes: &[u8]) {
+        let lane = &mut self.lanes[dir.index()];
+        let base = lane.scanner.offset();
+        let mut cuts: Vec<(usize, usize)> = Vec::new();
+        let (headers, passed) =
+            (&mut lane.headers, (&mut lane.passed_records, &mut lane.passed_bytes));
+        let mut full_from = None;
+        lane.scanner.scan(bytes, &mut |piece| {
+            let Piece::Start(start) = piece else { return };
+            let begin = start.offset.saturating_sub(base) as usize;
+            if *headers < HEADERS {
+                *headers += 1;
+                cuts.push((begin, (start.offset + u64::from(start.header)).saturating_sub(base) as usize));
+            } else {
+                full_from.get_or_insert(begin);
+                let application = matches!(start.kind, FrameKind::Tls(h) if h.content_type == ContentType::APPLICATION_DATA);
+                *passed.0 += u64::from(application);
+                *passed.1 += if application { u64::from(start.body) } else { 0 };
+            }
+        });
+        let full = lane.headers >= HEADERS && cuts.is_empty();
+        let end = if full { 0 } else { full_from.unwrap_or(bytes.len()) };
+        let partial = lane
+            .scanner
+            .open_frame()
+            .filter(|frame| frame.0 == 0)
+            .map_or(0, |frame| frame.1 as usize);
+        let first = cuts.first().map_or(end, |cut| cut.0);
+        if first > 0 {
+            // A record that began earlier goes on; the start of a header at the very end is kept.
+            let tail = if cuts.is_empty() && !full { partial.min(first) } else { 0 };
+            self.keep(time, read, dir, &[], first - tail);
+            self.keep(time, read, dir, &bytes[first - tail..first], tail);
+        }
+        for (at, (begin, header_end)) in cuts.iter().enumerate() {
+            let next = cuts.get(at + 1).map_or(end, |cut| cut.0);
+            let header_end = (*header_end).min(next).min(bytes.len());
+            let tail = if at + 1 == cuts.len() && next == bytes.len() { partial } else { 0 };
+            self.keep(time, read, dir, &bytes[*begin..header_end], next - tail - begin);
+            self.keep(time, read, dir, &bytes[next - tail..next], tail);
+        }
+        self.lanes[dir.index()].skipped += (bytes.len() - end) as u64;
+    }
+
+    fn keep(&mut self, time: Timestamp, read: u64, dir: Direction, kept: &[u8], len: usize) {
+        if len > 0 {
+            let what = What::Data { dir, kept: kept.to_vec(), len: len as u64 };
+            self.push(Entry { time, read, what });
+        }
+    }
+
+    fn flush_skipped(&mut self, time: Timestamp, read: u64) {
+        for dir in Direction::BOTH {
+            let len = std::mem::take(&mut self.lanes[dir.index()].skipped);
+            if len > 0 {
+                self.push(Entry { time, read, what: What::Skipped { dir, len } });
+            }
+        }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if let What::Data { kept, .. } = &entry.what {
+            self.held_bytes += kept.len() + size_of::<Entry>();
+        }
+        self.held.push(entry);
+        if self.released {
+            self.send();
+        }
+    }
+
+    fn release(&mut self) {
+        if !self.released {
+            self.released = true;
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let entries = std::mem::take(&mut self.held);
+        self.held_bytes = 0;
+        if entries.is_empty() {
+            return;
+        }
+        let bytes: u64 = entries
+            .iter()
+            .map(|entry| match &entry.what {
+                What::Data { len, .. } => *len,
+                _ => 0,
+            })
+            .sum();
+        let job = Job::Entries {
+            session: self.session,
+            subject: Box::new(self.subject.clone()),
+            entries,
+        };
+        match self.policy {
+            Policy::Drop => {
+                if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
+                    self.lost += bytes;
+                }
+            }
+            Policy::Wait => {
+                let _ = tokio::task::block_in_place(|| self.jobs.send(job));
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The recorder's thread: entries become packets, verdicts become comments.
+
+use std::collections::HashMap;
+use std::io::{self, BufWriter};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rdpwhy_analyzer::facts::Subject;
+use rdpwhy_analyzer::input::{Close, Direction, Leg, Timestamp};
+use rdpwhy_analyzer::report::Connection;
+use rdpwhy_captures::synth::Packet;
+use rdpwhy_captures::writer::PcapngWriter;
+
+use super::facts::{Begin, Comment, End};
+use super::file::{Files, Ring};
+use super::legs::Written;
+use super::tape::{Entry, Payload, Policy, Tape, What};
+
+/// What the recorder's thread is given.
+pub enum Job {
+    /// Entries of a session that is still open.
+    Entries {
+        /// Its number.
+        session: u64,
+        /// Who talks to whom.
+        subject: Box<Subject>,
+        /// What happened.
+        entries: Vec<Entry>,
+    },
+    /// The last entries of a session, with its verdict.
+    End {
+        /// Its number.
+        session: u64,
+        /// Who talked to whom.
+        subject: Box<Subject>,
+        /// What happened last.
+        entries: Vec<Entry>,
+        /// What only sockets know.
+        end: Box<End>,
+        /// The verdict.
+        report: Box<Connection>,
+    },
+}
+
+/// A handle to the recorder. Cloned freely; the last one to go ends the recording.
+#[derive(Clone)]
+pub struct Recorder {
+    jobs: SyncSender<Job>,
+    payload: Payload,
+    policy: Policy,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// Jobs waiting for the disk: with handshake payload a job is 64 KiB at most.
+const QUEUE: usize = 1024;
+
+impl Recorder {
+    /// Opens the first file and starts the thread. Fails where the file can not be written at all.
+    pub fn start(ring: Ring, payload: Payload, policy: Policy) -> io::Result<Recorder> {
+        let mut recording = Recording::open(Files::new(ring))?;
+        let (jobs, queue) = sync_channel(QUEUE);
+        let work = move || recording.work(&queue);
+        let thread = std::thread::Builder::new().name("recorder".into()).spawn(work)?;
+        Ok(Recorder { jobs, payload, policy, thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// A tape for a new session.
+    pub fn tape(&self, session: u64, subject: &Subject) -> Tape {
+        Tape::new(session, subject, self.payload, self.policy, self.jobs.clone())
+    }
+
+    /// Waits until everything is on disk. Tapes that still exist hold it open: end them first.
+    pub fn finish(self) {
+        let Recorder { jobs, thread, .. } = self;
+        drop(jobs);
+        let thread = thread.lock().ok().and_then(|mut thread| thread.take());
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The files being written and the sessions in them.
+struct Recording {
+    files: Files,
+    writer: Option<PcapngWriter<BufWriter<std::fs::File>>>,
+    sessions: HashMap<u64, Written>,
+    packets: u64,
+}
+
+/// A packet that is not written yet.
+pub(super) struct Pending {
+    pub leg: Leg,
+    pub time: Timestamp,
+    pub packet: Packet,
+    pub comments: Vec<String>,
+}
+
+impl Recording {
+    fn open(mut files: Files) -> io::Result<Recording> {
+        let writer = Some(open_next(&mut files)?);
+        Ok(Recording { files, writer, sessions: HashMap::new(), packets: 0 })
+    }
+
+    fn work(&mut self, queue: &Receiver<Job>) {
+        while let Ok(job) = queue.recv() {
+            if let Err(error) = self.job(job) {
+                // Said once; the relay goes on and the queue is emptied.
+                if self.writer.take().is_some() {
+                    tracing::error!(
+                        "the recording stops here: {error}; the relay goes on without it"
+                    );
+                    eprintln!("recording stopped: {error}");
+                }
+            }
+        }
+        if let Some(writer) = self.writer.as_mut()
+            && let Err(error) = writer.flush()
+        {
+            eprintln!("the end of the recording could not be written: {error}");
+        }
+    }
+
+    fn job(&mut self, job: Job) -> io::Result<()> {
+        if self.writer.is_none() {
+            return Ok(());
+        }
+        match job {
+            Job::Entries { session, subject, entries } => {
+                self.entries(session, &subject, &entries, &HashMap::new())
+            }
+            Job::End { session, subject, entries, end, report } => {
+                self.entries(session, &subject, &entries, &evidence(&report))?;
+                self.end(session, &end, &report)?;
+                self.writer.as_mut().map_or(Ok(()), |writer| writer.flush())
+            }
+        }?;
+        self.turn_over()
+    }
+
+    fn entries(
+        &mut self,
+        session: u64,
+        subject: &Subject,
+        entries: &[Entry],
+        evidence: &HashMap<u64, Vec<String>>,
+    ) -> io::Result<()> {
+        let mut written =
+            self.sessions.remove(&session).unwrap_or_else(|| Written::new(session, subject));
+        written.learn(subject);
+        for entry in entries {
+            let comments = evidence.get(&entry.read).cloned().unwrap_or_default();
+            if matches!(entry.what, What::Failed(_)) {
+                // Each attempt is a TCP connection of its own.
+                written.begun[1] = false;
+            }
+            for (leg, time, packet) in written.packets(entry) {
+                // Comments stand on the packet as it was read, not on its copy behind the relay.
+                let source = match &entry.what {
+                    What::Data { dir: Direction::ToServer, .. } => leg == Leg::Client,
+                    What::Data { dir: Direction::ToClient, .. } => leg == Leg::Server,
+                    _ => false,
+                };
+                let comments = match &entry.what {
+                    What::Closed { how: Close::Error(name), .. } => {
+                        vec![Comment::Error { name: (*name).to_owned() }.to_text()]
+                    }
+                    _ if source => comments.clone(),
+                    _ => Vec::new(),
+                };
+                self.put(&mut written, leg, time, packet, comments)?;
+            }
+        }
+        self.sessions.insert(session, written);
+        Ok(())
+    }
+
+    fn end(&mut self, session: u64, end: &End, report: &Connection) -> io::Result<()> {
+        let Some(mut written) = self.sessions.remove(&session) else { return Ok(()) };
+        written.begun[1] &= written.dialing.is_none();
+        for (time, packet) in written.unanswered(Timestamp(end.finished)) {
+            self.put(&mut written, Leg::Server, time, packet, Vec::new())?;
+        }
+        if let Some(mut last) = written.waiting.take() {
+            last.comments.push(Comment::End(end.clone()).to_text());
+            last.comments.push(format!("verdict: {}", report.verdict.sentence));
+            self.write(last)?;
+        }
+        Ok(())
+    }
+
+    /// Holds a packet back until the next one comes: the verdict stands at the last.
+    fn put(
+        &mut self,
+        written: &mut Written,
+        leg: Leg,
+        time: Timestamp,
+        packet: Packet,
+        mut comments: Vec<String>,
+    ) -> io::Result<()> {
+        let side = usize::from(leg == Leg::Server);
+        if !std::mem::replace(&mut written.begun[side], true) {
+            let begin = Begin { session: written.session, name: written.name.clone() };
+            comments.insert(0, Comment::Begin(begin).to_text());
+        }
+        let next = Pending { leg, time, packet, comments };
+        match written.waiting.replace(next) {
+            Some(previous) => self.write(previous),
+            None => Ok(()),
+        }
+    }
+
+    fn write(&mut self, pending: Pending) -> io::Result<()> {
+        let Some(writer) = self.writer.as_mut() else { return Ok(()) };
+        self.packets += 1;
+        let Pending { leg, time, packet, comments } = pending;
+        writer.packet(leg, time, &packet.bytes, packet.original_len, &comments)
+    }
+
+    fn turn_over(&mut self) -> io::Result<()> {
+        let full =
+            self.writer.as_ref().is_some_and(|writer| self.files.is_full(writer.bytes_written()));
+        if full {
+            if let Some(writer) = self.writer.as_mut() {
+                writer.flush()?;
+            }
+            self.writer = Some(open_next(&mut self.files)?);
+        }
+        Ok(())
+    }
+}
+
+fn open_next(files: &mut Files) -> io::Result<PcapngWriter<BufWriter<std::fs::File>>> {
+    let sink = BufWriter::with_capacity(256 << 10, files.next()?);
+    let mut writer = PcapngWriter::new(
+        sink,
+        concat!("rdpwhy ", env!("CARGO_PKG_VERSION")),
+        "TCP and IP headers are synthesised from a relay's byte streams: read no retransmission or loss out of them",
+    )?;
+    writer.flush()?;
+    Ok(writer)
+}
+
+/// Evidence by the read it was found in.
+fn evidence(report: &Connection) -> HashMap<u64, Vec<String>> {
+    let mut by_read: HashMap<u64, Vec<String>> = HashMap::new();
+    for item in &report.evidence {
+        if let Some(read) = item.origin.as_ref().filter(|o| o.kind == "read").and_then(|o| o.n) {
+            by_read.entry(read).or_default().push(format!("{}: {}", item.id, item.fact));
+        }
+    }
+    by_read
+}

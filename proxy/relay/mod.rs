@@ -1,0 +1,57 @@
+//! The relay: two independent TCP connections per session, and a verdict when one ends.
+//!
+//! It accepts, dials a fixed upstream, moves bytes exactly, and tells the engine after each write. It
+//! imports of the engine only its door (inputs, session) and never waits for it.
+
+mod listen;
+mod observer;
+mod pump;
+mod session;
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::desk::Message;
+use crate::dial::{DialOptions, Target};
+use crate::record::Recorder;
+
+pub use listen::{Guard, Listening, listen};
+pub use observer::Feed;
+
+/// What all sessions of a relay share.
+pub struct Relay {
+    /// The one server that clients are taken to.
+    pub target: Target,
+    /// How it is dialled.
+    pub dial: DialOptions,
+    /// Deadlines that close; off unless asked for.
+    pub deadlines: Deadlines,
+    /// The only clock.
+    pub clock: Clock,
+    /// Where ended sessions go.
+    pub desk: mpsc::Sender<Message>,
+    /// Where recordings go.
+    pub recorder: Option<Recorder>,
+    /// The engine's door.
+    pub feed: Feed,
+}
+
+/// Deadlines of the relay's own. When one fires, the relay is to blame and says so.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deadlines {
+    /// For reaching the server.
+    pub connect: Option<Duration>,
+    /// For the session to be up.
+    pub handshake: Option<Duration>,
+}
+
+impl Relay {
+    /// A message that must not hold a session up; the desk may miss it when it is overloaded.
+    fn tell(&self, message: Message) {
+        if self.desk.try_send(message).is_err() {
+            tracing::debug!("the desk is busy: a provisional message was dropped");
+        }
+    }
+}

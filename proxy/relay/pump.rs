@@ -1,0 +1,361 @@
+//! Moves bytes between the two sockets of a session, exactly, and notices deaths.
+//!
+//! One pump owns both sockets: with a task per direction a RST behind unread data goes unnoticed, and a
+//! dropped half turns a RST into a FIN. The buffer belongs to the worker thread; a flow keeps only what
+//! its peer did not take, and reads on when that is gone.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::Shutdown;
+use std::task::{Context, Poll, ready};
+
+use rdpwhy_analyzer::input::{Close, Direction};
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use crate::os;
+
+/// The worker's buffer. A flow reads at most its own limit of it at once.
+const BUFFER: usize = 1 << 20;
+/// A flow's first read limit; it doubles whenever a read fills it.
+const FIRST_LIMIT: usize = 16 << 10;
+/// Reads of one direction before the task lets others run.
+const TURNS: usize = 16;
+
+thread_local! {
+    static WORKER: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER]);
+}
+
+/// The two sockets and what is under way between them.
+#[derive(Debug)]
+pub struct Pump {
+    client: TcpStream,
+    server: TcpStream,
+    flows: [Flow; 2],
+}
+
+/// One direction.
+#[derive(Debug)]
+struct Flow {
+    /// Bytes that the receiver did not take yet.
+    pending: Vec<u8>,
+    sent: usize,
+    limit: usize,
+    /// How the sender ended.
+    ended: Option<Close>,
+    /// The sender's socket failed after its FIN.
+    reset: Option<Close>,
+    /// Writing to the receiver failed: the error belongs to the other direction's sender.
+    sink_error: Option<Close>,
+    /// The end was passed on.
+    closed: bool,
+}
+
+/// What ended the pump's current run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deaths(pub [Option<Close>; 2]);
+
+/// What the relay did about the ends it knew.
+#[derive(Debug)]
+pub struct Propagated {
+    /// What it sent to the receiver of a direction.
+    pub sent: Vec<(Direction, Close)>,
+    /// Nothing is left to move.
+    pub over: bool,
+}
+
+impl Pump {
+    /// A pump over two connected sockets; `early` was read from the client and not yet sent, `left` says
+    /// that the client has closed its half behind that.
+    pub fn new(client: TcpStream, server: TcpStream, early: Vec<u8>, left: Option<Close>) -> Pump {
+        let flow = |pending, ended| Flow {
+            pending,
+            sent: 0,
+            limit: FIRST_LIMIT,
+            ended,
+            reset: None,
+            sink_error: None,
+            closed: false,
+        };
+        Pump { client, server, flows: [flow(early, left), flow(Vec::new(), None)] }
+    }
+
+    /// The socket that a direction's bytes come from.
+    pub fn source(&self, dir: Direction) -> &TcpStream {
+        match dir {
+            Direction::ToServer => &self.client,
+            Direction::ToClient => &self.server,
+        }
+    }
+
+    /// Moves bytes until at least one sender ends; `seen` gets every chunk after it was written.
+    /// Gives the ends that are new since the last run: both, where both were dead before any was
+    /// passed on.
+    pub async fn run(&mut self, seen: &mut impl FnMut(Direction, &[u8])) -> Deaths {
+        let before = self.ends();
+        let flows_alive = self.flows.each_ref().map(|flow| !flow.is_broken());
+        let Pump { client, server, flows } = self;
+        let noticed = tokio::select! {
+            biased;
+            () = std::future::poll_fn(|cx| turn(cx, client, server, flows, seen)) => None,
+            // With the peer not reading, nothing is read here either: a RST must be noticed still.
+            error = died(client), if flows_alive[0] => Some((Direction::ToServer, error)),
+            error = died(server), if flows_alive[1] => Some((Direction::ToClient, error)),
+        };
+        if let Some((dir, how)) = noticed {
+            self.flows[dir.index()].fail(how);
+        }
+        if self.flows.iter().any(Flow::is_broken) {
+            // What the dead sender had sent before may still be readable: it goes first.
+            self.drain(seen);
+        }
+        let after = self.ends();
+        Deaths([0, 1].map(|side| if after[side] == before[side] { None } else { after[side] }))
+    }
+
+    /// Passes the known ends on. FIN goes as half-close once everything before it is sent; RST and
+    /// errors as RST at once. Gives what was sent on which leg, and whether the session is over.
+    pub fn propagate(&mut self) -> Propagated {
+        let mut sent = Vec::new();
+        if self.flows.iter().any(Flow::is_broken) {
+            for dir in Direction::BOTH {
+                self.push(dir);
+                if !self.flows[dir.reverse().index()].is_broken() {
+                    sent.push((dir, Close::Rst));
+                }
+            }
+            self.abort();
+            return Propagated { sent, over: true };
+        }
+        for dir in Direction::BOTH {
+            if self.half_close(dir) {
+                sent.push((dir, Close::Fin));
+            }
+        }
+        Propagated { sent, over: self.flows.iter().all(|flow| flow.closed) }
+    }
+
+    /// Ends both legs with RST: the relay itself gives up.
+    pub fn abort(&mut self) {
+        let _ = os::reset_on_close(&self.client);
+        let _ = os::reset_on_close(&self.server);
+    }
+
+    fn half_close(&mut self, dir: Direction) -> bool {
+        let sink = match dir {
+            Direction::ToServer => &self.server,
+            Direction::ToClient => &self.client,
+        };
+        let flow = &mut self.flows[dir.index()];
+        if !flow.may_half_close() {
+            return false;
+        }
+        flow.closed = true;
+        let _ = SockRef::from(sink).shutdown(Shutdown::Write);
+        true
+    }
+
+    /// One last try to hand over what is pending.
+    fn push(&mut self, dir: Direction) {
+        let Pump { client, server, flows } = self;
+        let sink = if dir == Direction::ToServer { &*server } else { &*client };
+        let flow = &mut flows[dir.index()];
+        if let Ok(written) = sink.try_write(&flow.pending[flow.sent..]) {
+            flow.sent += written;
+        }
+    }
+
+    /// The latest known end of each sender.
+    fn ends(&self) -> [Option<Close>; 2] {
+        self.flows.each_ref().map(Flow::end)
+    }
+
+    fn drain(&mut self, seen: &mut impl FnMut(Direction, &[u8])) {
+        let Pump { client, server, flows } = self;
+        for dir in Direction::BOTH {
+            let (source, sink) = ends(dir, client, server);
+            let flow = &mut flows[dir.index()];
+            for _ in 0..TURNS {
+                if !flow.pending.is_empty()
+                    || !matches!(move_once(source, sink, flow, dir, seen), Ok(n) if n > 0)
+                {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+fn ends<'a>(
+    dir: Direction,
+    client: &'a TcpStream,
+    server: &'a TcpStream,
+) -> (&'a TcpStream, &'a TcpStream) {
+    match dir {
+        Direction::ToServer => (client, server),
+        Direction::ToClient => (server, client),
+    }
+}
+
+/// Both directions in turn, until nothing moves. Deaths are gathered over both before they are
+/// reported: first-death means first, not first polled.
+fn turn(
+    cx: &mut Context<'_>,
+    client: &TcpStream,
+    server: &TcpStream,
+    flows: &mut [Flow; 2],
+    seen: &mut impl FnMut(Direction, &[u8]),
+) -> Poll<()> {
+    let before = flows.each_ref().map(Flow::end);
+    let mut progress = false;
+    for dir in Direction::BOTH {
+        let (source, sink) = ends(dir, client, server);
+        progress |= poll_flow(cx, source, sink, &mut flows[dir.index()], dir, seen).is_ready();
+        if let Some(how) = flows[dir.index()].sink_error.take() {
+            flows[dir.reverse().index()].fail(how);
+        }
+    }
+    let died = before != flows.each_ref().map(Flow::end);
+    if died || flows.iter().any(Flow::may_half_close) {
+        return Poll::Ready(());
+    }
+    if progress {
+        cx.waker().wake_by_ref();
+    }
+    Poll::Pending
+}
+
+/// Moves one direction as far as it goes now. Ready means: it may go on at once.
+fn poll_flow(
+    cx: &mut Context<'_>,
+    source: &TcpStream,
+    sink: &TcpStream,
+    flow: &mut Flow,
+    dir: Direction,
+    seen: &mut impl FnMut(Direction, &[u8]),
+) -> Poll<()> {
+    for _ in 0..TURNS {
+        while !flow.pending.is_empty() {
+            ready!(sink.poll_write_ready(cx)).ok();
+            match sink.try_write(&flow.pending[flow.sent..]) {
+                Ok(written) => flow.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => {
+                    flow.sink_error = Some(close_of(&error));
+                    return Poll::Pending;
+                }
+            }
+        }
+        if flow.ended.is_some() {
+            return Poll::Pending;
+        }
+        ready!(source.poll_read_ready(cx)).ok();
+        match move_once(source, sink, flow, dir, seen) {
+            Ok(0) => return Poll::Pending,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return Poll::Pending,
+        }
+    }
+    Poll::Ready(())
+}
+
+/// One read, its write at once, then the observer. An end is noted in the flow.
+fn move_once(
+    source: &TcpStream,
+    sink: &TcpStream,
+    flow: &mut Flow,
+    dir: Direction,
+    seen: &mut impl FnMut(Direction, &[u8]),
+) -> io::Result<usize> {
+    WORKER.with_borrow_mut(|buffer| {
+        let room = &mut buffer[..flow.limit];
+        let read = match source.try_read(room) {
+            Ok(0) => {
+                flow.ended.get_or_insert(Close::Fin);
+                return Ok(0);
+            }
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Err(error) => {
+                flow.ended.get_or_insert(close_of(&error));
+                return Err(error);
+            }
+        };
+        let bytes = &buffer[..read];
+        let written = match sink.try_write(bytes) {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => {
+                // The kernel tells of a RST once: to a write it is gone for the read that would name it.
+                flow.sink_error = Some(close_of(&error));
+                0
+            }
+        };
+        flow.pending.extend_from_slice(&bytes[written..]);
+        if read == flow.limit {
+            flow.limit = (flow.limit * 2).min(BUFFER);
+        }
+        seen(dir, bytes);
+        Ok(read)
+    })
+}
+
+impl Flow {
+    /// The latest known end of the sender.
+    fn end(&self) -> Option<Close> {
+        self.reset.or(self.ended)
+    }
+
+    /// Its FIN can be passed on: everything before it was.
+    fn may_half_close(&self) -> bool {
+        self.ended == Some(Close::Fin) && self.pending.is_empty() && !self.closed
+    }
+
+    /// Its sender's socket is dead in both directions.
+    fn is_broken(&self) -> bool {
+        self.reset.is_some() || matches!(self.ended, Some(Close::Rst | Close::Error(_)))
+    }
+
+    fn fail(&mut self, how: Close) {
+        if self.ended.is_none() {
+            self.ended = Some(how);
+        } else {
+            self.reset.get_or_insert(how);
+        }
+    }
+
+    fn advance(&mut self, written: usize) {
+        self.sent += written;
+        if self.sent == self.pending.len() {
+            // The memory goes back: an idle flow keeps none.
+            self.pending = Vec::new();
+            self.sent = 0;
+        }
+    }
+}
+
+/// Resolves when the socket is dead. A soft error (an ICMP message on an open connection) is none.
+async fn died(socket: &TcpStream) -> Close {
+    /// How often a socket with a soft error is looked at again.
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+    loop {
+        let _ = socket.ready(Interest::ERROR).await;
+        let over = os::socket_state(socket).is_none_or(|state| state.state == os::TcpState::Closed);
+        if over {
+            return os::pending_error(socket).map_or(Close::Rst, |error| close_of(&error));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// How a read error is called in the facts.
+pub fn close_of(error: &io::Error) -> Close {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionAborted => Close::Rst,
+        _ => Close::Error(os::errno_name(error)),
+    }
+}

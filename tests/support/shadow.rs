@@ -1,0 +1,84 @@
+//! FreeRDP's shadow server: a real NLA server (CredSSP with NTLM) that shows an X display.
+
+use super::display::Display;
+use super::process::{Process, command};
+use super::{free_port, freerdp3_env, listens, need, need_freerdp3, text_of, wait_until};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// The one account the server knows.
+pub const USER: &str = "labuser";
+/// Its password.
+pub const PASSWORD: &str = "Right-Pass-1";
+
+/// The two releases of FreeRDP, which refuse a password differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// FreeRDP 2: closes without a reason.
+    Two,
+    /// FreeRDP 3: sends a TSRequest with an error code first.
+    Three,
+}
+
+/// A running shadow server that insists on NLA.
+pub struct Shadow {
+    /// The port it listens on, at 127.0.0.1.
+    pub port: u16,
+    _process: Process,
+    _display: Display,
+    _scratch: tempfile::TempDir,
+}
+
+impl Shadow {
+    /// Starts a server of its own.
+    pub fn start(release: Release) -> Option<Self> {
+        let (server, hash) = match release {
+            Release::Two => (need("freerdp-shadow-cli")?, need("winpr-hash")?),
+            Release::Three => {
+                (need_freerdp3("freerdp-shadow-cli3")?, need_freerdp3("winpr-hash3")?)
+            }
+        };
+        let display = Display::start()?;
+        let scratch = super::scratch();
+        let env = environment(release, scratch.path(), &display);
+        let accounts = scratch.path().join("sam");
+        std::fs::write(&accounts, account_line(&hash, &env)).unwrap();
+        let port = free_port();
+        let mut command = command(&server);
+        command.envs(env).args([
+            format!("/port:{port}"),
+            "/bind-address:127.0.0.1".to_owned(),
+            format!("/sam-file:{}", text_of(&accounts)),
+            "/sec:nla".to_owned(),
+            "+auth".to_owned(),
+        ]);
+        let mut process = Process::start(&mut command, &scratch.path().join("shadow.log"));
+        // The first start makes a key and a certificate.
+        let up = wait_until(Duration::from_secs(30), || listens(port) || !process.runs());
+        assert!(up && process.runs(), "the shadow server did not start: {}", process.output());
+        Some(Self { port, _process: process, _display: display, _scratch: scratch })
+    }
+}
+
+/// The environment of the server: a home of its own, the display, and for FreeRDP 3 its libraries.
+fn environment(release: Release, folder: &Path, display: &Display) -> Vec<(String, String)> {
+    let mut env = vec![
+        ("HOME".to_owned(), text_of(folder)),
+        ("XDG_CONFIG_HOME".to_owned(), text_of(&folder.join("config"))),
+        ("DISPLAY".to_owned(), display.name.clone()),
+    ];
+    if release == Release::Three {
+        env.extend(freerdp3_env(folder));
+    }
+    env
+}
+
+/// The account as a line of a SAM file.
+fn account_line(hash: &PathBuf, env: &[(String, String)]) -> Vec<u8> {
+    let mut command = Command::new(hash);
+    command.envs(env.iter().cloned()).args(["-u", USER, "-p", PASSWORD, "-f", "sam"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "winpr-hash: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
