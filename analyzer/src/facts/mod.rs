@@ -240,20 +240,21 @@ impl Facts {
         self.tcp.close(Ending { at, dir, how, after_bytes, both: false }, outside);
     }
 
-    /// A peer that acknowledged more than was captured shows what the capture lacks; its FIN counts one.
-    fn count_segments(&mut self, at: At, counts: [SegmentCounts; 2]) {
-        for (stream, counts) in self.streams.iter_mut().zip(counts) {
-            stream.gap |=
-                counts.acknowledged.is_some_and(|acknowledged| acknowledged > counts.bytes + 1);
-        }
-        self.tcp.leg_mut(at.leg).counts = Some(counts);
-    }
-
     fn note_relay(&mut self, at: At, note: RelayNote) {
         const KEPT: usize = 16;
         if self.relay.len() < KEPT {
             self.relay.push(Seen { value: note, at });
         }
+    }
+
+    /// A peer that acknowledged more than was captured shows what the capture lacks; its FIN counts one.
+    fn count_segments(&mut self, at: At, counts: [SegmentCounts; 2]) {
+        for (stream, counts) in self.streams.iter_mut().zip(counts) {
+            stream.gap |= counts
+                .acknowledged
+                .is_some_and(|acknowledged| acknowledged > counts.bytes.saturating_add(1));
+        }
+        self.tcp.leg_mut(at.leg).counts = Some(counts);
     }
 
     fn note_damage(&mut self, at: At, what: String) {

@@ -68,7 +68,11 @@ pub struct RdpFacts {
 impl RdpFacts {
     pub(super) fn apply(&mut self, at: At, event: &Event, after_hello: bool) {
         match *event {
-            Event::ClearFrame(dir) => self.frames[dir.index()] += 1,
+            Event::ClearFrame(dir) => {
+                // What a source leaves out comes behind the channels' joins.
+                self.frames[dir.index()] += 1;
+                self.data[dir.index()] += 1;
+            }
             Event::FastPath(dir) => {
                 self.frames[dir.index()] += 1;
                 self.fast_path[dir.index()] += 1;

@@ -180,9 +180,9 @@ impl TlsFacts {
             Event::ApplicationData(dir, length) => self.count_record(at, dir, length),
             Event::RecordsPassed(dir, records, bytes) => {
                 let sum = &mut self.records[dir.index()];
-                sum.count += records;
-                sum.bytes += bytes;
-                sum.after_peer += records;
+                sum.count = sum.count.saturating_add(records);
+                sum.bytes = sum.bytes.saturating_add(bytes);
+                sum.after_peer = sum.after_peer.saturating_add(records);
             }
             _ => {}
         }
@@ -203,11 +203,11 @@ impl TlsFacts {
         } else if length >= TLS13_FINISHED {
             records.long = Some((at, records.count));
         }
-        records.count += 1;
-        records.bytes += u64::from(length);
+        records.count = records.count.saturating_add(1);
+        records.bytes = records.bytes.saturating_add(length.into());
         records.first.get_or_insert(at);
         records.last = Some(at);
-        records.after_peer += u64::from(peer_began);
+        records.after_peer = records.after_peer.saturating_add(peer_began.into());
         if records.lengths.len() < Self::LENGTHS {
             records.lengths.push(length);
         }
