@@ -6,10 +6,13 @@
 
 mod build;
 mod community;
+mod ended;
+mod layers;
 mod legs;
 mod mstsc;
 mod outcome;
 mod ruled_out;
+mod words;
 
 pub use build::{Identities, Place, connection};
 pub use outcome::may_be_rehearsal;
