@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use rdpwhy_analyzer::facts::Subject;
 use rdpwhy_analyzer::input::{Close, Direction, Leg, Timestamp};
-use rdpwhy_analyzer::report::Connection;
+use rdpwhy_analyzer::report::{Connection, Outcome};
 use rdpwhy_captures::synth::Packet;
 use rdpwhy_captures::writer::PcapngWriter;
 
@@ -86,7 +86,18 @@ struct Recording {
     files: Files,
     writer: Option<PcapngWriter<BufWriter<std::fs::File>>>,
     sessions: HashMap<u64, Written>,
-    packets: u64,
+    /// What the file at hand holds, for its interface statistics.
+    totals: Totals,
+}
+
+/// Counts of one file.
+#[derive(Default)]
+struct Totals {
+    packets: [u64; 2],
+    ended: u64,
+    failed: u64,
+    lost: u64,
+    last: Timestamp,
 }
 
 /// A packet that is not written yet.
@@ -100,7 +111,7 @@ pub(super) struct Pending {
 impl Recording {
     fn open(mut files: Files) -> io::Result<Recording> {
         let writer = Some(open_next(&mut files)?);
-        Ok(Recording { files, writer, sessions: HashMap::new(), packets: 0 })
+        Ok(Recording { files, writer, sessions: HashMap::new(), totals: Totals::default() })
     }
 
     fn work(&mut self, queue: &Receiver<Job>) {
@@ -115,9 +126,7 @@ impl Recording {
                 }
             }
         }
-        if let Some(writer) = self.writer.as_mut()
-            && let Err(error) = writer.flush()
-        {
+        if let Err(error) = self.close_file() {
             eprintln!("the end of the recording could not be written: {error}");
         }
     }
@@ -178,6 +187,9 @@ impl Recording {
 
     fn end(&mut self, session: u64, end: &End, report: &Connection) -> io::Result<()> {
         let Some(mut written) = self.sessions.remove(&session) else { return Ok(()) };
+        self.totals.ended += 1;
+        self.totals.failed += u64::from(report.outcome == Outcome::Failed);
+        self.totals.lost += end.lost;
         written.begun[1] &= written.dialing.is_none();
         for (time, packet) in written.unanswered(Timestamp(end.finished)) {
             self.put(&mut written, Leg::Server, time, packet, Vec::new())?;
@@ -213,18 +225,31 @@ impl Recording {
 
     fn write(&mut self, pending: Pending) -> io::Result<()> {
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
-        self.packets += 1;
+        self.totals.packets[usize::from(pending.leg == Leg::Server)] += 1;
+        self.totals.last = self.totals.last.max(pending.time);
         let Pending { leg, time, packet, comments } = pending;
         writer.packet(leg, time, &packet.bytes, packet.original_len, &comments)
+    }
+
+    /// The summary of a file stands in its interface statistics.
+    fn close_file(&mut self) -> io::Result<()> {
+        let totals = std::mem::take(&mut self.totals);
+        let Some(writer) = self.writer.as_mut() else { return Ok(()) };
+        let summary = format!(
+            "{} sessions ended, {} failed; {} bytes could not be recorded",
+            totals.ended, totals.failed, totals.lost
+        );
+        for (leg, packets) in [Leg::Client, Leg::Server].into_iter().zip(totals.packets) {
+            writer.interface_statistics(leg, totals.last, packets, 0, &summary)?;
+        }
+        writer.flush()
     }
 
     fn turn_over(&mut self) -> io::Result<()> {
         let full =
             self.writer.as_ref().is_some_and(|writer| self.files.is_full(writer.bytes_written()));
         if full {
-            if let Some(writer) = self.writer.as_mut() {
-                writer.flush()?;
-            }
+            self.close_file()?;
             self.writer = Some(open_next(&mut self.files)?);
         }
         Ok(())
