@@ -1,0 +1,8 @@
+#![no_main]
+//! Fuzz target `packets`: the work is done by its oracle, which plain tests replay.
+
+#[path = "../oracles.rs"]
+#[allow(dead_code)]
+mod oracles;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| oracles::packets(bytes));
