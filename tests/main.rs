@@ -3,6 +3,7 @@
 
 mod support;
 
+mod command;
 mod demo;
 mod endpoints;
 mod fuzz_regression;

@@ -84,6 +84,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
 }
 
 async fn serve(args: Args) -> Result<ExitCode, Error> {
+    let interrupt = Interrupt::catch().map_err(Error::Runtime)?;
     let listening =
         listen(args.listen).map_err(|source| Error::Listen { address: args.listen, source })?;
     let recorder = open_recorder(&args)?;
@@ -105,7 +106,7 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
     });
     let guard = Guard { allow: args.allow, most: args.max_sessions };
     let serving = tokio::spawn(listening.serve(relay, guard, stopped));
-    let output = until_done(desk_task, stop, serving).await?;
+    let output = until_done(desk_task, stop, serving, interrupt).await?;
     if let Some(recorder) = recorder {
         recorder.finish();
     }
@@ -117,10 +118,11 @@ async fn until_done(
     mut desk: tokio::task::JoinHandle<Output>,
     stop: watch::Sender<bool>,
     serving: tokio::task::JoinHandle<()>,
+    mut interrupt: Interrupt,
 ) -> Result<Output, Error> {
     let ended = tokio::select! {
         output = &mut desk => Some(output),
-        _ = interrupted() => None,
+        () = interrupt.wait() => None,
     };
     let _ = stop.send(true);
     let output = match ended {
@@ -137,18 +139,38 @@ async fn until_done(
     output.map_err(|error| Error::Runtime(std::io::Error::other(error)))
 }
 
-async fn interrupted() {
+/// SIGINT, SIGTERM and their like, caught from the moment this is made.
+struct Interrupt {
     #[cfg(unix)]
-    if let Ok(mut terminated) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminated.recv() => {}
+    signals: [tokio::signal::unix::Signal; 2],
+    #[cfg(windows)]
+    ctrl_c: tokio::signal::windows::CtrlC,
+}
+
+impl Interrupt {
+    fn catch() -> std::io::Result<Interrupt> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+            Ok(Interrupt { signals })
         }
-        return;
+        #[cfg(windows)]
+        Ok(Interrupt { ctrl_c: tokio::signal::windows::ctrl_c()? })
     }
-    let _ = tokio::signal::ctrl_c().await;
+
+    async fn wait(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        #[cfg(windows)]
+        self.ctrl_c.recv().await;
+    }
 }
 
 fn open_recorder(args: &Args) -> Result<Option<Recorder>, Error> {

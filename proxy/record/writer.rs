@@ -110,7 +110,9 @@ pub(super) struct Pending {
 
 impl Recording {
     fn open(mut files: Files) -> io::Result<Recording> {
-        let writer = Some(open_next(&mut files)?);
+        let file = files.next()?;
+        // A path that can not be opened is a mistake to be told at once; a full disk is bad luck.
+        let writer = begin(file).inspect_err(|error| stopped(error)).ok();
         Ok(Recording { files, writer, sessions: HashMap::new(), totals: Totals::default() })
     }
 
@@ -119,10 +121,7 @@ impl Recording {
             if let Err(error) = self.job(job) {
                 // Said once; the relay goes on and the queue is emptied.
                 if self.writer.take().is_some() {
-                    tracing::error!(
-                        "the recording stops here: {error}; the relay goes on without it"
-                    );
-                    eprintln!("recording stopped: {error}");
+                    stopped(&error);
                 }
             }
         }
@@ -250,14 +249,18 @@ impl Recording {
             self.writer.as_ref().is_some_and(|writer| self.files.is_full(writer.bytes_written()));
         if full {
             self.close_file()?;
-            self.writer = Some(open_next(&mut self.files)?);
+            self.writer = Some(begin(self.files.next()?)?);
         }
         Ok(())
     }
 }
 
-fn open_next(files: &mut Files) -> io::Result<PcapngWriter<BufWriter<std::fs::File>>> {
-    let sink = BufWriter::with_capacity(256 << 10, files.next()?);
+fn stopped(error: &io::Error) {
+    eprintln!("recording stopped: {error}; the relay goes on without it");
+}
+
+fn begin(file: std::fs::File) -> io::Result<PcapngWriter<BufWriter<std::fs::File>>> {
+    let sink = BufWriter::with_capacity(256 << 10, file);
     let mut writer = PcapngWriter::new(
         sink,
         concat!("rdpwhy ", env!("CARGO_PKG_VERSION")),
