@@ -38,6 +38,7 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut watched = Watched::begin(&relay, &client, peer, index);
+    relay.tell(Message::Began { index, client: peer.ip() });
     let end = match reach(&relay, &client, &mut watched, &mut stop).await {
         Reached::Server(server, early, left) => {
             let pump = Pump::new(client, server, early, left);
@@ -111,8 +112,7 @@ impl Watched {
     /// Hands the session over for its verdict.
     async fn end(self, relay: &Relay, index: u64, why: Option<InputEnd>) {
         let now = self.clock.now();
-        let (mut session, tape) = self.observer.finish();
-        session.finish(now, why.unwrap_or(InputEnd::Open));
+        let (session, tape) = self.observer.finish(now, why.unwrap_or(InputEnd::Open));
         let _ = relay
             .desk
             .send(Message::Ended { index, session: Box::new(session), tape: tape.map(Box::new) })
@@ -286,6 +286,11 @@ async fn carry(
             }
             _ = ticks.tick(), if !up => watched.look(relay, Some(&pump)),
             () = at(deadline.filter(|_| !up)) => {
+                // It may have come up since it was looked at last.
+                watched.look(relay, Some(&pump));
+                if watched.active {
+                    continue;
+                }
                 watched.note(Input::Relay(RelayNote::Deadline("--handshake-timeout".into())));
                 pump.abort();
                 return None;
