@@ -91,7 +91,7 @@ fn files(bytes: usize, rounds: usize) -> usize {
 fn analyzed(file: &[u8]) -> u64 {
     let nowhere = if cfg!(windows) { "NUL" } else { "/dev/null" };
     let output =
-        Output::open(Format::Jsonl, Filter::default(), Some(&PathBuf::from(nowhere)), false);
+        Output::open(Format::Jsonl, Filter::default(), Some(&PathBuf::from(nowhere)), Some(false));
     let mut output = output.expect("the null device");
     let scope = Scope { ports: vec![3389], all: false };
     let found = offline::analyze("bench.pcap", file, &scope, &Identities::Shown, &mut output);

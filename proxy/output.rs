@@ -43,19 +43,19 @@ pub struct Output {
 }
 
 impl Output {
-    /// An output to `path`, or to stdout.
+    /// An output to `path`, or to stdout. `color`: yes, no, or only on a terminal.
     pub fn open(
         format: Format,
         filter: Filter,
         path: Option<&Path>,
-        color: bool,
+        color: Option<bool>,
     ) -> io::Result<Output> {
         let (sink, terminal): (Box<dyn Write + Send>, bool) = match path {
             Some(path) => (Box::new(io::BufWriter::new(File::create(path)?)), false),
             None => (Box::new(io::stdout()), io::stdout().is_terminal()),
         };
         let width = if terminal { terminal_width() } else { 100 };
-        let style = Style { color: color && terminal, width };
+        let style = Style { color: color.unwrap_or(terminal), width };
         Ok(Output::to(format, filter, style, sink))
     }
 
@@ -118,7 +118,7 @@ impl Output {
 
     /// A word to the person at the terminal.
     pub fn remark(&self, what: &str) {
-        eprintln!("{what}");
+        remark(what);
     }
 
     /// Something worth knowing about the input itself.
@@ -232,6 +232,11 @@ impl Output {
             self.failure = Some(error);
         }
     }
+}
+
+/// A line on stderr. Nobody may be reading it any more, which must not end anything.
+pub fn remark(what: &str) {
+    let _ = writeln!(io::stderr(), "{what}");
 }
 
 /// The exit codes of the contract.

@@ -139,9 +139,9 @@ fn what_is_not_built_is_a_usage_error() {
 fn an_open_relay_is_refused() {
     let output = run(&["proxy", "--upstream", "127.0.0.1", "--listen", "0.0.0.0:0"]);
     assert_eq!(output.status.code(), Some(7), "{}", err(&output));
-    let output =
-        run(&["proxy", "--upstream", "127.0.0.1", "--listen", "0.0.0.0:0", "--allow-remote"]);
-    assert_eq!(output.status.code(), Some(2), "--allow-remote needs --allow: {}", err(&output));
+    let open = ["proxy", "--upstream", "127.0.0.1", "--listen", "0.0.0.0:0", "--allow-remote"];
+    let output = run(&open);
+    assert_eq!(output.status.code(), Some(7), "without --allow: {}", err(&output));
 }
 
 #[test]
@@ -243,23 +243,9 @@ fn a_full_disk_costs_the_recording_and_nothing_else() {
     }
     std::thread::sleep(Duration::from_millis(300));
     let (code, objects, log) = proxy.end(true);
-    assert_eq!((code, objects.len()), (Some(3), 3), "{log}");
-    assert_eq!(log.matches("recording stopped").count(), 1, "{log}");
-}
-
-#[test]
-fn a_recording_that_can_not_be_opened_is_an_error_at_once() {
-    let output = run(&[
-        "proxy",
-        "--upstream",
-        "127.0.0.1",
-        "--listen",
-        "127.0.0.1:0",
-        "-w",
-        "/no/such/folder/x",
-    ]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(err(&output).contains("/no/such/folder/x"), "{}", err(&output));
+    // The verdicts are printed; that the recording failed is the run's own failure.
+    assert_eq!((code, objects.len()), (Some(1), 3), "{log}");
+    assert_eq!(log.matches("the recording stops here").count(), 1, "{log}");
 }
 
 #[test]
@@ -369,7 +355,7 @@ fn json_is_one_document_and_text_has_no_color_in_a_file() {
     assert_eq!(document["connections"].as_array().unwrap().len(), 1);
     assert_eq!(document["summary"]["connections"], 1);
     let target = folder.path().join("out.txt");
-    let output = run(&["analyze", capture, "--color", "always", "-o", target.to_str().unwrap()]);
+    let output = run(&["analyze", capture, "-o", target.to_str().unwrap()]);
     assert!(out(&output).is_empty());
     let text = std::fs::read_to_string(target).unwrap();
     assert!(!text.is_empty() && !text.contains('\x1b'), "{text:?}");

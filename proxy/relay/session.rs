@@ -41,6 +41,7 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut watched = Watched::begin(&relay, &client, peer, index);
+    relay.tell(Message::Began { index, client: peer.ip() });
     let end = match reach(&relay, &client, &mut watched, &mut stop).await {
         Reached::Server(server, early, left) => {
             let pump = Pump::new(client, server, early, left);
@@ -48,7 +49,7 @@ pub async fn run(
                 Carried::Over(end) => end,
                 Carried::Lingers(pump) => {
                     watched.end(&relay, index, None).await;
-                    return linger(pump, &mut stop).await;
+                    return linger(*pump, &mut stop).await;
                 }
             }
         }
@@ -120,8 +121,7 @@ impl Watched {
     /// Hands the session over for its verdict.
     async fn end(self, relay: &Relay, index: u64, why: Option<InputEnd>) {
         let now = self.clock.now();
-        let (mut session, tape) = self.observer.finish();
-        session.finish(now, why.unwrap_or(InputEnd::Open));
+        let (session, tape) = self.observer.finish(now, why.unwrap_or(InputEnd::Open));
         let _ = relay
             .desk
             .send(Message::Ended { index, session: Box::new(session), tape: tape.map(Box::new) })
@@ -274,7 +274,7 @@ enum Carried {
     /// Nothing is left to move.
     Over(Option<InputEnd>),
     /// One side has closed its half, the other says nothing and keeps its half open.
-    Lingers(Pump),
+    Lingers(Box<Pump>),
 }
 
 /// A session whose verdict is given: bytes still pass, nobody looks at them.
@@ -332,12 +332,17 @@ async fn carry(
             }
             () = at(quiet) => {
                 if watched.is_quiet() {
-                    return Carried::Lingers(pump);
+                    return Carried::Lingers(Box::new(pump));
                 }
                 quiet = Some(tokio::time::Instant::now() + LINGER);
             }
             _ = ticks.tick(), if !up => watched.look(relay, Some(&pump)),
             () = at(deadline.filter(|_| !up)) => {
+                // It may have come up since it was looked at last.
+                watched.look(relay, Some(&pump));
+                if watched.active {
+                    continue;
+                }
                 watched.note(Input::Relay(RelayNote::Deadline("--handshake-timeout".into())));
                 pump.abort();
                 return Carried::Over(None);
