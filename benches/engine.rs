@@ -98,6 +98,9 @@ fn analyzed(file: &[u8]) -> u64 {
     found.map_or(0, |found| found.reported)
 }
 
+/// Name, bytes per call, and the call.
+type ParserCase = (&'static str, usize, Box<dyn FnMut() -> bool>);
+
 /// Every parser on what real parties say; gives 1 when one of them does not read it.
 fn parsers(least: Duration, rounds: usize) -> usize {
     let prologue = Prologue::new();
@@ -118,7 +121,7 @@ fn parsers(least: Duration, rounds: usize) -> usize {
     let mut scanner = RecordScanner::default();
     let mut session = active(&prologue);
     let mut number = 0;
-    let mut cases: Vec<(&str, usize, Box<dyn FnMut() -> bool>)> = vec![
+    let mut cases: Vec<ParserCase> = vec![
         (
             "Connection Request",
             REQUEST.len(),

@@ -75,7 +75,7 @@ pub fn stream(mut bytes: &[u8]) {
     } else {
         Vantage::Capture
     };
-    let mut session = Session::new(subject(vantage, bytes.len() % 7 == 0));
+    let mut session = Session::new(subject(vantage, bytes.len().is_multiple_of(7)));
     let mut time = 1_000_000_000;
     let mut read = 0;
     while let [kind, step, length, rest @ ..] = bytes {
