@@ -3,11 +3,13 @@
 
 mod support;
 
+mod cli;
 mod demo;
 mod endpoints;
 mod misconfigured;
 mod peers;
 mod recordings;
 mod relay;
+mod robust;
 mod sessions;
 mod tidy;
