@@ -99,7 +99,7 @@ fn analyzed(file: &[u8]) -> u64 {
 }
 
 /// Name, bytes per call, and the call.
-type ParserCase = (&'static str, usize, Box<dyn FnMut() -> bool>);
+type ParserCase<'a> = (&'static str, usize, Box<dyn FnMut() -> bool + 'a>);
 
 /// Every parser on what real parties say; gives 1 when one of them does not read it.
 fn parsers(least: Duration, rounds: usize) -> usize {

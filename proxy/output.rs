@@ -213,10 +213,10 @@ impl Output {
     }
 
     fn json(&mut self, value: &impl serde::Serialize) {
-        match serde_json::to_vec(value) {
-            Ok(mut line) => {
-                line.push(b'\n');
-                self.write(&line);
+        match serde_json::to_string(value) {
+            Ok(line) => {
+                self.write(harmless(line).as_bytes());
+                self.write(b"\n");
             }
             Err(error) => {
                 self.failure.get_or_insert(io::Error::other(error));
@@ -232,6 +232,22 @@ impl Output {
             self.failure = Some(error);
         }
     }
+}
+
+/// JSON escapes the control characters of ASCII (RFC 8259 7); terminals obey those of ISO 6429 beyond it, too.
+fn harmless(json: String) -> String {
+    let obeyed = |c: char| ('\u{7f}'..'\u{a0}').contains(&c);
+    if !json.contains(obeyed) {
+        return json;
+    }
+    let mut safe = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match obeyed(c) {
+            true => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => safe.push(c),
+        }
+    }
+    safe
 }
 
 /// A line on stderr. Nobody may be reading it any more, which must not end anything.

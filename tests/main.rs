@@ -3,6 +3,7 @@
 
 mod support;
 
+mod cli;
 mod command;
 mod demo;
 mod endpoints;
@@ -11,5 +12,6 @@ mod misconfigured;
 mod peers;
 mod recordings;
 mod relay;
+mod robust;
 mod sessions;
 mod tidy;
