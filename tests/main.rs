@@ -3,9 +3,12 @@
 
 mod support;
 
+mod corpus;
 mod demo;
 mod endpoints;
+mod labelled;
 mod misconfigured;
+mod parity;
 mod peers;
 mod recordings;
 mod relay;
