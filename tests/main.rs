@@ -5,10 +5,13 @@ mod support;
 
 mod cli;
 mod command;
+mod corpus;
 mod demo;
 mod endpoints;
 mod fuzz_regression;
+mod labelled;
 mod misconfigured;
+mod parity;
 mod peers;
 mod recordings;
 mod relay;
