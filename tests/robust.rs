@@ -179,6 +179,7 @@ fn once_ends_after_a_failure_that_nobody_tries_again() {
     thread::sleep(Duration::from_secs(7));
     assert!(proxy.process.runs(), "ended under a session: {}", proxy.process.output());
     ask(&mut second);
+    drop(second);
     let code = proxy.code();
     assert_final_once(&proxy.objects(), 2);
     assert!([3, 4].contains(&code), "{code}");
