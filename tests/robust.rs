@@ -2,172 +2,17 @@
 //! small. It relays exactly, keeps serving, ends when told, and prints one final verdict per connection.
 
 use crate::support::json::{at, lines, text};
-use crate::support::process::{Process, command};
-use crate::support::{free_port, scratch, skip, text_of, wait_until};
+use crate::support::running::{
+    Full, LONG, REQUEST, Running, ask, assert_final_once, echo, echoes, fails, serve,
+};
+use crate::support::{free_port, scratch, skip, text_of};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
-
-/// Long enough for a busy machine.
-const LONG: Duration = Duration::from_secs(60);
-
-/// An X.224 request for TLS and NLA. MS-RDPBCGR 2.2.1.1.
-const REQUEST: [u8; 19] = [3, 0, 0, 19, 14, 0xE0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 3, 0, 0, 0];
-/// The answer to it: NLA is demanded, though it was offered; here only a failure that ends it.
-const FAILURE: [u8; 19] = [3, 0, 0, 19, 14, 0xD0, 0, 0, 0x12, 0x34, 0, 3, 0, 8, 0, 1, 0, 0, 0];
-
-/// A running proxy with flags of the test's choice.
-struct Running {
-    port: u16,
-    process: Process,
-    results: PathBuf,
-    folder: tempfile::TempDir,
-}
-
-impl Running {
-    /// Through `program` (a shell line ending in `"$@"`), or directly.
-    fn start(upstream: &str, flags: &[&str], shell: Option<&str>) -> Running {
-        let folder = scratch();
-        let (results, log) = (folder.path().join("out"), folder.path().join("log"));
-        let mut command = match shell {
-            None => command(Path::new(env!("CARGO_BIN_EXE_rdpwhy"))),
-            Some(line) => {
-                let mut shell = command(Path::new("/bin/sh"));
-                shell.args(["-c", line, "sh", env!("CARGO_BIN_EXE_rdpwhy")]);
-                shell
-            }
-        };
-        command.args(["proxy", "--upstream", upstream, "--listen", "127.0.0.1:0"]).args(flags);
-        command.env("XDG_CONFIG_HOME", folder.path().join("config")).stdin(Stdio::null());
-        command.stdout(std::fs::File::create(&results).unwrap());
-        command.stderr(std::fs::File::create(&log).unwrap());
-        let mut process = Process::spawn(&mut command, &log);
-        let mut port = None;
-        wait_until(LONG, || {
-            let banner = process.output();
-            let rest =
-                banner.split_once("listening on 127.0.0.1:").map(|(_, rest)| rest.to_owned());
-            port = rest.and_then(|rest| rest.split_once('\n')?.0.parse().ok());
-            port.is_some() || !process.runs()
-        });
-        let port = port.unwrap_or_else(|| panic!("{}", process.output()));
-        Running { port, process, results, folder }
-    }
-
-    fn jsonl(upstream: u16, flags: &[&str]) -> Running {
-        let flags = [&["--format", "jsonl"], flags].concat();
-        Running::start(&format!("127.0.0.1:{upstream}"), &flags, None)
-    }
-
-    fn connect(&self) -> TcpStream {
-        let client = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        client.set_read_timeout(Some(LONG)).unwrap();
-        client.set_write_timeout(Some(LONG)).unwrap();
-        client
-    }
-
-    fn printed(&self) -> String {
-        std::fs::read_to_string(&self.results).unwrap()
-    }
-
-    fn objects(&self) -> Vec<Value> {
-        lines(&self.printed())
-    }
-
-    fn wait_for(&self, what: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let came = wait_until(LONG, || what(&self.objects()));
-        assert!(came, "{:#?}\n{}", self.objects(), self.process.output());
-        self.objects()
-    }
-
-    /// Ends by itself; gives the exit code.
-    fn code(&mut self) -> i32 {
-        let status = self.process.wait(LONG);
-        status.unwrap_or_else(|| panic!("still runs: {}", self.process.output())).code().unwrap()
-    }
-
-    fn interrupt(&mut self) -> i32 {
-        self.process.signal("INT");
-        self.code()
-    }
-
-    /// `VmRSS` in KiB (proc(5)).
-    fn memory(&mut self) -> u64 {
-        let path = format!("/proc/{}/status", self.process.child().id());
-        let status = std::fs::read_to_string(path).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-}
-
-/// Asserts one final object per connection, and that it names what it replaces.
-fn assert_final_once(objects: &[Value], connections: usize) {
-    let mut finals: BTreeMap<u64, u32> = BTreeMap::new();
-    let mut before: Vec<u64> = Vec::new();
-    for object in objects {
-        let index = at(object, "/index").as_u64().unwrap();
-        if at(object, "/final") == true {
-            *finals.entry(index).or_default() += 1;
-            let replaced = at(object, "/supersedes").as_u64();
-            assert_eq!(replaced, before.contains(&index).then_some(index), "{object:#}");
-        } else {
-            assert!(!finals.contains_key(&index), "a provisional verdict after the final one");
-            before.push(index);
-        }
-    }
-    assert_eq!(finals.len(), connections, "{objects:#?}");
-    assert!(finals.values().all(|count| *count == 1), "{finals:?}");
-}
-
-/// A server that does this with every connection, on a thread each.
-fn serve(act: impl Fn(TcpStream) + Send + Sync + Copy + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            stream.set_read_timeout(Some(LONG)).unwrap();
-            thread::spawn(move || act(stream));
-        }
-    });
-    port
-}
-
-/// Answers the request with a failure and closes.
-fn fails(mut stream: TcpStream) {
-    let _ = stream.read_exact(&mut [0; 19]);
-    let _ = stream.write_all(&FAILURE);
-}
-
-fn echoes(stream: TcpStream) {
-    let _ = std::io::copy(&mut &stream, &mut &stream);
-}
-
-fn ask(client: &mut TcpStream) {
-    client.write_all(&REQUEST).unwrap();
-    let mut answer = Vec::new();
-    client.read_to_end(&mut answer).unwrap();
-    assert_eq!(answer, FAILURE);
-}
-
-fn echo(mut client: TcpStream, len: usize) {
-    let sent: Vec<u8> = (0..len).map(|n| (n * 31 + n / 251) as u8).collect();
-    let mut writer = client.try_clone().unwrap();
-    let copy = sent.clone();
-    let writing = thread::spawn(move || {
-        writer.write_all(&copy).unwrap();
-        writer.shutdown(Shutdown::Write).unwrap();
-    });
-    let mut got = Vec::new();
-    client.read_to_end(&mut got).unwrap();
-    writing.join().unwrap();
-    assert!(Sha256::digest(&got) == Sha256::digest(&sent), "{} of {len} bytes", got.len());
-}
 
 #[test]
 fn once_ends_after_a_failure_that_nobody_tries_again() {
@@ -179,6 +24,7 @@ fn once_ends_after_a_failure_that_nobody_tries_again() {
     thread::sleep(Duration::from_secs(7));
     assert!(proxy.process.runs(), "ended under a session: {}", proxy.process.output());
     ask(&mut second);
+    drop(second);
     let code = proxy.code();
     assert_final_once(&proxy.objects(), 2);
     assert!([3, 4].contains(&code), "{code}");
@@ -199,12 +45,7 @@ fn once_reports_what_is_still_open_and_finishes_the_recording() {
     ask(&mut proxy.connect());
     proxy.code();
     assert_final_once(&proxy.objects(), 2);
-    let offline = Command::new(env!("CARGO_BIN_EXE_rdpwhy"))
-        .args(["analyze", "--format", "jsonl", &recording])
-        .env("XDG_CONFIG_HOME", proxy.folder.path().join("config"))
-        .output()
-        .unwrap();
-    assert_eq!(lines(&String::from_utf8(offline.stdout).unwrap()).len(), 2);
+    assert_eq!(analyzed(&recording, &proxy).len(), 2);
 }
 
 #[test]
@@ -331,36 +172,6 @@ fn deadlines_of_the_relay_are_the_relays_doing() {
     assert_eq!(text(&objects[0], "/ended/how"), "relay_deadline");
     assert_eq!(text(&objects[0], "/verdict/what"), "relay-induced");
     proxy.interrupt();
-}
-
-/// A listening socket whose backlog is full: Linux drops the SYNs of whoever comes next.
-struct Full {
-    port: u16,
-    _listener: socket2::Socket,
-    _clients: Vec<socket2::Socket>,
-}
-
-impl Full {
-    fn start() -> Option<Full> {
-        let new =
-            || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        let listener = new();
-        listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-        listener.listen(0).unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut clients = Vec::new();
-        for _ in 0..16 {
-            let client = new();
-            let full = client.connect_timeout(&address, Duration::from_millis(700)).is_err();
-            if full {
-                let port = address.as_socket().unwrap().port();
-                return Some(Full { port, _listener: listener, _clients: clients });
-            }
-            clients.push(client);
-        }
-        skip("this kernel answers SYNs whatever the backlog");
-        None
-    }
 }
 
 #[test]
@@ -516,4 +327,35 @@ fn a_port_that_nothing_listens_on_is_refused_and_once_ends() {
     assert!([3, 4].contains(&proxy.code()));
     assert_final_once(&proxy.objects(), 1);
     assert_eq!(text(&proxy.objects()[0], "/verdict/what"), "tcp-refused-rst");
+}
+
+/// What `analyze` says of a recording, with the configuration of the proxy that made it.
+fn analyzed(recording: &str, proxy: &Running) -> Vec<Value> {
+    let output = Command::new(env!("CARGO_BIN_EXE_rdpwhy"))
+        .args(["analyze", "--format", "jsonl", recording])
+        .env("XDG_CONFIG_HOME", proxy.folder.path().join("config"))
+        .output()
+        .unwrap();
+    lines(&String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_user_has_the_same_name_live_and_offline() {
+    let folder = scratch();
+    let recording = text_of(&folder.path().join("case.pcapng"));
+    let answers = serve(|mut stream| {
+        let _ = stream.read_exact(&mut [0; 38]);
+        fails(stream);
+    });
+    let mut proxy = Running::jsonl(answers, &["--once", "-w", &recording]);
+    let mut client = proxy.connect();
+    client.write_all(&[3, 0, 0, 38, 33, 0xE0, 0, 0, 0, 0, 0]).unwrap();
+    client.write_all(b"Cookie: mstshash=operator\r\n").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let _ = client.read(&mut [0; 19]);
+    drop(client);
+    proxy.code();
+    let (live, offline) = (&proxy.objects()[0], &analyzed(&recording, &proxy)[0]);
+    assert!(text(live, "/rdp/cookie").starts_with("user#"), "{live:#}");
+    assert_eq!(text(live, "/rdp/cookie"), text(offline, "/rdp/cookie"));
 }

@@ -116,10 +116,39 @@ pub struct Tape {
 #[derive(Default)]
 struct Lane {
     scanner: RecordScanner,
+    /// The beginning of the latest frame, while the handshake lasts.
+    head: Vec<u8>,
     headers: usize,
     skipped: u64,
     passed_records: u64,
     passed_bytes: u64,
+}
+
+impl Lane {
+    /// True when a client's MCS Send Data Request begins in these bytes or goes on in them. The engine knows
+    /// of it only when it is whole, and its beginning can hold a password by then. T.125 7, part 10.
+    fn sends_data(&mut self, dir: Direction, bytes: &[u8]) -> bool {
+        /// The bytes of X.224 Data (length, code, end of unit) and the choice of an MCS PDU.
+        const HEAD: usize = 4;
+        if dir == Direction::ToClient {
+            return false;
+        }
+        let (mut scanner, head) = (self.scanner.clone(), &mut self.head);
+        let mut found = false;
+        scanner.scan(bytes, &mut |piece| match piece {
+            Piece::Start(start) => {
+                head.clear();
+                head.extend(matches!(start.kind, FrameKind::Tpkt).then_some(start.header));
+            }
+            // The first of `head` stands for the frame being a TPKT.
+            Piece::Body(body) if !head.is_empty() => {
+                head.extend(body.iter().take((HEAD + 1).saturating_sub(head.len())));
+                found |= matches!(head[..], [_, 2, 0xF0, _, 0x64]);
+            }
+            _ => {}
+        });
+        found
+    }
 }
 
 /// Bytes held back for the verdict.
@@ -222,7 +251,7 @@ impl Tape {
         facts: &Facts,
     ) {
         let client_info = facts.rdp.send_data[Direction::ToServer.index()].is_seen();
-        if self.sealed || client_info {
+        if self.sealed || client_info || self.lanes[dir.index()].sends_data(dir, bytes) {
             self.sealed = true;
             return self.headers(time, read, dir, bytes);
         }

@@ -90,9 +90,8 @@ async fn a_panic_of_the_engine_costs_the_verdict_and_no_byte() {
     let both = async {
         tokio::join!(from_server.read_to_end(&mut got_up), from_client.read_to_end(&mut got_down))
     };
-    let (one, other) = timeout(LONG, both).await.unwrap();
-    one.unwrap();
-    other.unwrap();
+    let (up, down) = timeout(LONG, both).await.unwrap();
+    up.and(down).unwrap();
     writers.await.unwrap().0.unwrap();
     assert!(got_up == sent && got_down == sent, "the bytes differ");
     let _ = stop.send(true);

@@ -15,6 +15,7 @@ pub mod json;
 pub mod process;
 pub mod rdpwhy;
 pub mod rows;
+pub mod running;
 pub mod shadow;
 pub mod tshark;
 pub mod xrdp;
