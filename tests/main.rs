@@ -5,6 +5,7 @@ mod support;
 
 mod demo;
 mod endpoints;
+mod fuzz_regression;
 mod misconfigured;
 mod peers;
 mod recordings;
