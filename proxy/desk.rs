@@ -1,15 +1,18 @@
 //! The desk: where ended sessions get their verdicts. It knows the siblings, holds back what a sibling
 //! may still revise, and passes reports on to the screen and the recorder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use rdpwhy_analyzer::case::{Case, REHEARSAL, Summary};
 use rdpwhy_analyzer::casebook::CaseBook;
+use rdpwhy_analyzer::facts::InputEnd;
 use rdpwhy_analyzer::report::{Connection, Outcome};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::output::Output;
@@ -17,6 +20,13 @@ use crate::record::Tape;
 
 /// What sessions tell the desk.
 pub enum Message {
+    /// A session was accepted.
+    Began {
+        /// Its number.
+        index: u64,
+        /// Its client.
+        client: IpAddr,
+    },
     /// A session is over.
     Ended {
         /// Its number.
@@ -50,12 +60,14 @@ pub struct Desk {
     pub identities: Identities,
     /// Where reports are printed.
     pub output: Output,
-    /// End after one case.
-    pub once: bool,
+    /// With `--once`: told when a case is over. The desk works on until the sessions are gone.
+    pub once: Option<watch::Sender<bool>>,
     book: CaseBook,
     held: BTreeMap<u64, Held>,
-    provisional: std::collections::BTreeSet<u64>,
-    quiet_until: Option<Instant>,
+    provisional: BTreeSet<u64>,
+    open: BTreeMap<u64, IpAddr>,
+    /// With `--once`: clients with a failure, and until when a sibling of it may come.
+    quiet: BTreeMap<IpAddr, Instant>,
 }
 
 /// An ended session whose verdict a sibling may still revise.
@@ -67,10 +79,17 @@ struct Held {
 
 /// With `--once`: how long a failure waits for a sibling.
 const SIBLING: Duration = Duration::from_secs(5);
+/// Sessions held back at once; beyond it the oldest is judged early.
+const HELD: usize = 1024;
 
 impl Desk {
     /// An empty desk.
-    pub fn new(source: String, identities: Identities, output: Output, once: bool) -> Desk {
+    pub fn new(
+        source: String,
+        identities: Identities,
+        output: Output,
+        once: Option<watch::Sender<bool>>,
+    ) -> Desk {
         Desk {
             source,
             identities,
@@ -78,13 +97,13 @@ impl Desk {
             once,
             book: CaseBook::default(),
             held: BTreeMap::new(),
-            provisional: Default::default(),
-            quiet_until: None,
+            provisional: BTreeSet::new(),
+            open: BTreeMap::new(),
+            quiet: BTreeMap::new(),
         }
     }
 
-    /// Works until the senders are gone, or with `--once` until a case is over; gives back the output
-    /// for its summary.
+    /// Works until the senders are gone; gives back the output for its summary.
     pub async fn run(mut self, messages: mpsc::Receiver<Message>) -> Output {
         self.work(messages).await;
         self.output
@@ -96,77 +115,98 @@ impl Desk {
             let next = self.held.values().map(|held| held.until).min();
             tokio::select! {
                 message = messages.recv() => match message {
-                    Some(message) => {
-                        if self.take(message) && self.once {
-                            break;
-                        }
-                    }
+                    Some(message) => self.take(message),
                     None => break,
                 },
-                () = until(next) => {
-                    self.release(Instant::now());
-                    if self.once && self.held.is_empty() {
-                        break;
-                    }
-                }
-                () = until(self.quiet_until) => break,
+                () = until(next) => self.release(Instant::now()),
+                () = until(self.quiet_end()) => self.case_is_over(),
             }
         }
         // Whatever was held can not be revised any more.
-        let rest: Vec<u64> = self.held.keys().copied().collect();
-        for index in rest {
+        while let Some((&index, _)) = self.held.first_key_value() {
             self.conclude(index);
         }
     }
 
-    /// Takes one message; true when it ends a case for good.
-    fn take(&mut self, message: Message) -> bool {
+    /// When the first client falls silent after a failure: it has no session open and starts none.
+    fn quiet_end(&self) -> Option<Instant> {
+        let silent = |client: &IpAddr| !self.open.values().any(|other| other == client);
+        self.quiet.iter().filter(|(client, _)| silent(client)).map(|(_, end)| *end).min()
+    }
+
+    fn case_is_over(&mut self) {
+        self.quiet.clear();
+        if let Some(over) = self.once.take() {
+            let _ = over.send(true);
+        }
+    }
+
+    /// A final verdict of a client: with `--once`, is its case over?
+    fn closes(&mut self, outcome: Outcome, client: IpAddr) {
+        match outcome {
+            _ if self.once.is_none() => {}
+            Outcome::Established => self.case_is_over(),
+            Outcome::Rehearsal | Outcome::NotRdp => {}
+            Outcome::Failed | Outcome::Unknown => {
+                self.quiet.insert(client, Instant::now() + SIBLING);
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
         match message {
+            Message::Began { index, client } => {
+                self.open.insert(index, client);
+            }
             Message::Active { index, session } => {
-                self.quiet_until = None;
                 self.book.note(index, Summary::of(session.facts()));
                 self.revise(index);
-                false
             }
             Message::Stalled { index, session } => {
                 let case = self.book.note(index, Summary::of(session.facts()));
                 let report = self.report(index, case, &session, false);
-                if report.outcome == Outcome::Failed {
-                    self.provisional.insert(index);
-                    self.output.provisional(&report);
+                if report.as_ref().is_some_and(|report| report.outcome == Outcome::Failed) {
+                    self.provisional(index, report);
                 }
-                false
             }
-            Message::Ended { index, session, tape } => self.ended(index, session, tape),
+            Message::Ended { index, session, tape } => {
+                self.open.remove(&index);
+                self.ended(index, session, tape);
+            }
         }
     }
 
-    fn ended(&mut self, index: u64, session: Box<Session>, tape: Option<Box<Tape>>) -> bool {
+    fn ended(&mut self, index: u64, session: Box<Session>, tape: Option<Box<Tape>>) {
         let case = self.book.note(index, Summary::of(session.facts()));
         self.revise(index);
-        let may_change = verdict::may_be_rehearsal(session.facts());
-        let report = self.report(index, case, &session, !may_change);
-        if may_change && report.outcome == Outcome::Failed {
-            self.provisional.insert(index);
-            self.output.provisional(&report);
-            if self.once {
-                self.output
-                    .remark("the client may come back after a prompt: waiting for it, up to 120 s");
+        if verdict::may_be_rehearsal(session.facts()) {
+            let report = self.report(index, case, &session, false);
+            if report.as_ref().is_some_and(|report| report.outcome == Outcome::Failed) {
+                self.provisional(index, report);
+                return self.hold(index, session, tape);
             }
-            let until = Instant::now() + REHEARSAL;
-            self.held.insert(index, Held { session, tape, until });
-            self.quiet_until = None;
-            return false;
         }
-        let outcome = report.outcome;
-        self.publish(report, &session, tape);
-        match outcome {
-            Outcome::Established => true,
-            Outcome::Rehearsal | Outcome::NotRdp => false,
-            Outcome::Failed | Outcome::Unknown => {
-                self.quiet_until = self.once.then(|| Instant::now() + SIBLING);
-                false
-            }
+        self.publish(index, case, &session, tape);
+    }
+
+    fn provisional(&mut self, index: u64, report: Option<Connection>) {
+        self.provisional.insert(index);
+        if let Some(report) = report {
+            self.output.provisional(&report);
+        }
+    }
+
+    fn hold(&mut self, index: u64, session: Box<Session>, tape: Option<Box<Tape>>) {
+        if self.once.is_some() {
+            self.output
+                .remark("the client may come back after a prompt: waiting for it, up to 120 s");
+        }
+        self.quiet.remove(&session.facts().subject.client.ip());
+        self.held.insert(index, Held { session, tape, until: Instant::now() + REHEARSAL });
+        while self.held.len() > HELD
+            && let Some((&oldest, _)) = self.held.first_key_value()
+        {
+            self.conclude(oldest);
         }
     }
 
@@ -192,6 +232,8 @@ impl Desk {
             .collect();
         for index in due {
             self.conclude(index);
+            // The client had its time to come back.
+            self.quiet.values_mut().for_each(|end| *end = now);
         }
     }
 
@@ -199,20 +241,24 @@ impl Desk {
     fn conclude(&mut self, index: u64) {
         let Some(held) = self.held.remove(&index) else { return };
         let case = self.book.note(index, Summary::of(held.session.facts()));
-        let report = self.report(index, case, &held.session, true);
-        self.publish(report, &held.session, held.tape);
+        self.publish(index, case, &held.session, held.tape);
     }
 
-    fn publish(&mut self, report: Connection, session: &Session, tape: Option<Box<Tape>>) {
+    /// Prints and records the final verdict.
+    fn publish(&mut self, index: u64, case: u64, session: &Session, tape: Option<Box<Tape>>) {
+        let report = self.report(index, case, session, true);
+        self.provisional.remove(&index);
+        let Some(report) = report else { return };
         self.output.connection(&report);
+        self.closes(report.outcome, session.facts().subject.client.ip());
         if let Some(tape) = tape {
             tape.finish(session.facts(), &report);
         }
     }
 
-    fn report(&self, index: u64, case: u64, session: &Session, last: bool) -> Connection {
+    /// The verdict as of now. Where the engine fails over it, that of a session of which nothing is known.
+    fn report(&self, index: u64, case: u64, session: &Session, last: bool) -> Option<Connection> {
         let siblings = self.book.siblings(index);
-        let case_of = Case { this: session.facts(), siblings: &siblings };
         let place = Place {
             source: self.source.clone(),
             file: None,
@@ -221,7 +267,20 @@ impl Desk {
             r#final: last,
             supersedes: (last && self.provisional.contains(&index)).then_some(index),
         };
-        verdict::connection(&case_of, &place, &self.identities)
+        let judge = |session: &Session| {
+            let case = Case { this: session.facts(), siblings: &siblings };
+            catch_unwind(AssertUnwindSafe(|| verdict::connection(&case, &place, &self.identities)))
+        };
+        judge(session)
+            .or_else(|_| {
+                tracing::error!("the engine failed over the verdict of a connection");
+                let facts = session.facts();
+                let mut empty = Session::new(facts.subject.clone());
+                empty.limit(crate::relay::FAILED);
+                empty.finish(facts.now, InputEnd::Open);
+                judge(&empty)
+            })
+            .ok()
     }
 }
 

@@ -43,19 +43,19 @@ pub struct Output {
 }
 
 impl Output {
-    /// An output to `path`, or to stdout.
+    /// An output to `path`, or to stdout. `color`: yes, no, or only on a terminal.
     pub fn open(
         format: Format,
         filter: Filter,
         path: Option<&Path>,
-        color: bool,
+        color: Option<bool>,
     ) -> io::Result<Output> {
         let (sink, terminal): (Box<dyn Write + Send>, bool) = match path {
             Some(path) => (Box::new(io::BufWriter::new(File::create(path)?)), false),
             None => (Box::new(io::stdout()), io::stdout().is_terminal()),
         };
         let width = if terminal { terminal_width() } else { 100 };
-        let style = Style { color: color && terminal, width };
+        let style = Style { color: color.unwrap_or(terminal), width };
         Ok(Output::to(format, filter, style, sink))
     }
 
@@ -118,7 +118,7 @@ impl Output {
 
     /// A word to the person at the terminal.
     pub fn remark(&self, what: &str) {
-        eprintln!("{what}");
+        remark(what);
     }
 
     /// Something worth knowing about the input itself.
@@ -213,10 +213,10 @@ impl Output {
     }
 
     fn json(&mut self, value: &impl serde::Serialize) {
-        match serde_json::to_vec(value) {
-            Ok(mut line) => {
-                line.push(b'\n');
-                self.write(&line);
+        match serde_json::to_string(value) {
+            Ok(line) => {
+                self.write(harmless(line).as_bytes());
+                self.write(b"\n");
             }
             Err(error) => {
                 self.failure.get_or_insert(io::Error::other(error));
@@ -232,6 +232,27 @@ impl Output {
             self.failure = Some(error);
         }
     }
+}
+
+/// JSON escapes the control characters of ASCII (RFC 8259 7); terminals obey those of ISO 6429 beyond it, too.
+fn harmless(json: String) -> String {
+    let obeyed = |c: char| ('\u{7f}'..'\u{a0}').contains(&c);
+    if !json.contains(obeyed) {
+        return json;
+    }
+    let mut safe = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match obeyed(c) {
+            true => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// A line on stderr. Nobody may be reading it any more, which must not end anything.
+pub fn remark(what: &str) {
+    let _ = writeln!(io::stderr(), "{what}");
 }
 
 /// The exit codes of the contract.

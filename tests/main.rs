@@ -3,12 +3,18 @@
 
 mod support;
 
+mod cli;
+mod command;
+mod corpus;
 mod demo;
 mod endpoints;
 mod fuzz_regression;
+mod labelled;
 mod misconfigured;
+mod parity;
 mod peers;
 mod recordings;
 mod relay;
+mod robust;
 mod sessions;
 mod tidy;

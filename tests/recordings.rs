@@ -63,8 +63,9 @@ fn of_plain_text_in_answer_to_a_hello() {
     let Some(seen) = observe(server.port, Client::Xfreerdp, &ARGUMENTS, LIMIT) else { return };
     assert_sound(&seen);
     assert_sees(&seen, Reading::Tls, "tls.handshake.type", &["1", "1"]);
-    // The server ended with a RST, and the proxy has handed on a RST.
-    let resets = read(&seen, Reading::Rdp, "tcp.flags.reset == 1", "tcp.srcport");
+    // Whoever ended first, and how, the proxy has handed it on: the end stands on both legs.
+    let ends = "tcp.flags.reset == 1 || tcp.flags.fin == 1";
+    let resets = read(&seen, Reading::Rdp, ends, "tcp.port");
     for port in seen.ports {
         assert!(resets.contains(&port.to_string()), "{resets:?}\n{}", seen.story());
     }

@@ -94,6 +94,18 @@ impl RecordScanner {
 
     /// Walks the next bytes of the stream.
     pub fn scan<'a>(&mut self, mut bytes: &'a [u8], sink: &mut impl FnMut(Piece<'a>)) {
+        while !bytes.is_empty() {
+            bytes = self.scan_frame(bytes, sink);
+        }
+    }
+
+    /// Walks to the end of the current frame, or of the bytes; what lies behind it comes back. Whoever
+    /// learns from a frame how to read the next one walks so.
+    pub fn scan_frame<'a>(
+        &mut self,
+        mut bytes: &'a [u8],
+        sink: &mut impl FnMut(Piece<'a>),
+    ) -> &'a [u8] {
         if self.state == State::Lost {
             self.resume(bytes);
         }
@@ -103,8 +115,11 @@ impl RecordScanner {
                     Ok(Some(start)) => {
                         sink(Piece::Start(start));
                         self.enter(start.body, sink);
+                        if start.body == 0 {
+                            return bytes;
+                        }
                     }
-                    Ok(None) => return,
+                    Ok(None) => return &[],
                     Err(error) => {
                         self.state = State::Opaque;
                         sink(Piece::Opaque(error));
@@ -115,13 +130,17 @@ impl RecordScanner {
                     sink(Piece::Body(&bytes[..taken]));
                     bytes = &bytes[taken..];
                     self.advance(taken as u32, left, total, sink);
+                    if self.state == State::Header {
+                        return bytes;
+                    }
                 }
                 State::Opaque | State::Lost => {
                     self.offset = self.offset.saturating_add(bytes.len() as u64);
-                    return;
+                    return &[];
                 }
             }
         }
+        bytes
     }
 
     /// Bytes that passed unseen. Within a body they are stepped over; a header among them loses the step.

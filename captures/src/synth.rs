@@ -28,7 +28,7 @@ pub enum Sender {
     Acceptor,
 }
 
-/// One TCP connection being written down (RFC 9293 3.1, 3.4). Link type of its packets is 101, raw IP.
+/// One TCP connection being written down (RFC 9293 3.1, 3.4). Its packets begin with the IP header.
 ///
 /// Every method advances the sender's state and gives back what to write; the caller has the times and
 /// decides the order. No order of calls panics; an impossible one gives impossible packets.

@@ -44,6 +44,18 @@ pub struct PcapngWriter<W: Write> {
     failed: Option<io::ErrorKind>,
 }
 
+/// Bytes of the link header: link type NULL (0), an address family of four bytes. libpcap before 1.10.5
+/// refuses a file with two interfaces of link type raw IP, which it knows by two numbers.
+const LINK_HEADER: usize = 4;
+
+/// The address family of a packet as BSD numbers it; readers take IPv6 by any of its three numbers.
+fn address_family(packet: &[u8]) -> [u8; LINK_HEADER] {
+    const INET: u32 = 2;
+    const INET6: u32 = 30;
+    let v6 = packet.first().is_some_and(|first| first >> 4 == 6);
+    if v6 { INET6.to_le_bytes() } else { INET.to_le_bytes() }
+}
+
 impl<W: Write> PcapngWriter<W> {
     /// Writes the section header and both interfaces. `application` and `section_comment` are left out where
     /// empty, and shortened to [`MAX_COMMENT`] bytes.
@@ -65,7 +77,7 @@ impl<W: Write> PcapngWriter<W> {
                 InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
             ];
             writer.block(InterfaceDescriptionBlock {
-                linktype: DataLink::RAW,
+                linktype: DataLink::NULL,
                 snaplen: 0,
                 options,
             })?;
@@ -94,11 +106,14 @@ impl<W: Write> PcapngWriter<W> {
                 "packet or comments too long for a recording",
             ));
         }
+        let mut data = Vec::with_capacity(LINK_HEADER + bytes.len());
+        data.extend_from_slice(&address_family(bytes));
+        data.extend_from_slice(bytes);
         self.block(EnhancedPacketBlock {
             interface_id: interface(leg),
             timestamp: since_epoch(time),
-            original_len,
-            data: Cow::Borrowed(bytes),
+            original_len: original_len.saturating_add(LINK_HEADER as u32),
+            data: Cow::Owned(data),
             options: options.into_iter().map(EnhancedPacketOption::Common).collect(),
         })
     }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use super::common::{RDP_PORT, Result_};
 use crate::error::Error;
 use crate::offline::{self, Scope};
-use crate::output::{ExitStatus, Filter};
+use crate::output::{ExitStatus, Filter, remark};
 
 /// Why connections failed, from saved captures
 ///
@@ -54,7 +54,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         match read {
             Ok(found) => reported += found.reported,
             Err(error) => {
-                eprintln!("rdpwhy: {name}: {error}");
+                remark(&format!("rdpwhy: {name}: {error}"));
                 unreadable = true;
             }
         }

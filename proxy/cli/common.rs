@@ -35,7 +35,7 @@ pub struct Result_ {
 pub enum Color {
     /// On a terminal, unless NO_COLOR is set
     Auto,
-    /// On a terminal
+    /// In files and pipes, too
     Always,
     /// Not at all
     Never,
@@ -45,9 +45,11 @@ impl Result_ {
     /// Opens the output.
     pub fn open(&self, filter: Filter) -> Result<Output, Error> {
         let color = match self.color {
-            Color::Auto => std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-            Color::Always => true,
-            Color::Never => false,
+            Color::Auto => {
+                std::env::var_os("NO_COLOR").filter(|value| !value.is_empty()).map(|_| false)
+            }
+            Color::Always => Some(true),
+            Color::Never => Some(false),
         };
         Output::open(self.format, filter, self.output.as_deref(), color).map_err(|source| {
             Error::Write { path: self.output.clone().unwrap_or_else(|| "stdout".into()), source }

@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
         Command::Causes(args) => causes::run(args),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("rdpwhy: {error}");
+        crate::output::remark(&format!("rdpwhy: {error}"));
         error.exit_code()
     })
 }
@@ -68,5 +68,6 @@ fn log(verbose: u8, quiet: bool) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .without_time()
+        .log_internal_errors(false)
         .init();
 }

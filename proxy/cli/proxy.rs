@@ -14,8 +14,8 @@ use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::dial::{DialOptions, Target};
 use crate::error::Error;
-use crate::output::{Filter, Output};
-use crate::record::{Payload, Policy, Recorder, Ring};
+use crate::output::{ExitStatus, Filter, Output, remark};
+use crate::record::{Payload, Policy, Recorder, Ring, stopped};
 use crate::relay::{Deadlines, Guard, Listening, Relay, listen};
 
 /// Stand between client and server; say why a connection failed
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:13389")]
     listen: SocketAddr,
     /// Listen on an address that others can reach (needs --allow)
-    #[arg(long, requires = "allow")]
+    #[arg(long)]
     allow_remote: bool,
     /// A network that may connect, besides this machine; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = cidr)]
@@ -69,114 +69,147 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<ExitCode, Error> {
-    if !args.listen.ip().is_loopback() && !args.allow_remote {
+    if !args.listen.ip().is_loopback() && (!args.allow_remote || args.allow.is_empty()) {
         return Err(Error::Unsafe(format!(
             "{} can be reached by others; say --allow-remote with --allow CIDR to open it",
             args.listen
         )));
     }
+    if args.listen.port() == args.upstream.port && is_here(&args.upstream.host, args.listen.ip()) {
+        return Err(Error::Unsafe(format!(
+            "{} is where this relay listens itself; choose another port with --listen",
+            args.upstream
+        )));
+    }
     crate::os::raise_file_limit();
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::Runtime)?
-        .block_on(serve(args))
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    let result = runtime.block_on(serve(args));
+    // A name that is still being looked up would hold the end up.
+    runtime.shutdown_background();
+    result
+}
+
+fn is_here(host: &str, listen: IpAddr) -> bool {
+    host.parse().map_or(host == "localhost" && listen.is_loopback(), |ip: IpAddr| ip == listen)
 }
 
 async fn serve(args: Args) -> Result<ExitCode, Error> {
+    let interrupt = Interrupt::catch().map_err(Error::Runtime)?;
     let listening =
         listen(args.listen).map_err(|source| Error::Listen { address: args.listen, source })?;
-    let recorder = open_recorder(&args)?;
+    let output = args.result.open(Filter::default())?;
     banner(&args, &listening);
+    let recorder = open_recorder(&args);
     let (desk, messages) = mpsc::channel(1024);
     let (stop, stopped) = watch::channel(false);
-    let output = args.result.open(Filter::default())?;
     let source = listening.address.to_string();
-    let desk_task =
-        tokio::spawn(Desk::new(source, args.result.identities(), output, args.once).run(messages));
+    let once = args.once.then(|| stop.clone());
+    let work = Desk::new(source, args.result.identities(), output, once).run(messages);
+    // A terminal or a disk that stands still must not hold up a worker that moves bytes.
+    let handle = tokio::runtime::Handle::current();
+    let desk_task = tokio::task::spawn_blocking(move || handle.block_on(work));
     let relay = Arc::new(Relay {
         target: args.upstream,
         dial: DialOptions::default(),
         deadlines: Deadlines { connect: args.connect_timeout, handshake: args.handshake_timeout },
         clock: Clock::start(),
         desk,
-        recorder: recorder.clone(),
+        recorder: recorder.as_ref().ok().cloned().flatten(),
         feed: Session::feed,
     });
     let guard = Guard { allow: args.allow, most: args.max_sessions };
-    let serving = tokio::spawn(listening.serve(relay, guard, stopped));
-    let output = until_done(desk_task, stop, serving).await?;
-    if let Some(recorder) = recorder {
-        recorder.finish();
-    }
-    Ok(output.finish().map_err(Error::Result)?.into())
+    tokio::spawn(listening.serve(relay, guard, stopped));
+    let output = until_done(desk_task, stop, interrupt).await?;
+    // Whatever was wanted and could not be written, the results are printed.
+    let recorded = recorder.is_ok_and(|recorder| recorder.is_none_or(Recorder::finish));
+    let status = output.finish().map_err(Error::Result)?;
+    Ok(if recorded { status } else { ExitStatus::Broken }.into())
 }
 
-/// Serves until SIGINT, or until the desk has seen its one case; then lets open sessions be reported.
+/// Serves until the desk is through: with `--once` after one case, else after SIGINT. Open sessions are
+/// reported as they stand. A second SIGINT ends without that.
 async fn until_done(
     mut desk: tokio::task::JoinHandle<Output>,
     stop: watch::Sender<bool>,
-    serving: tokio::task::JoinHandle<()>,
+    mut interrupt: Interrupt,
 ) -> Result<Output, Error> {
-    let ended = tokio::select! {
-        output = &mut desk => Some(output),
-        _ = interrupted() => None,
-    };
-    let _ = stop.send(true);
-    let output = match ended {
-        Some(output) => {
-            // With --once other sessions may still be open: they end unreported.
-            let _ = tokio::time::timeout(Duration::from_secs(2), serving).await;
-            output
-        }
-        None => {
-            let _ = serving.await;
-            desk.await
-        }
-    };
-    output.map_err(|error| Error::Runtime(std::io::Error::other(error)))
-}
-
-async fn interrupted() {
-    #[cfg(unix)]
-    if let Ok(mut terminated) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    {
+    let mut asked = false;
+    loop {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminated.recv() => {}
+            output = &mut desk => {
+                return output.map_err(|error| Error::Runtime(std::io::Error::other(error)));
+            }
+            () = interrupt.wait() => {
+                if std::mem::replace(&mut asked, true) {
+                    let why = std::io::Error::other("interrupted twice");
+                    return Err(Error::Runtime(why));
+                }
+                let _ = stop.send(true);
+            }
         }
-        return;
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
-fn open_recorder(args: &Args) -> Result<Option<Recorder>, Error> {
+/// SIGINT, SIGTERM and their like, caught from the moment this is made.
+struct Interrupt {
+    #[cfg(unix)]
+    signals: [tokio::signal::unix::Signal; 2],
+    #[cfg(windows)]
+    ctrl_c: tokio::signal::windows::CtrlC,
+}
+
+impl Interrupt {
+    fn catch() -> std::io::Result<Interrupt> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+            Ok(Interrupt { signals })
+        }
+        #[cfg(windows)]
+        Ok(Interrupt { ctrl_c: tokio::signal::windows::ctrl_c()? })
+    }
+
+    async fn wait(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        #[cfg(windows)]
+        self.ctrl_c.recv().await;
+    }
+}
+
+/// A recording that can not be begun costs the recording, not the verdict.
+fn open_recorder(args: &Args) -> Result<Option<Recorder>, ()> {
     let Some(path) = &args.write else { return Ok(None) };
     let ring = Ring { path: path.clone(), files: args.ring.map(usize::from), size: args.ring_size };
     Recorder::start(ring, args.payload, args.record_policy)
         .map(Some)
-        .map_err(|source| Error::Write { path: path.clone(), source })
+        .map_err(|error| remark(&format!("{}: {}", path.display(), stopped(&error))))
 }
 
 /// What to type, and what the relay changes.
 fn banner(args: &Args, listening: &Listening) {
     let address = listening.address;
-    eprintln!("listening on {address}");
-    eprintln!("{address} -> {}: TLS is passed through, never opened", args.upstream);
-    eprintln!("now connect:  mstsc /v:{address}    or    xfreerdp /v:{address}");
-    eprintln!(
-        "what the relay changes: another server name (Kerberos may give way to NTLM), no UDP;"
-    );
-    eprintln!("a connection with RD Gateway settings does not come through here");
+    remark(&format!("listening on {address}"));
+    remark(&format!("{address} -> {}: TLS is passed through, never opened", args.upstream));
+    remark(&format!("now connect:  mstsc /v:{address}    or    xfreerdp /v:{address}"));
+    remark("what the relay changes: another server name (Kerberos may give way to NTLM), no UDP;");
+    remark("a connection with RD Gateway settings does not come through here");
     if address.port() == super::common::RDP_PORT && address.ip().is_loopback() {
-        eprintln!("mstsc itself refuses localhost:3389: choose another port");
+        remark("mstsc itself refuses localhost:3389: choose another port");
     }
     if let Some(path) = &args.write {
-        eprintln!(
+        remark(&format!(
             "recording to {}: the user name in the X.224 cookie is in it in clear",
             path.display()
-        );
+        ));
     }
 }
 

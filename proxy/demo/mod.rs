@@ -106,7 +106,7 @@ async fn demonstrate(args: &Args, folder: &Folder) -> Result<ExitCode, Error> {
     let mut stage = Stage {
         authority: Authority::new().map_err(Error::Runtime)?,
         clock: Clock::start(),
-        desk: Desk::new(String::new(), identities.clone(), output, false),
+        desk: Desk::new(String::new(), identities.clone(), output, None),
         recorder,
     };
     for (number, scene) in (1..).zip(SCENES) {

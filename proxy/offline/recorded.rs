@@ -82,7 +82,14 @@ impl Recorded {
             session.feed(time, Origin::Socket, Input::Relay(note));
         }
         for dir in Direction::BOTH {
-            let [records, bytes] = end.passed[dir.index()];
+            let [records, bytes] = match end.counted {
+                None => end.passed[dir.index()],
+                Some(counted) => {
+                    let [records, bytes] = counted[dir.index()];
+                    let found = &session.facts().tls.records[dir.index()];
+                    [records.saturating_sub(found.count), bytes.saturating_sub(found.bytes)]
+                }
+            };
             if records > 0 {
                 session.feed(
                     Timestamp(end.finished),

@@ -58,6 +58,9 @@ pub struct End {
     pub passed: [[u64; 2]; 2],
     /// Bytes that the recorder dropped.
     pub lost: u64,
+    /// Where bytes were dropped: all records and the bytes in them that the relay counted, either way.
+    #[serde(default)]
+    pub counted: Option<[[u64; 2]; 2]>,
     /// Bounds of the engine that were reached.
     pub limits: Vec<String>,
     /// When the relay let go of the session.
@@ -99,6 +102,8 @@ impl End {
                 .collect(),
             passed,
             lost,
+            counted: (lost > 0)
+                .then(|| facts.tls.records.each_ref().map(|sum| [sum.count, sum.bytes])),
             limits: facts.limits.iter().map(|limit| (*limit).to_owned()).collect(),
             finished: facts.now.0,
         }

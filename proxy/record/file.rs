@@ -40,8 +40,11 @@ impl Files {
         let file = create(&path)?;
         self.written.push_back(path);
         while self.ring.files.is_some_and(|most| self.written.len() > most) {
-            if let Some(oldest) = self.written.pop_front() {
-                std::fs::remove_file(oldest)?;
+            if let Some(oldest) = self.written.pop_front()
+                && let Err(error) = std::fs::remove_file(&oldest)
+            {
+                // Somebody may have taken it away already; the recording is none the worse for it.
+                tracing::warn!("can not remove {}: {error}", oldest.display());
             }
         }
         Ok(file)
@@ -62,7 +65,16 @@ fn create(path: &Path) -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    options.open(path)
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // A file that was there before has kept its mode. A device's mode is not ours.
+        if file.metadata()?.is_file() {
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(file)
 }
 
 /// `case.pcapng` and 3 give `case.00003.pcapng`.

@@ -7,9 +7,13 @@
 pub mod facts;
 mod file;
 mod legs;
+mod queue;
 mod tape;
 mod writer;
 
 pub use file::Ring;
 pub use tape::{Entry, Payload, Policy, Tape, What};
-pub use writer::Recorder;
+pub use writer::{Recorder, stopped};
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! One session's recording before it is written: what was read, when, and how much of it is kept.
 
 use std::net::SocketAddr;
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdpwhy_analyzer::facts::{Facts, Subject};
@@ -11,6 +11,7 @@ use rdpwhy_analyzer::report::Connection;
 use rdpwhy_analyzer::wire::tls::ContentType;
 
 use super::facts::End;
+use super::queue::Queue;
 use super::writer::Job;
 
 /// How much of the bytes is kept.
@@ -43,6 +44,14 @@ pub struct Entry {
     pub read: u64,
     /// What happened.
     pub what: What,
+}
+
+impl Entry {
+    /// Its size in memory.
+    pub fn bytes(&self) -> usize {
+        let kept = if let What::Data { kept, .. } = &self.what { kept.len() } else { 0 };
+        kept + size_of::<Entry>()
+    }
 }
 
 /// What happened.
@@ -93,7 +102,7 @@ pub struct Tape {
     session: u64,
     payload: Payload,
     policy: Policy,
-    jobs: SyncSender<Job>,
+    queue: Arc<Queue>,
     held: Vec<Entry>,
     held_bytes: usize,
     released: bool,
@@ -126,13 +135,13 @@ impl Tape {
         subject: &Subject,
         payload: Payload,
         policy: Policy,
-        jobs: SyncSender<Job>,
+        queue: Arc<Queue>,
     ) -> Tape {
         Tape {
             session,
             payload,
             policy,
-            jobs,
+            queue,
             held: Vec::new(),
             held_bytes: 0,
             released: false,
@@ -184,6 +193,11 @@ impl Tape {
         self.push(Entry { time, read, what });
     }
 
+    /// Nothing tells any more where the handshake ends: from here on only headers are kept.
+    pub fn seal(&mut self) {
+        self.sealed = true;
+    }
+
     /// The session is over and judged: everything goes to the recorder.
     pub fn finish(mut self, facts: &Facts, report: &Connection) {
         self.flush_skipped(facts.now, u64::MAX);
@@ -196,7 +210,7 @@ impl Tape {
             report: Box::new(report.clone()),
         };
         // The end of a session is worth waiting for: nobody's bytes are held up any more.
-        let _ = self.jobs.send(job);
+        self.queue.put(job);
     }
 
     fn handshake(
@@ -213,7 +227,7 @@ impl Tape {
             return self.headers(time, read, dir, bytes);
         }
         self.lanes[dir.index()].scanner.scan(bytes, &mut |_| {});
-        let before = facts.stream(dir).bytes - bytes.len() as u64;
+        let before = facts.stream(dir).bytes.saturating_sub(bytes.len() as u64);
         let foreign = facts.rdp.opaque[dir.index()] && before > FOREIGN;
         self.keep(time, read, dir, if foreign { &[] } else { bytes }, bytes.len());
         self.sealed = facts.tls.is_established();
@@ -281,9 +295,7 @@ impl Tape {
     }
 
     fn push(&mut self, entry: Entry) {
-        if let What::Data { kept, .. } = &entry.what {
-            self.held_bytes += kept.len() + size_of::<Entry>();
-        }
+        self.held_bytes += entry.bytes();
         self.held.push(entry);
         if self.released {
             self.send();
@@ -303,27 +315,46 @@ impl Tape {
         if entries.is_empty() {
             return;
         }
-        let bytes: u64 = entries
-            .iter()
-            .map(|entry| match &entry.what {
-                What::Data { len, .. } => *len,
-                _ => 0,
-            })
-            .sum();
         let job = Job::Entries {
             session: self.session,
             subject: Box::new(self.subject.clone()),
             entries,
         };
+        let Err(job) = self.queue.offer(job) else { return };
         match self.policy {
-            Policy::Drop => {
-                if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
-                    self.lost += bytes;
+            Policy::Drop => self.lose(job),
+            Policy::Wait => tokio::task::block_in_place(|| self.queue.put(job)),
+        }
+    }
+
+    /// The recorder is behind: of what it did not take the lengths stay, as gaps before what comes next.
+    fn lose(&mut self, job: Job) {
+        let (Job::Entries { entries, .. } | Job::End { entries, .. }) = job;
+        let mut rest: Vec<Entry> = Vec::new();
+        for entry in entries {
+            let Entry { time, read, what } = entry;
+            let (dir, len) = match what {
+                What::Data { dir, kept, len } => {
+                    self.lost += if kept.is_empty() { 0 } else { len };
+                    (dir, len)
                 }
-            }
-            Policy::Wait => {
-                let _ = tokio::task::block_in_place(|| self.jobs.send(job));
+                What::Skipped { dir, len } => (dir, len),
+                what => {
+                    rest.push(Entry { time, read, what });
+                    continue;
+                }
+            };
+            let gap = rest.iter_mut().rev().find_map(|entry| match &mut entry.what {
+                What::Skipped { dir: same, len } if *same == dir => Some(Some(len)),
+                What::Skipped { .. } => None,
+                _ => Some(None),
+            });
+            match gap.flatten() {
+                Some(gap) => *gap += len,
+                None => rest.push(Entry { time, read, what: What::Skipped { dir, len } }),
             }
         }
+        self.held_bytes = rest.iter().map(Entry::bytes).sum();
+        self.held = rest;
     }
 }

@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use rdpwhy_analyzer::facts::Subject;
 use rdpwhy_analyzer::input::{Close, Direction, Leg, Timestamp};
-use rdpwhy_analyzer::report::Connection;
+use rdpwhy_analyzer::report::{Connection, Outcome};
 use rdpwhy_captures::synth::Packet;
 use rdpwhy_captures::writer::PcapngWriter;
 
 use super::facts::{Begin, Comment, End};
 use super::file::{Files, Ring};
 use super::legs::Written;
+use super::queue::Queue;
 use super::tape::{Entry, Payload, Policy, Tape, What};
 
 /// What the recorder's thread is given.
@@ -43,41 +44,57 @@ pub enum Job {
     },
 }
 
-/// A handle to the recorder. Cloned freely; the last one to go ends the recording.
+impl Job {
+    /// Its size in memory, near enough for a bound.
+    pub fn bytes(&self) -> usize {
+        let (Job::Entries { entries, .. } | Job::End { entries, .. }) = self;
+        size_of::<Job>() + entries.iter().map(Entry::bytes).sum::<usize>()
+    }
+}
+
+/// A handle to the recorder. Cloned freely; [`Recorder::finish`] of any ends the recording.
 #[derive(Clone)]
 pub struct Recorder {
-    jobs: SyncSender<Job>,
+    queue: Arc<Queue>,
+    broken: Arc<AtomicBool>,
     payload: Payload,
     policy: Policy,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
-/// Jobs waiting for the disk: with handshake payload a job is 64 KiB at most.
-const QUEUE: usize = 1024;
-
 impl Recorder {
     /// Opens the first file and starts the thread. Fails where the file can not be written at all.
     pub fn start(ring: Ring, payload: Payload, policy: Policy) -> io::Result<Recorder> {
         let mut recording = Recording::open(Files::new(ring))?;
-        let (jobs, queue) = sync_channel(QUEUE);
-        let work = move || recording.work(&queue);
+        let (queue, broken) = (Arc::new(Queue::default()), Arc::new(AtomicBool::new(false)));
+        let closing = Closing(queue.clone());
+        let failed = broken.clone();
+        let work = move || recording.work(&closing.0, &failed);
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(work)?;
-        Ok(Recorder { jobs, payload, policy, thread: Arc::new(Mutex::new(Some(thread))) })
+        let thread = Arc::new(Mutex::new(Some(thread)));
+        Ok(Recorder { queue, broken, payload, policy, thread })
     }
 
     /// A tape for a new session.
     pub fn tape(&self, session: u64, subject: &Subject) -> Tape {
-        Tape::new(session, subject, self.payload, self.policy, self.jobs.clone())
+        Tape::new(session, subject, self.payload, self.policy, self.queue.clone())
     }
 
-    /// Waits until everything is on disk. Tapes that still exist hold it open: end them first.
-    pub fn finish(self) {
-        let Recorder { jobs, thread, .. } = self;
-        drop(jobs);
-        let thread = thread.lock().ok().and_then(|mut thread| thread.take());
-        if let Some(thread) = thread {
-            let _ = thread.join();
-        }
+    /// Writes what was handed over until now, and ends; tapes that still exist write into the void.
+    /// Gives whether everything could be written.
+    pub fn finish(self) -> bool {
+        self.queue.close();
+        let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
+        thread.is_none_or(|thread| thread.join().is_ok()) && !self.broken.load(Ordering::Relaxed)
+    }
+}
+
+/// Nobody waits for a recorder that is gone, however it went.
+struct Closing(Arc<Queue>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
@@ -86,7 +103,18 @@ struct Recording {
     files: Files,
     writer: Option<PcapngWriter<BufWriter<std::fs::File>>>,
     sessions: HashMap<u64, Written>,
-    packets: u64,
+    /// What the file at hand holds, for its interface statistics.
+    totals: Totals,
+}
+
+/// Counts of one file.
+#[derive(Default)]
+struct Totals {
+    packets: [u64; 2],
+    ended: u64,
+    failed: u64,
+    lost: u64,
+    last: Timestamp,
 }
 
 /// A packet that is not written yet.
@@ -100,25 +128,26 @@ pub(super) struct Pending {
 impl Recording {
     fn open(mut files: Files) -> io::Result<Recording> {
         let writer = Some(open_next(&mut files)?);
-        Ok(Recording { files, writer, sessions: HashMap::new(), packets: 0 })
+        Ok(Recording { files, writer, sessions: HashMap::new(), totals: Totals::default() })
     }
 
-    fn work(&mut self, queue: &Receiver<Job>) {
-        while let Ok(job) = queue.recv() {
+    fn work(&mut self, queue: &Queue, broken: &AtomicBool) {
+        while let Some(job) = queue.take() {
             if let Err(error) = self.job(job) {
-                // Said once; the relay goes on and the queue is emptied.
-                if self.writer.take().is_some() {
-                    tracing::error!(
-                        "the recording stops here: {error}; the relay goes on without it"
-                    );
-                    eprintln!("recording stopped: {error}");
-                }
+                self.stop(&error, broken);
             }
         }
-        if let Some(writer) = self.writer.as_mut()
-            && let Err(error) = writer.flush()
-        {
-            eprintln!("the end of the recording could not be written: {error}");
+        if let Err(error) = self.close_file() {
+            self.stop(&error, broken);
+        }
+    }
+
+    /// Said once; the relay goes on and the queue is emptied.
+    fn stop(&mut self, error: &io::Error, broken: &AtomicBool) {
+        if self.writer.take().is_some() {
+            broken.store(true, Ordering::Relaxed);
+            self.sessions.clear();
+            crate::output::remark(&stopped(error));
         }
     }
 
@@ -178,6 +207,9 @@ impl Recording {
 
     fn end(&mut self, session: u64, end: &End, report: &Connection) -> io::Result<()> {
         let Some(mut written) = self.sessions.remove(&session) else { return Ok(()) };
+        self.totals.ended += 1;
+        self.totals.failed += u64::from(report.outcome == Outcome::Failed);
+        self.totals.lost += end.lost;
         written.begun[1] &= written.dialing.is_none();
         for (time, packet) in written.unanswered(Timestamp(end.finished)) {
             self.put(&mut written, Leg::Server, time, packet, Vec::new())?;
@@ -213,22 +245,40 @@ impl Recording {
 
     fn write(&mut self, pending: Pending) -> io::Result<()> {
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
-        self.packets += 1;
+        self.totals.packets[usize::from(pending.leg == Leg::Server)] += 1;
+        self.totals.last = self.totals.last.max(pending.time);
         let Pending { leg, time, packet, comments } = pending;
         writer.packet(leg, time, &packet.bytes, packet.original_len, &comments)
+    }
+
+    /// The summary of a file stands in its interface statistics.
+    fn close_file(&mut self) -> io::Result<()> {
+        let totals = std::mem::take(&mut self.totals);
+        let Some(writer) = self.writer.as_mut() else { return Ok(()) };
+        let summary = format!(
+            "{} sessions ended, {} failed; {} bytes could not be recorded",
+            totals.ended, totals.failed, totals.lost
+        );
+        for (leg, packets) in [Leg::Client, Leg::Server].into_iter().zip(totals.packets) {
+            writer.interface_statistics(leg, totals.last, packets, 0, &summary)?;
+        }
+        writer.flush()
     }
 
     fn turn_over(&mut self) -> io::Result<()> {
         let full =
             self.writer.as_ref().is_some_and(|writer| self.files.is_full(writer.bytes_written()));
         if full {
-            if let Some(writer) = self.writer.as_mut() {
-                writer.flush()?;
-            }
+            self.close_file()?;
             self.writer = Some(open_next(&mut self.files)?);
         }
         Ok(())
     }
+}
+
+/// What the user is told when the recording ends early.
+pub fn stopped(error: &io::Error) -> String {
+    format!("the recording stops here: {error}; the relay goes on without it")
 }
 
 fn open_next(files: &mut Files) -> io::Result<PcapngWriter<BufWriter<std::fs::File>>> {

@@ -64,16 +64,18 @@ impl Listening {
     pub async fn serve(self, relay: Arc<Relay>, guard: Guard, mut stop: watch::Receiver<bool>) {
         let mut sessions = JoinSet::new();
         let mut index = self.first;
+        let mut short = false;
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((client, peer)) => {
+                        short = false;
                         if let Some(client) = admitted(&guard, client, peer, sessions.len()) {
                             sessions.spawn(session::run(relay.clone(), client, peer, index, stop.clone()));
                             index += 1;
                         }
                     }
-                    Err(error) => wait_for_room(&error).await,
+                    Err(error) => wait_for_room(&error, &mut short).await,
                 },
                 Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
                 _ = stop.changed() => break,
@@ -99,9 +101,12 @@ fn admitted(guard: &Guard, client: TcpStream, peer: SocketAddr, open: usize) -> 
 }
 
 /// Out of descriptors or memory: the backlog holds the clients while sessions end.
-async fn wait_for_room(error: &io::Error) {
+/// Said once per shortage.
+async fn wait_for_room(error: &io::Error, short: &mut bool) {
     const PAUSE: Duration = Duration::from_millis(50);
-    tracing::warn!("can not accept a client now: {error}");
+    if !std::mem::replace(short, true) {
+        tracing::warn!("can not accept a client now: {error}");
+    }
     tokio::time::sleep(PAUSE).await;
 }
 

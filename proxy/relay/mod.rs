@@ -18,7 +18,7 @@ use crate::dial::{DialOptions, Target};
 use crate::record::Recorder;
 
 pub use listen::{Guard, Listening, listen};
-pub use observer::Feed;
+pub use observer::{FAILED, Feed};
 
 /// What all sessions of a relay share.
 pub struct Relay {
@@ -55,3 +55,6 @@ impl Relay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rdpwhy_analyzer::facts::Subject;
+use rdpwhy_analyzer::facts::{Facts, InputEnd, Subject};
 use rdpwhy_analyzer::input::{Direction, Input, Origin, Timestamp};
 use rdpwhy_analyzer::session::Session;
 
@@ -11,6 +11,9 @@ use crate::record::Tape;
 
 /// How inputs reach the engine; replaced in tests by one that fails.
 pub type Feed = fn(&mut Session, Timestamp, Origin, Input<'_>);
+
+/// The bound that a report names after a failure of the engine.
+pub const FAILED: &str = "the engine failed on this connection";
 
 /// One session's observer.
 pub struct Observer {
@@ -42,23 +45,24 @@ impl Observer {
         self.reads += 1;
         let read = self.reads;
         self.feed(time, Origin::Read(read), Input::Data { dir, bytes });
-        if let Some(tape) = &mut self.tape {
-            tape.data(time, read, dir, bytes, self.session.facts());
-        }
+        self.record(|tape, facts| tape.data(time, read, dir, bytes, facts));
     }
 
     /// Anything but bytes.
     pub fn note(&mut self, time: Timestamp, input: Input<'_>) {
-        if let Some(tape) = &mut self.tape {
-            tape.note(time, self.reads, &input, self.session.facts());
-        }
+        let reads = self.reads;
+        self.record(|tape, facts| tape.note(time, reads, &input, facts));
         self.feed(time, Origin::Socket, input);
     }
 
     /// The end of the observation.
-    pub fn finish(mut self) -> (Session, Option<Tape>) {
+    pub fn finish(mut self, now: Timestamp, why: InputEnd) -> (Session, Option<Tape>) {
         if self.failed {
-            self.session.limit("the engine failed on this connection");
+            self.session.limit(FAILED);
+        }
+        let session = &mut self.session;
+        if catch_unwind(AssertUnwindSafe(|| session.finish(now, why))).is_err() {
+            self.session.limit(FAILED);
         }
         (self.session, self.tape)
     }
@@ -71,9 +75,23 @@ impl Observer {
         let fed = catch_unwind(AssertUnwindSafe(|| feed(session, time, origin, input)));
         if fed.is_err() {
             self.failed = true;
+            // The engine can not say any more where the handshake ends.
+            if let Some(tape) = &mut self.tape {
+                tape.seal();
+            }
             tracing::error!(
                 "the engine failed on a connection; its bytes go on, its verdict is incomplete"
             );
+        }
+    }
+
+    fn record(&mut self, write: impl FnOnce(&mut Tape, &Facts)) {
+        let Observer { session, tape, .. } = self;
+        let Some(recorder) = tape else { return };
+        let facts = session.facts();
+        if catch_unwind(AssertUnwindSafe(|| write(recorder, facts))).is_err() {
+            *tape = None;
+            tracing::error!("the recording of a connection failed; its bytes go on");
         }
     }
 }

@@ -26,6 +26,9 @@ use crate::os::syn::SynFacts;
 const EARLY: usize = 64 << 10;
 /// How long the server is still dialled after the client has closed its half.
 const GRACE: Duration = Duration::from_secs(2);
+/// A client that leaves looks as one that closes its half: the verdict is given when the other side then
+/// says nothing for this long, and does not wait for a server that hangs.
+const LINGER: Duration = Duration::from_secs(2);
 /// How often a session that is not up yet is looked at for a stall.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -38,10 +41,17 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut watched = Watched::begin(&relay, &client, peer, index);
+    relay.tell(Message::Began { index, client: peer.ip() });
     let end = match reach(&relay, &client, &mut watched, &mut stop).await {
         Reached::Server(server, early, left) => {
             let pump = Pump::new(client, server, early, left);
-            carry(&relay, pump, &mut watched, &mut stop).await
+            match carry(&relay, pump, &mut watched, &mut stop).await {
+                Carried::Over(end) => end,
+                Carried::Lingers(pump) => {
+                    watched.end(&relay, index, None).await;
+                    return linger(*pump, &mut stop).await;
+                }
+            }
         }
         Reached::Nobody => {
             // The client gets what a refused server would have given it: a RST.
@@ -111,8 +121,7 @@ impl Watched {
     /// Hands the session over for its verdict.
     async fn end(self, relay: &Relay, index: u64, why: Option<InputEnd>) {
         let now = self.clock.now();
-        let (mut session, tape) = self.observer.finish();
-        session.finish(now, why.unwrap_or(InputEnd::Open));
+        let (session, tape) = self.observer.finish(now, why.unwrap_or(InputEnd::Open));
         let _ = relay
             .desk
             .send(Message::Ended { index, session: Box::new(session), tape: tape.map(Box::new) })
@@ -140,6 +149,17 @@ impl Watched {
         let mut session = self.observer.session().clone();
         session.finish(now, InputEnd::Open);
         relay.tell(Message::Stalled { index: self.index, session: Box::new(session) });
+    }
+
+    /// Nothing passed for a while.
+    fn is_quiet(&self) -> bool {
+        let facts = self.observer.session().facts();
+        let last = Direction::BOTH
+            .into_iter()
+            .filter_map(|dir| facts.stream(dir).last)
+            .map(|at| at.time)
+            .max();
+        last.is_none_or(|last| self.clock.now().since(last) >= LINGER)
     }
 
     fn sample_both(&mut self, now: Timestamp, pump: &Pump) {
@@ -249,6 +269,29 @@ fn answered(outcome: DialOutcome, watched: &mut Watched) -> Option<TcpStream> {
     Some(server)
 }
 
+/// How a session's observation ended.
+enum Carried {
+    /// Nothing is left to move.
+    Over(Option<InputEnd>),
+    /// One side has closed its half, the other says nothing and keeps its half open.
+    Lingers(Box<Pump>),
+}
+
+/// A session whose verdict is given: bytes still pass, nobody looks at them.
+async fn linger(mut pump: Pump, stop: &mut watch::Receiver<bool>) {
+    let mut unseen = |_: Direction, _: &[u8]| {};
+    loop {
+        tokio::select! {
+            _ = pump.run(&mut unseen) => {
+                if pump.propagate().over {
+                    return;
+                }
+            }
+            _ = stop.changed() => return,
+        }
+    }
+}
+
 /// Pumps until both directions have ended. First-death rule: the state of both legs is read and
 /// stamped before anything is propagated.
 async fn carry(
@@ -256,10 +299,11 @@ async fn carry(
     mut pump: Pump,
     watched: &mut Watched,
     stop: &mut watch::Receiver<bool>,
-) -> Option<InputEnd> {
+) -> Carried {
     let deadline = relay.deadlines.handshake.map(|limit| tokio::time::Instant::now() + limit);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut quiet = None;
     loop {
         let up = watched.active;
         let clock = watched.clock;
@@ -281,18 +325,31 @@ async fn carry(
                     watched.note(Input::Closed { leg, dir, how });
                 }
                 if passed_on.over {
-                    return None;
+                    return Carried::Over(None);
                 }
+                let ended = watched.observer.session().facts().ending().is_some();
+                quiet = ended.then(|| tokio::time::Instant::now() + LINGER);
+            }
+            () = at(quiet) => {
+                if watched.is_quiet() {
+                    return Carried::Lingers(Box::new(pump));
+                }
+                quiet = Some(tokio::time::Instant::now() + LINGER);
             }
             _ = ticks.tick(), if !up => watched.look(relay, Some(&pump)),
             () = at(deadline.filter(|_| !up)) => {
+                // It may have come up since it was looked at last.
+                watched.look(relay, Some(&pump));
+                if watched.active {
+                    continue;
+                }
                 watched.note(Input::Relay(RelayNote::Deadline("--handshake-timeout".into())));
                 pump.abort();
-                return None;
+                return Carried::Over(None);
             }
             _ = stop.changed() => {
                 watched.note(Input::Relay(RelayNote::Shutdown));
-                return Some(InputEnd::Open);
+                return Carried::Over(Some(InputEnd::Open));
             }
         }
     }

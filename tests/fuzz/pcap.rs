@@ -5,16 +5,20 @@ use std::io::Read;
 use rdpwhy_captures::file::{Packet, PacketReader};
 use rdpwhy_captures::link;
 
+use super::packets;
+
 /// Packets and damages read of one file at most: a compressed one can hold very many.
 const MOST: usize = 2048;
 /// The longest packet there may be: what the reader says of its own buffer.
 const LONGEST: usize = 32 << 20;
 
-/// Reads `data` as a capture file, at once and in small pieces; both must tell the same.
-pub fn pcap(data: &[u8]) {
+/// Reads `data` as a capture file, at once and in small pieces; both must tell the same. Then takes its packets
+/// to their verdicts. Out: the reports as JSON.
+pub fn pcap(data: &[u8]) -> Vec<String> {
     let whole = read(data);
     let pieces = read(Dripping { data, size: 1 + data.len() % 7 });
     assert_eq!(whole, pieces, "the size of a read changes what is read");
+    packets::file(data)
 }
 
 /// A source that gives a few bytes at a time, as a pipe does.

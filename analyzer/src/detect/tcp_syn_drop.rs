@@ -38,12 +38,11 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     let (evidence, to) = match leg.attempts.last() {
-        Some(last) if last.failure.kind == ConnectFailureKind::NoAnswer => {
-            // A capture may end before an answer could come; a relay waited for its own deadline.
-            let tries = last.failure.syns.unwrap_or(0).max(leg.syns);
-            if captured && last.failure.after < SILENCE && tries < 3 {
-                return None;
-            }
+        // A capture may end, or a deadline of ours pass, before an answer could come.
+        Some(last)
+            if last.failure.kind == ConnectFailureKind::NoAnswer
+                && (last.failure.after >= SILENCE || leg.syns >= 3) =>
+        {
             let syns = last.failure.syns.map_or(String::new(), |syns| format!("{syns} SYNs, "));
             let seconds = last.failure.after.as_secs_f64();
             let fact = format!("{syns}no SYN-ACK, RST or ICMP within {seconds:.1} s");

@@ -32,10 +32,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     }
     let mut opinion = Opinion::new(
         Band::High,
-        "The server agreed to TLS and then could not start it: it answered the client's TLS hello in plain RDP. Its certificate, key or TLS settings are unusable.",
+        "The server agreed to TLS and then could not start it: it went on in plain RDP. Its certificate, key or TLS settings are unusable.",
     )
     .party(Party::Server, Band::Probable)
-    .supports(Evidence::of(clear, "the answer to the TLS ClientHello is a clear TPKT packet, not a TLS record"));
+    .supports(Evidence::of(clear, "where the server's TLS should begin there is a clear TPKT packet, not a TLS record"));
     if let Some((_, disconnect)) = &facts.rdp.disconnect {
         opinion = opinion.supports(Evidence::of(
             disconnect,

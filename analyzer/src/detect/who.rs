@@ -34,7 +34,19 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
         }
         (Vantage::Capture, _) => Band::High,
     };
+    // Who says goodbye by an alert has decided, even where the other side is faster to close.
+    if let Some(dir) = took_leave(facts, ending) {
+        return (endpoint(dir), Band::Possible);
+    }
     (endpoint(ending.dir), band)
+}
+
+/// The side that sent an alert before the other one closed without one of its own before it.
+fn took_leave(facts: &Facts, ending: &Ending) -> Option<Direction> {
+    let other = ending.dir.reverse();
+    let said = facts.tls.last_alert(other).filter(|said| said.time <= ending.at.time)?;
+    let answered = facts.tls.last_alert(ending.dir).is_some_and(|own| own.time < said.time);
+    (ending.how == Close::Fin && !answered).then_some(other)
 }
 
 /// The end, as it was measured.

@@ -17,6 +17,7 @@ pub use tls::{AlertSeen, Records, TlsFacts};
 
 use crate::event::{At, Event};
 use crate::input::{Close, Direction, Leg, RelayNote, SegmentCounts, Timestamp};
+use crate::wire::x224::Protocols;
 
 /// Who talks to whom, and how we come to see it. Known before the first byte.
 #[derive(Clone, Debug)]
@@ -216,9 +217,8 @@ impl Facts {
             | Event::ConnectionConfirm(_)
             | Event::X224Refused(..) => self.x224.apply(at, event),
             Event::Mcs(..) | Event::FastPath(_) | Event::ClearFrame(_) => {
-                // A server that spoke TLS first has started it.
-                let after_hello = self.tls.client_hello.is_seen() && !self.tls.server_spoke();
-                self.rdp.apply(at, &event, after_hello);
+                let instead_of_tls = self.expects_tls();
+                self.rdp.apply(at, &event, instead_of_tls);
             }
             _ => self.tls.apply(at, event),
         }
@@ -240,13 +240,12 @@ impl Facts {
         self.tcp.close(Ending { at, dir, how, after_bytes, both: false }, outside);
     }
 
-    /// A peer that acknowledged more than was captured shows what the capture lacks; its FIN counts one.
-    fn count_segments(&mut self, at: At, counts: [SegmentCounts; 2]) {
-        for (stream, counts) in self.streams.iter_mut().zip(counts) {
-            stream.gap |=
-                counts.acknowledged.is_some_and(|acknowledged| acknowledged > counts.bytes + 1);
-        }
-        self.tcp.leg_mut(at.leg).counts = Some(counts);
+    /// TLS was agreed and the server has sent none of it yet, while the client still listened. The
+    /// server's clear packet can cross the client's hello.
+    fn expects_tls(&self) -> bool {
+        let agreed = self.x224.selected().is_some_and(|selected| selected != Protocols::RDP);
+        let asked = agreed || self.tls.client_hello.is_seen();
+        asked && !self.tls.server_spoke() && self.ending().is_none()
     }
 
     fn note_relay(&mut self, at: At, note: RelayNote) {
@@ -254,6 +253,16 @@ impl Facts {
         if self.relay.len() < KEPT {
             self.relay.push(Seen { value: note, at });
         }
+    }
+
+    /// A peer that acknowledged more than was captured shows what the capture lacks; its FIN counts one.
+    fn count_segments(&mut self, at: At, counts: [SegmentCounts; 2]) {
+        for (stream, counts) in self.streams.iter_mut().zip(counts) {
+            stream.gap |= counts
+                .acknowledged
+                .is_some_and(|acknowledged| acknowledged > counts.bytes.saturating_add(1));
+        }
+        self.tcp.leg_mut(at.leg).counts = Some(counts);
     }
 
     fn note_damage(&mut self, at: At, what: String) {

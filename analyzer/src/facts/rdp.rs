@@ -59,23 +59,27 @@ pub struct RdpFacts {
     pub data: [u64; 2],
     /// Fast-path PDUs per direction.
     pub fast_path: [u64; 2],
-    /// A clear RDP frame from the server after the client had sent a TLS ClientHello.
+    /// A clear RDP frame from the server where its TLS should have begun.
     pub plaintext_after_hello: Known<Option<McsPdu>>,
     /// The direction holds bytes that are no frame.
     pub opaque: [bool; 2],
 }
 
 impl RdpFacts {
-    pub(super) fn apply(&mut self, at: At, event: &Event, after_hello: bool) {
+    pub(super) fn apply(&mut self, at: At, event: &Event, instead_of_tls: bool) {
         match *event {
-            Event::ClearFrame(dir) => self.frames[dir.index()] += 1,
+            Event::ClearFrame(dir) => {
+                // What a source leaves out comes behind the channels' joins.
+                self.frames[dir.index()] += 1;
+                self.data[dir.index()] += 1;
+            }
             Event::FastPath(dir) => {
                 self.frames[dir.index()] += 1;
                 self.fast_path[dir.index()] += 1;
             }
             Event::Mcs(dir, pdu) => {
                 self.frames[dir.index()] += 1;
-                if after_hello && dir == Direction::ToClient {
+                if instead_of_tls && dir == Direction::ToClient {
                     self.plaintext_after_hello.set(at, Some(pdu));
                 }
                 match pdu {

@@ -128,7 +128,10 @@ impl TlsFacts {
             return records.count;
         }
         let Some((_, before)) = records.long else { return 0 };
-        records.count.saturating_sub(before + 1).saturating_sub(records.short_after_long)
+        records
+            .count
+            .saturating_sub(before.saturating_add(1))
+            .saturating_sub(records.short_after_long)
     }
 
     /// Application data records of the server that can be no part of the handshake.
@@ -142,6 +145,14 @@ impl TlsFacts {
         let records = &self.records[dir.index()];
         let last = records.lengths.last();
         self.is_13() && records.count <= Self::LENGTHS as u64 && last == Some(&TLS13_ALERT)
+    }
+
+    /// When a side sent its last alert, where that can be told: in TLS 1.3 by the size of its last record.
+    pub fn last_alert(&self, dir: Direction) -> Option<At> {
+        if self.ends_with_alert_shape(dir) {
+            return self.records[dir.index()].last;
+        }
+        self.alerts.iter().rfind(|seen| seen.value.dir == dir).map(|seen| seen.at)
     }
 
     /// The first fatal alert in clear, of either side or of one.
@@ -180,9 +191,9 @@ impl TlsFacts {
             Event::ApplicationData(dir, length) => self.count_record(at, dir, length),
             Event::RecordsPassed(dir, records, bytes) => {
                 let sum = &mut self.records[dir.index()];
-                sum.count += records;
-                sum.bytes += bytes;
-                sum.after_peer += records;
+                sum.count = sum.count.saturating_add(records);
+                sum.bytes = sum.bytes.saturating_add(bytes);
+                sum.after_peer = sum.after_peer.saturating_add(records);
             }
             _ => {}
         }
@@ -203,11 +214,11 @@ impl TlsFacts {
         } else if length >= TLS13_FINISHED {
             records.long = Some((at, records.count));
         }
-        records.count += 1;
-        records.bytes += u64::from(length);
+        records.count = records.count.saturating_add(1);
+        records.bytes = records.bytes.saturating_add(length.into());
         records.first.get_or_insert(at);
         records.last = Some(at);
-        records.after_peer += u64::from(peer_began);
+        records.after_peer = records.after_peer.saturating_add(peer_began.into());
         if records.lengths.len() < Self::LENGTHS {
             records.lengths.push(length);
         }

@@ -164,12 +164,14 @@ impl Session {
         self.scan(at, dir, &first);
     }
 
-    fn scan(&mut self, at: At, dir: Direction, bytes: &[u8]) {
+    fn scan(&mut self, at: At, dir: Direction, mut bytes: &[u8]) {
         let mut lane = std::mem::take(&mut self.lanes[dir.index()]);
         let mut scanner = std::mem::take(&mut lane.scanner);
-        scanner.scan(bytes, &mut |piece| self.piece(at, dir, &mut lane, piece));
-        if std::mem::take(&mut lane.fast_path_begins) {
-            scanner.allow_fast_path();
+        while !bytes.is_empty() {
+            bytes = scanner.scan_frame(bytes, &mut |piece| self.piece(at, dir, &mut lane, piece));
+            if std::mem::take(&mut lane.fast_path_begins) {
+                scanner.allow_fast_path();
+            }
         }
         lane.scanner = scanner;
         self.lanes[dir.index()] = lane;
@@ -247,7 +249,10 @@ impl Session {
     fn frame(&mut self, at: At, dir: Direction, lane: &mut Lane, frame: FrameStart) {
         match frame.kind {
             FrameKind::Tpkt if lane.body.len() < lane.wanted.min(frame.body as usize) => {
-                self.facts.apply(at, Event::Limit("a TPKT packet was cut in the input"));
+                // Behind the negotiation a source may leave bodies out on purpose.
+                let negotiated = self.facts.x224.confirm.is_seen();
+                let cut = Event::Limit("a TPKT packet was cut in the input");
+                self.facts.apply(at, if negotiated { Event::ClearFrame(dir) } else { cut });
             }
             FrameKind::Tpkt => self.tpdu(at, dir, lane),
             FrameKind::FastPath => self.facts.apply(at, Event::FastPath(dir)),
@@ -257,7 +262,6 @@ impl Session {
 
     fn tpdu(&mut self, at: At, dir: Direction, lane: &mut Lane) {
         let event = match Tpdu::parse(&lane.body) {
-            Err(_) if lane.cut => Event::ClearFrame(dir),
             Ok(Tpdu::ConnectionRequest(request)) if dir == Direction::ToServer => {
                 Event::ConnectionRequest(request)
             }

@@ -199,6 +199,27 @@ fn standard_security_is_no_desktop_while_channels_are_joined() {
 }
 
 #[test]
+fn bodies_left_out_behind_the_negotiation_are_no_damage() {
+    // A recording keeps headers alone from Client Info on: it can hold a password.
+    let mut trace = standard_security();
+    for _ in 0..11 {
+        trace = trace.to_client(&[3, 0, 1, 0]).skipped(ToClient, 252);
+    }
+    let report = trace.rst(ToServer).report();
+    assert_eq!((report.outcome, report.complete), (crate::report::Outcome::Established, true));
+}
+
+#[test]
+fn fast_path_may_begin_within_one_read() {
+    let mut read = tpkt(&[2, 0xF0, 0x80, 0x7F, 0x66, 0x82, 0, 0]);
+    read.extend([0x00, 0x80, 6, 1, 1, 1, 0x04, 3, 1]);
+    let trace = Trace::capture().negotiated(0, 0).mcs(ToServer, &[0x7F, 0x65]).to_client(&read);
+    let facts = trace.session();
+    let facts = facts.facts();
+    assert_eq!((facts.rdp.fast_path[1], facts.rdp.opaque[1]), (2, false));
+}
+
+#[test]
 fn a_session_keeps_little_of_what_it_is_given() {
     let mut trace = Trace::relay().open();
     let long = tpkt(&vec![0xE0; 60_000]);
@@ -256,6 +277,8 @@ fn any_input() -> impl Strategy<Value = Vec<(u64, Input<'static>)>> {
         2 => damaged,
         1 => (dir(), number()).prop_map(|(dir, bytes)| Input::Skipped { dir, bytes }),
         1 => (dir(), prop::option::of(number())).prop_map(|(dir, bytes)| Input::Gap { dir, bytes }),
+        1 => (dir(), number(), number())
+            .prop_map(|(dir, records, bytes)| Input::Passed { dir, records, bytes }),
         1 => (leg(), dir(), close).prop_map(|(leg, dir, how)| Input::Closed { leg, dir, how }),
         2 => other_input(),
     ];

@@ -1,22 +1,20 @@
 //! A judgement in the words of the contract.
 
-use jiff::Timestamp as Instant;
 use sha2::{Digest, Sha256};
 
+use super::ended::ended;
+use super::layers::{rdp, tls};
+use super::words::{rfc3339, round, word};
 use super::{Judgement, Ranked, judge, legs, mstsc, ruled_out};
 use crate::case::Case;
-use crate::codes::cipher::cipher_suite_name;
-
 use crate::detect::{Band, Evidence, Party};
-use crate::facts::{Ending, Facts, InputEnd, Known, Why};
-use crate::input::{Close, ConnectFailureKind, Direction, Leg, Origin, RelayNote, Timestamp};
+use crate::facts::Facts;
+use crate::input::{Direction, Leg, Origin, Timestamp};
 use crate::report::{
-    AfterBytes, AlertReport, Candidate, CertificateReport, Confidence, Connection, Ended,
-    EvidenceItem, EvidenceOrigin, Finding, NextStep, Outcome, Rdp, RuledOut, SCHEMA, Timings, Tls,
-    Verdict,
+    Candidate, Confidence, Connection, EvidenceItem, EvidenceOrigin, Finding, NextStep, Outcome,
+    RuledOut, SCHEMA, Timings, Verdict,
 };
-use crate::wire::tls::CertificateSummary;
-use crate::wire::x224::Routing;
+use crate::wire::first_bytes::FirstBytes;
 
 /// Where a connection stands among others.
 #[derive(Clone, Debug)]
@@ -222,9 +220,14 @@ fn established(facts: &Facts) -> String {
 
 fn not_rdp(facts: &Facts) -> String {
     match facts.x224.first_bytes[Direction::ToServer.index()].value() {
+        Some(FirstBytes::HttpRequest { gateway: true }) => {
+            "The client speaks to an RD Gateway: its Remote Desktop connection is inside HTTPS. Turn the gateway off in the client's settings for this test, or capture on the gateway.".to_owned()
+        }
+        Some(FirstBytes::Tls) => {
+            "The client starts with TLS, as it does towards an RD Gateway, not with Remote Desktop. If a gateway is set in the client, turn it off for this test, or capture on the gateway.".to_owned()
+        }
         Some(first) => format!("The client speaks {}, not Remote Desktop.", first.name()),
-        None => "The client connected and left without a byte: a health check or a port scan."
-            .to_owned(),
+        None => "The client connected and left without a byte: a health check or a port scan.".to_owned(),
     }
 }
 
@@ -276,185 +279,6 @@ fn next(judgement: &Judgement) -> Vec<NextStep> {
     steps
 }
 
-fn ended(facts: &Facts) -> Ended {
-    let nothing = Ended {
-        leg: None,
-        from: None,
-        how: String::new(),
-        errno: None,
-        after_bytes: None,
-        at_ms: None,
-    };
-    if let Some(fault) = facts.relay_fault() {
-        let how =
-            if matches!(fault.value, RelayNote::Error(_)) { "error" } else { "relay_deadline" };
-        return Ended {
-            from: Some("relay".into()),
-            how: how.into(),
-            at_ms: Some(round(facts.ms(fault.at.time))),
-            after_bytes: Some(after(facts.streams.each_ref().map(|stream| stream.bytes))),
-            ..nothing
-        };
-    }
-    let leg = facts.tcp.leg(Leg::Server);
-    if let Some(last) = leg.attempts.last().filter(|_| !leg.opened.is_seen()) {
-        return never_opened(facts, &last.failure.kind, last.at.time, nothing);
-    }
-    match facts.ending() {
-        Some(ending) => closed(facts, ending),
-        None => {
-            let how =
-                if facts.input_ended == Some(InputEnd::Capture) { "capture_end" } else { "open" };
-            Ended { how: how.into(), ..nothing }
-        }
-    }
-}
-
-fn never_opened(facts: &Facts, kind: &ConnectFailureKind, at: Timestamp, nothing: Ended) -> Ended {
-    let leg = legs::word(facts.source_leg(Direction::ToClient));
-    let (how, from, errno) = match kind {
-        ConnectFailureKind::Refused => ("rst", Some("server"), Some("ECONNREFUSED")),
-        ConnectFailureKind::ResetAfterSynAck => ("rst", Some("server"), Some("ECONNRESET")),
-        ConnectFailureKind::Icmp { .. } => ("icmp", None, None),
-        ConnectFailureKind::NoAnswer => ("timeout", None, None),
-        ConnectFailureKind::NameNotFound(_) => ("never_opened", None, None),
-        ConnectFailureKind::Other(name) => ("error", None, Some(name.as_str())),
-    };
-    Ended {
-        leg: Some(leg.into()),
-        from: from.map(str::to_owned),
-        how: how.into(),
-        errno: errno.map(str::to_owned),
-        at_ms: Some(round(facts.ms(at))),
-        ..nothing
-    }
-}
-
-fn closed(facts: &Facts, ending: &Ending) -> Ended {
-    let from = match ending.dir {
-        Direction::ToServer => "client",
-        Direction::ToClient => "server",
-    };
-    let (how, errno) = match ending.how {
-        Close::Fin => ("fin", None),
-        Close::Rst => ("rst", Some("ECONNRESET")),
-        Close::Error(name) => ("error", Some(name)),
-    };
-    let leg = if ending.both { "both" } else { legs::word(ending.at.leg) };
-    Ended {
-        leg: Some(leg.into()),
-        from: (!ending.both).then(|| from.to_owned()),
-        how: how.into(),
-        errno: errno.map(str::to_owned),
-        after_bytes: Some(after(ending.after_bytes)),
-        at_ms: Some(round(facts.ms(ending.at.time))),
-    }
-}
-
-fn after([to_server, to_client]: [u64; 2]) -> AfterBytes {
-    AfterBytes { to_server, to_client }
-}
-
-fn rdp(facts: &Facts, identities: &Identities) -> Rdp {
-    let request = facts.x224.request.value();
-    let confirm = facts.x224.confirm.value();
-    let routing = request.and_then(|request| request.routing.as_ref());
-    let negotiation = request.and_then(|request| request.negotiation);
-    Rdp {
-        cookie: match routing {
-            Some(Routing::Cookie(id)) => Some(identities.show("user", id)),
-            _ => None,
-        },
-        routing_token: match routing {
-            Some(Routing::Token(token)) => Some(identities.show("token", token)),
-            _ => None,
-        },
-        requested: request.map(|request| request.requested().names()),
-        flags: negotiation.map(|negotiation| negotiation.flags),
-        selected: confirm
-            .and_then(|confirm| confirm.selected())
-            .map(|selected| selected.to_string()),
-        failure: confirm.and_then(|confirm| confirm.failure()).map(|failure| failure.to_string()),
-        correlation_id: request.and_then(|request| request.correlation_id).map(|id| hex(&id)),
-    }
-}
-
-fn tls(facts: &Facts) -> Option<Tls> {
-    let tls = &facts.tls;
-    let hello = tls.client_hello.value();
-    let records = tls.records.each_ref().map(|records| records.count);
-    if hello.is_none()
-        && tls.server_hello.value().is_none()
-        && tls.alerts.is_empty()
-        && records == [0, 0]
-    {
-        return None;
-    }
-    let offered = hello.map(|hello| hello.offered_versions()).unwrap_or_default();
-    Some(Tls {
-        offered: offered.iter().map(ToString::to_string).collect(),
-        version: tls.version().map(|version| version.to_string()),
-        cipher: tls.server_hello.value().map(|server| {
-            let suite = server.cipher_suite;
-            cipher_suite_name(suite.0).map_or_else(|| suite.to_string(), str::to_owned)
-        }),
-        ja4: hello.map(|hello| hello.ja4()),
-        sni: hello.and_then(|hello| hello.server_name.clone()),
-        alerts: alerts(facts),
-        certificate: tls.leaf().map(certificate),
-        certificate_hidden: certificate_hidden(facts),
-        records,
-    })
-}
-
-fn alerts(facts: &Facts) -> Vec<AlertReport> {
-    let from = |dir| match dir {
-        Direction::ToServer => "client".to_owned(),
-        Direction::ToClient => "server".to_owned(),
-    };
-    facts
-        .tls
-        .alerts
-        .iter()
-        .map(|seen| AlertReport {
-            from: from(seen.value.dir),
-            level: seen.value.alert.map(|alert| alert.level.to_string()),
-            code: seen.value.alert.map(|alert| alert.description.0),
-            name: seen.value.alert.map(|alert| alert.description.to_string()),
-            encrypted: seen.value.alert.is_none(),
-        })
-        .collect()
-}
-
-fn certificate_hidden(facts: &Facts) -> Option<String> {
-    let why = match &facts.tls.certificate {
-        Known::Seen(_) if facts.tls.leaf().is_some() => return None,
-        Known::Seen(_) => "malformed",
-        Known::Hidden(Why::Tls13) => "encrypted",
-        Known::Hidden(_) => "lost",
-        Known::NotSeen if facts.tls.certificate_unreadable.is_seen() => "malformed",
-        Known::NotSeen => "not_sent",
-    };
-    Some(why.to_owned())
-}
-
-fn certificate(leaf: &CertificateSummary) -> CertificateReport {
-    CertificateReport {
-        subject: leaf.subject.clone(),
-        issuer: leaf.issuer.clone(),
-        serial: leaf.serial.clone(),
-        not_before: date(leaf.not_before),
-        not_after: date(leaf.not_after),
-        names: leaf.names.iter().map(ToString::to_string).collect(),
-        key: leaf.key.clone(),
-        signature: leaf.signature_algorithm.clone(),
-        extended_key_usage: leaf.extended_key_usage.clone(),
-        sha256: leaf.sha256.clone(),
-        self_signed: leaf.self_issued,
-        chain_length: leaf.chain_length,
-    }
-}
-
 fn timings(facts: &Facts) -> Timings {
     let took =
         |leg| facts.tcp.leg(leg).opened.value().copied().flatten().map(|ns| round(ns as f64 / 1e6));
@@ -472,30 +296,4 @@ fn timings(facts: &Facts) -> Timings {
         x224: between(request, confirm),
         tls: between(hello, finished),
     }
-}
-
-/// The contract's word for an enum, through serde so that there is one list of words.
-fn word<T: serde::Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
-    }
-}
-
-/// Microseconds are as fine as anyone measures here.
-fn round(ms: f64) -> f64 {
-    (ms * 1000.0).round() / 1000.0
-}
-
-fn rfc3339(time: Timestamp) -> String {
-    let time = Instant::from_nanosecond(i128::from(time.0)).unwrap_or(Instant::UNIX_EPOCH);
-    format!("{time:.3}")
-}
-
-fn date(seconds: i64) -> String {
-    Instant::from_second(seconds).unwrap_or(Instant::UNIX_EPOCH).to_string()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

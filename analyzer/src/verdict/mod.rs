@@ -6,10 +6,13 @@
 
 mod build;
 mod community;
+mod ended;
+mod layers;
 mod legs;
 mod mstsc;
 mod outcome;
 mod ruled_out;
+mod words;
 
 pub use build::{Identities, Place, connection};
 pub use outcome::may_be_rehearsal;
@@ -94,7 +97,11 @@ pub fn judge(case: &Case<'_>) -> Judgement {
     let causes =
         if outcome == Outcome::Failed { candidates(&opinions, what.as_ref()) } else { Vec::new() };
     let cause = if outcome == Outcome::Failed { name_cause(&causes) } else { None };
-    let findings = findings(opinions, what.as_ref(), &causes);
+    let mut findings = findings(opinions, what.as_ref(), &causes);
+    if matches!(outcome, Outcome::Established | Outcome::NotRdp) {
+        // How a good session is closed, mostly by a RST, is no finding.
+        findings.retain(|finding| finding.row.class != Class::Abort);
+    }
     Judgement { outcome, what, cause, causes, findings }
 }
 

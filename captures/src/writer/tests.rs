@@ -58,13 +58,13 @@ fn every_block_reads_back() {
     assert_eq!(section.options, expected);
     for (block, name) in blocks[1..3].iter().zip(["client-leg", "server-leg"]) {
         let interface = block.as_interface_description().expect("an interface");
-        assert_eq!((interface.linktype, interface.snaplen), (DataLink::RAW, 0));
+        assert_eq!((interface.linktype, interface.snaplen), (DataLink::NULL, 0));
         assert!(interface.options.contains(&InterfaceDescriptionOption::IfName(name.into())));
     }
     let packet = blocks[3].as_enhanced_packet().expect("a packet");
-    assert_eq!((packet.interface_id, packet.original_len), (0, 99));
+    assert_eq!((packet.interface_id, packet.original_len), (0, 99 + 4));
     assert_eq!(packet.timestamp, Duration::from_nanos(TIME.0));
-    assert_eq!(*packet.data, [0x45, 1, 2]);
+    assert_eq!(*packet.data, [2, 0, 0, 0, 0x45, 1, 2]);
     assert_eq!(comments(&blocks[3]), ["first", "zweite ✓"]);
     let packet = blocks[4].as_enhanced_packet().expect("a packet");
     assert_eq!((packet.interface_id, packet.timestamp), (1, Duration::from_nanos(u64::MAX)));
@@ -87,7 +87,7 @@ fn the_fixed_start_on_the_wire() {
     ];
     assert_eq!(bytes[..28], section);
     assert_eq!(bytes[28..32], [1, 0, 0, 0]);
-    assert_eq!(bytes[36..44], [101, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(bytes[36..44], [0, 0, 0, 0, 0, 0, 0, 0]);
     let resolution = [9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0]; // if_tsresol 9, end of options
     assert_eq!(bytes.windows(12).filter(|window| **window == resolution).count(), 2);
 }

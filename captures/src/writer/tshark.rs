@@ -228,7 +228,7 @@ fn the_summary_names_program_and_interfaces() {
         "section note",
         "Name = client-leg",
         "Name = server-leg",
-        "Raw IP",
+        "NULL/Loopback",
         "nanoseconds (9)",
     ] {
         assert!(out.contains(part), "{part} in {out}");

@@ -1,4 +1,6 @@
 //! Capture files: any bytes to packets.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| oracles::pcap(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    oracles::pcap(data);
+});

@@ -43,13 +43,18 @@ fn sure(answer: Option<&str>, value: f64) -> String {
 /// Causes, best first, and what the facts exclude.
 pub(super) fn ranking(out: &mut String, c: &Connection, style: &Style) {
     let mut told = Vec::new();
+    observed(out, c, style, &mut told);
     if !c.causes.is_empty() {
         out.push('\n');
     }
     for (n, cause) in c.causes.iter().take(LISTED).enumerate() {
         let word = confidence(cause.confidence).unwrap_or_default();
         let head = format!("{:>2} {word:<9} ", n + 1);
-        let says = format!("{} ({})", clean(&cause.says, SENTENCE), clean(&cause.id, NAME));
+        // What the sentence above says already is not said again.
+        let says = match c.verdict.sentence.contains(&cause.says) {
+            true => clean(&cause.id, NAME),
+            false => format!("{} ({})", clean(&cause.says, SENTENCE), clean(&cause.id, NAME)),
+        };
         titled(out, style, BOLD, &head, &says);
         facts(out, c, cause, style, &mut told);
     }
@@ -58,6 +63,23 @@ pub(super) fn ranking(out: &mut String, c: &Connection, style: &Style) {
         out.push_str(&format!("{:INDENT$}{line}\n", ""));
     }
     ruled_out(out, c, style, &mut told);
+}
+
+/// What was measured of the phenomenon itself, where no cause below cites it.
+fn observed<'a>(out: &mut String, c: &'a Connection, style: &Style, told: &mut Vec<&'a str>) {
+    let cited_by_causes = |id: &String| {
+        c.causes.iter().any(|cause| cause.r#for.contains(id) || cause.against.contains(id))
+    };
+    let cited_elsewhere = |id: &String| {
+        c.ruled_out.iter().any(|row| row.by == *id)
+            || c.findings.iter().any(|finding| finding.evidence.contains(id))
+    };
+    for item in c.evidence.iter().filter(|item| !cited_by_causes(&item.id)).take(LISTED) {
+        if !cited_elsewhere(&item.id) {
+            let text = cited(c, &item.id, told);
+            titled(out, style, GREEN, "       + ", &text);
+        }
+    }
 }
 
 /// The facts of one cause.

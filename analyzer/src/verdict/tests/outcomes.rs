@@ -1,7 +1,7 @@
 //! What became of a session, and how far it got.
 
 use crate::facts::InputEnd;
-use crate::input::{RelayNote, SegmentCounts};
+use crate::input::{ConnectFailureKind, RelayNote, SegmentCounts};
 use crate::report::Outcome;
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
 use crate::verdict::may_be_rehearsal;
@@ -61,6 +61,34 @@ fn an_established_session_stays_one_whatever_ends_it() {
         let report = end.report();
         assert_eq!(report.outcome, Outcome::Established);
         assert_eq!((report.verdict.what, report.causes.len()), (None, 0));
+        assert!(report.findings.iter().all(|finding| finding.id == "relay-induced"));
+    }
+}
+
+#[test]
+fn a_relay_and_a_capture_agree_on_what_and_why() {
+    let scripts: &[fn(Trace) -> Trace] = &[
+        |trace| trace.negotiated(MSTSC, HYBRID).tls13().desktop().rst(ToServer),
+        |trace| trace.negotiated(MSTSC, HYBRID).tls13().rst(ToServer),
+        |trace| trace.negotiated(MSTSC, HYBRID).client_hello_13().rst(ToClient),
+        |trace| trace.negotiated(MSTSC, SSL).fin(ToServer),
+        |trace| trace.negotiated(SSL, 0).fin(ToServer),
+        |trace| trace.open().cr(SSL).cc_failure(3).fin(ToClient),
+        |trace| trace.open().cr(SSL).to_client(b"SSH-2.0-x\r\n").fin(ToServer),
+        |trace| trace.open().cr(SSL).after_ms(20_000).fin(ToServer),
+        |trace| trace.negotiated(SSL, SSL).client_hello_12().alert(ToClient, 2, 70).fin(ToClient),
+        |trace| trace.negotiated(SSL, SSL).client_hello_12().mcs(ToClient, &[0x21, 0x80]),
+        |trace| trace.connect_failed(ConnectFailureKind::Refused, 2),
+        |trace| trace.open().fin(ToServer),
+    ];
+    for (n, script) in scripts.iter().enumerate() {
+        let said = |start| {
+            let report = script(start).report();
+            let causes: Vec<_> =
+                report.causes.into_iter().map(|cause| (cause.id, cause.confidence)).collect();
+            (report.outcome, report.reached, report.verdict.what, report.verdict.cause, causes)
+        };
+        assert_eq!(said(Trace::relay()), said(Trace::capture()), "script {n}");
     }
 }
 

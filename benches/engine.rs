@@ -1,0 +1,357 @@
+//! What the analysis costs: from a capture file to verdicts, and its parsers one by one.
+//!
+//! ```text
+//! cargo bench --bench engine -- [--rounds N] [--mib SIZE] [--smoke]
+//! ```
+//! The capture is made in memory: Ethernet, IPv4, segments of 1,460 bytes with their acknowledgements, 64
+//! connections interleaved, half of them TLS 1.2 and half TLS 1.3. Times are this thread's time on the
+//! CPU. `--smoke` asks only whether every connection is reported; so does `cargo test --bench engine`.
+
+#[path = "support/rdp.rs"]
+mod rdp;
+
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use rdp::{CONFIRM, HEADER, Prologue, REQUEST, Side, record};
+use rdpwhy::offline::{self, Scope};
+use rdpwhy::output::{Filter, Format, Output};
+use rdpwhy_analyzer::facts::{Subject, Vantage};
+use rdpwhy_analyzer::input::{Direction, Input, Origin, Timestamp};
+use rdpwhy_analyzer::records::RecordScanner;
+use rdpwhy_analyzer::session::Session;
+use rdpwhy_analyzer::verdict::Identities;
+use rdpwhy_analyzer::wire::tls::{
+    CertificateMessage, CertificateSummary, ClientHello, RecordHeader, ServerHello,
+};
+use rdpwhy_analyzer::wire::x224::Tpdu;
+use rdpwhy_captures::synth::{Packet, Sender, SyntheticLeg};
+
+/// Connections that are open at the same time.
+const AT_ONCE: usize = 64;
+/// Bytes that a connection carries at least.
+const CONNECTION: usize = 1 << 20;
+/// Payload of a full segment on Ethernet.
+const SEGMENT: usize = 1460;
+/// Bodies of the records a desktop sends, in turn.
+const RECORDS: [usize; 8] = [90, 1400, 240, 8000, 60, 3200, 16384, 700];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let value = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1)?.parse::<usize>().ok()
+    };
+    // Without `--bench`, which `cargo bench` gives, it is a test run.
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    let smoke = has("--smoke") || !has("--bench");
+    let rounds = if smoke { 1 } else { value("--rounds").unwrap_or(5) };
+    let bytes = value("--mib").unwrap_or(if smoke { 2 } else { 256 }) << 20;
+    println!("| what | size | median [min..max] |\n| --- | --- | --- |");
+    let mut failed = files(bytes, rounds);
+    failed += parsers(if smoke { Duration::ZERO } else { Duration::from_millis(200) }, rounds);
+    if smoke {
+        let word = if failed == 0 { "ok" } else { "FAILED" };
+        println!("test result: {word}. {} passed; {failed} failed;", 2 - failed);
+    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// From a file to verdicts; gives how many of its two checks failed: 0 or 1.
+fn files(bytes: usize, rounds: usize) -> usize {
+    let capture = Capture::new(bytes);
+    let mut rates = Vec::new();
+    let mut costs = Vec::new();
+    let mut right = true;
+    for _ in 0..rounds {
+        let before = on_cpu();
+        let reported = analyzed(&capture.file);
+        let took = on_cpu().saturating_sub(before).as_secs_f64().max(1e-9);
+        right &= reported == capture.connections;
+        rates.push(capture.file.len() as f64 / 1e6 / took);
+        costs.push(took * 1e9 / capture.packets as f64);
+    }
+    let size = format!(
+        "{} MB, {} packets, {} connections",
+        capture.file.len() / 1_000_000,
+        capture.packets,
+        capture.connections
+    );
+    row("pcap to verdicts", &size, rates, "MB/s");
+    row("the same", &size, costs, "ns/packet");
+    if !right {
+        eprintln!("not every connection was reported");
+    }
+    usize::from(!right)
+}
+
+fn analyzed(file: &[u8]) -> u64 {
+    let nowhere = if cfg!(windows) { "NUL" } else { "/dev/null" };
+    let output =
+        Output::open(Format::Jsonl, Filter::default(), Some(&PathBuf::from(nowhere)), Some(false));
+    let mut output = output.expect("the null device");
+    let scope = Scope { ports: vec![3389], all: false };
+    let found = offline::analyze("bench.pcap", file, &scope, &Identities::Shown, &mut output);
+    found.map_or(0, |found| found.reported)
+}
+
+/// Name, bytes per call, and the call.
+type ParserCase<'a> = (&'static str, usize, Box<dyn FnMut() -> bool + 'a>);
+
+/// Every parser on what real parties say; gives 1 when one of them does not read it.
+fn parsers(least: Duration, rounds: usize) -> usize {
+    let prologue = Prologue::new();
+    let said = |side: Side| -> Vec<Vec<u8>> {
+        let flights = prologue.flights.iter().filter(|(who, _)| *who == side);
+        handshakes(&flights.flat_map(|(_, bytes)| bytes.clone()).collect::<Vec<u8>>())
+    };
+    let (client, server) = (said(Side::Client), said(Side::Server));
+    let body = |messages: &[Vec<u8>], kind: u8| {
+        let found = messages.iter().find(|message| message.first() == Some(&kind));
+        found.and_then(|message| message.get(4..)).unwrap_or_default().to_vec()
+    };
+    let (hello, answer, chain) = (body(&client, 1), body(&server, 2), body(&server, 11));
+    let leaf = CertificateMessage::parse(&chain).ok().and_then(|m| Some(m.chain.first()?.to_vec()));
+    let leaf = leaf.unwrap_or_default();
+    let desktop: Vec<u8> = RECORDS.into_iter().flat_map(record).collect();
+    let small = record(700);
+    let mut scanner = RecordScanner::default();
+    let mut session = active(&prologue);
+    let mut number = 0;
+    let mut cases: Vec<ParserCase> = vec![
+        (
+            "Connection Request",
+            REQUEST.len(),
+            Box::new(|| Tpdu::parse(black_box(&REQUEST[4..])).is_ok()),
+        ),
+        (
+            "Connection Confirm",
+            CONFIRM.len(),
+            Box::new(|| Tpdu::parse(black_box(&CONFIRM[4..])).is_ok()),
+        ),
+        ("TLS record header", HEADER, Box::new(|| RecordHeader::parse(black_box(&small)).is_ok())),
+        ("ClientHello", hello.len(), Box::new(|| ClientHello::parse(black_box(&hello)).is_ok())),
+        ("ServerHello", answer.len(), Box::new(|| ServerHello::parse(black_box(&answer)).is_ok())),
+        (
+            "Certificate message",
+            chain.len(),
+            Box::new(|| CertificateMessage::parse(black_box(&chain)).is_ok()),
+        ),
+        (
+            "certificate",
+            leaf.len(),
+            Box::new(|| CertificateSummary::from_der(black_box(&leaf)).is_ok()),
+        ),
+        (
+            "record scanner, 8 records",
+            desktop.len(),
+            Box::new(|| {
+                scanner.scan(black_box(&desktop), &mut |piece| {
+                    black_box(piece);
+                });
+                scanner.in_step()
+            }),
+        ),
+        (
+            "session, 1 record",
+            small.len(),
+            Box::new(|| {
+                number += 1;
+                let input = Input::Data { dir: Direction::ToClient, bytes: black_box(&small) };
+                session.feed(Timestamp(number), Origin::Read(number), input);
+                session.facts().is_active()
+            }),
+        ),
+        (
+            "session, whole prologue",
+            prologue.flights.iter().map(|flight| flight.1.len()).sum(),
+            Box::new(|| active(black_box(&prologue)).facts().is_active()),
+        ),
+    ];
+    let mut failed = 0;
+    for (name, size, work) in &mut cases {
+        let mut costs = Vec::new();
+        for _ in 0..rounds {
+            let (cost, right) = timed(least, work);
+            costs.push(cost);
+            if !right {
+                eprintln!("{name}: not read");
+                failed = 1;
+            }
+        }
+        row(name, &format!("{size} B"), costs, "ns");
+    }
+    failed
+}
+
+/// ns per call, and whether every call was right.
+fn timed(least: Duration, work: &mut dyn FnMut() -> bool) -> (f64, bool) {
+    let mut right = true;
+    let mut calls = 0u32;
+    let (before, began) = (on_cpu(), Instant::now());
+    loop {
+        for _ in 0..64 {
+            right &= work();
+        }
+        calls += 64;
+        if began.elapsed() >= least {
+            break;
+        }
+    }
+    let took = on_cpu().saturating_sub(before);
+    (took.as_nanos() as f64 / f64::from(calls), right)
+}
+
+/// A session of the relay in which the desktop is up.
+fn active(prologue: &Prologue) -> Session {
+    let subject = Subject {
+        client: SocketAddr::from(([10, 0, 0, 1], 50_000)),
+        server: Some(SocketAddr::from(([10, 0, 0, 2], 3389))),
+        server_name: None,
+        relay: [None, None],
+        vantage: Vantage::Relay,
+        starts_in_the_middle: false,
+        started: Timestamp(0),
+    };
+    let mut session = Session::new(subject);
+    for (number, (side, bytes)) in (1..).zip(&prologue.flights) {
+        let dir = if *side == Side::Client { Direction::ToServer } else { Direction::ToClient };
+        session.feed(Timestamp(number), Origin::Read(number), Input::Data { dir, bytes });
+    }
+    session
+}
+
+/// The handshake messages in the records of one direction, each with its header. RFC 5246 7.4.
+fn handshakes(stream: &[u8]) -> Vec<Vec<u8>> {
+    // The TPKT packet of the negotiation comes first: 19 bytes.
+    let mut rest = stream.get(REQUEST.len()..).unwrap_or_default();
+    let mut joined = Vec::new();
+    while let [0x16, _, _, high, low, body @ ..] = rest {
+        let size = usize::from(u16::from_be_bytes([*high, *low])).min(body.len());
+        joined.extend_from_slice(&body[..size]);
+        rest = &body[size..];
+    }
+    let mut rest = joined.as_slice();
+    let mut messages = Vec::new();
+    while let [_, a, b, c, body @ ..] = rest {
+        let size = 4 + usize::from(*a) * 65_536 + usize::from(*b) * 256 + usize::from(*c);
+        if size > body.len() + 4 {
+            break;
+        }
+        messages.push(rest[..size].to_vec());
+        rest = &rest[size..];
+    }
+    messages
+}
+
+/// A capture file in memory.
+struct Capture {
+    file: Vec<u8>,
+    packets: u64,
+    connections: u64,
+    now: u64,
+}
+
+impl Capture {
+    /// At least `bytes` of connections that were seen whole.
+    fn new(bytes: usize) -> Capture {
+        let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        file.extend(262_144u32.to_le_bytes());
+        file.extend(1u32.to_le_bytes()); // LINKTYPE_ETHERNET
+        let mut capture = Capture { file, packets: 0, connections: 0, now: 1_700_000_000_000_000 };
+        let prologues = [Prologue::new(), Prologue::with(&rustls::version::TLS13)];
+        while capture.file.len() < bytes {
+            let left = (bytes - capture.file.len()).div_ceil(CONNECTION);
+            capture.batch(left.min(AT_ONCE), &prologues);
+        }
+        capture
+    }
+
+    /// Some connections from SYN to FIN, in turns.
+    fn batch(&mut self, connections: usize, prologues: &[Prologue; 2]) {
+        let mut legs: Vec<SyntheticLeg> = (0..connections).map(|_| self.open()).collect();
+        for (at, leg) in legs.iter_mut().enumerate() {
+            for (side, flight) in &prologues[at % 2].flights {
+                let sender = if *side == Side::Client { Sender::Opener } else { Sender::Acceptor };
+                self.send(leg, sender, flight);
+            }
+        }
+        let records = RECORDS.map(record);
+        let cycle: usize = records.iter().map(Vec::len).sum();
+        let input = record(60);
+        for _ in 0..CONNECTION.div_ceil(cycle) {
+            for leg in &mut legs {
+                self.send(leg, Sender::Opener, &input);
+                for record in &records {
+                    self.send(leg, Sender::Acceptor, record);
+                }
+            }
+        }
+        for leg in &mut legs {
+            for packet in
+                [leg.fin(Sender::Opener), leg.fin(Sender::Acceptor), leg.ack(Sender::Opener)]
+            {
+                self.packet(&packet);
+            }
+        }
+    }
+
+    fn open(&mut self) -> SyntheticLeg {
+        self.connections += 1;
+        let number = self.connections as u32;
+        let [_, high, middle, low] = number.to_be_bytes();
+        let client = SocketAddr::from(([10, high, middle, low], 50_000));
+        let server = SocketAddr::from(([10, 200, 0, 1], 3389));
+        let mut leg = SyntheticLeg::new(client, server, number);
+        for packet in [leg.syn(), leg.syn_ack(), leg.ack(Sender::Opener)] {
+            self.packet(&packet);
+        }
+        leg
+    }
+
+    /// Bytes in segments; the receiver acknowledges every second one and the last.
+    fn send(&mut self, leg: &mut SyntheticLeg, sender: Sender, bytes: &[u8]) {
+        let receiver = if sender == Sender::Opener { Sender::Acceptor } else { Sender::Opener };
+        let segments = bytes.len().div_ceil(SEGMENT);
+        for (at, piece) in bytes.chunks(SEGMENT).enumerate() {
+            for packet in leg.data(sender, piece) {
+                self.packet(&packet);
+            }
+            if at % 2 == 1 || at + 1 == segments {
+                let packet = leg.ack(receiver);
+                self.packet(&packet);
+            }
+        }
+    }
+
+    fn packet(&mut self, packet: &Packet) {
+        const ETHERNET: [u8; 14] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
+        self.packets += 1;
+        self.now += 20;
+        let len = (packet.bytes.len() + ETHERNET.len()) as u32;
+        let (seconds, micros) = (self.now / 1_000_000, self.now % 1_000_000);
+        for field in [seconds as u32, micros as u32, len, len] {
+            self.file.extend(field.to_le_bytes());
+        }
+        self.file.extend(ETHERNET);
+        self.file.extend(&packet.bytes);
+    }
+}
+
+/// This thread's time on the CPU; the wall clock where it is not known.
+fn on_cpu() -> Duration {
+    static BEGAN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ns = text.split_whitespace().next().and_then(|field| field.parse().ok());
+    ns.map_or_else(|| BEGAN.get_or_init(Instant::now).elapsed(), Duration::from_nanos)
+}
+
+fn row(what: &str, size: &str, mut values: Vec<f64>, unit: &str) {
+    values.sort_by(f64::total_cmp);
+    let (Some(least), Some(most)) = (values.first(), values.last()) else { return };
+    let median = values[values.len() / 2];
+    println!("| {what} | {size} | {median:.1} [{least:.1}..{most:.1}] {unit} |");
+}

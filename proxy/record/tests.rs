@@ -1,0 +1,220 @@
+//! Tests of recordings, through the tape and the recorder: whatever chunks a session came in, the analysis of
+//! its recording knows what the relay knew, and no byte behind the handshake is in it.
+
+use std::fs::File;
+use std::net::SocketAddr;
+
+use rdpwhy_analyzer::case::Case;
+use rdpwhy_analyzer::facts::{Facts, InputEnd, Subject, Vantage};
+use rdpwhy_analyzer::input::{Close, Direction, Input, Leg, Origin, RelayNote, Timestamp};
+use rdpwhy_analyzer::report::Connection;
+use rdpwhy_analyzer::session::Session;
+use rdpwhy_analyzer::verdict::{Identities, Place, connection};
+
+use super::{Payload, Policy, Recorder, Ring};
+use crate::offline::{self, Scope};
+use crate::output::Output;
+
+const SECRET: u8 = 0xA7;
+
+/// What both sides say: in turn, a direction and its bytes.
+type Script = Vec<(Direction, Vec<u8>)>;
+
+fn tls_record(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&[kind, 3, 3][..], &(body.len() as u16).to_be_bytes(), body].concat()
+}
+
+/// X.224, then TLS 1.2 with a handshake that is finished, then application data. MS-RDPBCGR 2.2.1.1.
+fn tls_session() -> Script {
+    use Direction::{ToClient, ToServer};
+    let request = [3, 0, 0, 19, 14, 0xE0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 1, 0, 0, 0].to_vec();
+    let confirm = [3, 0, 0, 19, 14, 0xD0, 0, 0, 0x12, 0x34, 0, 2, 0, 8, 0, 1, 0, 0, 0].to_vec();
+    let hello = |kind: u8, tail: &[u8]| {
+        let body = [&[3, 3][..], &[kind; 32], &[0], tail].concat();
+        let length = (body.len() as u32).to_be_bytes();
+        tls_record(22, &[&[kind][..], &length[1..], &body].concat())
+    };
+    let finish = [tls_record(20, &[1]), tls_record(22, &[0x55; 40])].concat();
+    let mut script = vec![
+        (ToServer, request),
+        (ToClient, confirm),
+        (ToServer, hello(1, &[0, 2, 0xC0, 0x2F, 1, 0])),
+        (ToClient, [hello(2, &[0xC0, 0x2F, 0]), tls_record(22, &[14, 0, 0, 0])].concat()),
+        (ToServer, [tls_record(22, &[16, 0, 0, 1, 0]), finish.clone()].concat()),
+        (ToClient, finish),
+    ];
+    for n in 0..90 {
+        let dir = if n % 3 == 0 { ToServer } else { ToClient };
+        script.push((dir, tls_record(23, &vec![SECRET; 30 + n * 17])));
+    }
+    script
+}
+
+/// Numbers that look random and are the same in every run.
+fn numbers(mut seed: u64) -> impl FnMut() -> u64 {
+    move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    }
+}
+
+/// Neighbours of one direction as one, then cut anew.
+fn chunked(script: &Script, seed: u64, most: u64) -> Script {
+    let mut next = numbers(seed);
+    let mut merged: Script = Vec::new();
+    for (dir, bytes) in script {
+        match merged.last_mut().filter(|(last, _)| last == dir) {
+            Some((_, last)) => last.extend(bytes),
+            None => merged.push((*dir, bytes.clone())),
+        }
+    }
+    let mut chunks = Vec::new();
+    for (dir, bytes) in &merged {
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let (chunk, after) = rest.split_at((1 + next() % most).min(rest.len() as u64) as usize);
+            chunks.push((*dir, chunk.to_vec()));
+            rest = after;
+        }
+    }
+    chunks
+}
+
+fn address(last: u8, port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, last], port))
+}
+
+/// Plays a script to a tape and to the engine; gives what the engine knows and says.
+fn play(script: &Script, recorder: &Recorder) -> (Facts, Connection) {
+    let subject = Subject {
+        client: address(1, 50_000),
+        server: Some(address(3, 3389)),
+        server_name: None,
+        relay: [Some(address(2, 13_389)), None],
+        vantage: Vantage::Relay,
+        starts_in_the_middle: false,
+        started: Timestamp(1_000_000_000),
+    };
+    let mut tape = recorder.tape(1, &subject);
+    let mut session = Session::new(subject);
+    let mut time = Timestamp(1_000_000_000);
+    let mut reads = 0;
+    let note = |session: &mut Session, tape: &mut super::Tape, time, reads, input: Input| {
+        tape.note(time, reads, &input, session.facts());
+        session.feed(time, Origin::Socket, input);
+    };
+    note(&mut session, &mut tape, time, 0, Input::Opened { leg: Leg::Client, took: None });
+    note(&mut session, &mut tape, time, 0, Input::Relay(RelayNote::Dialing));
+    session.set_server(address(3, 3389), Some(address(2, 40_000)));
+    note(&mut session, &mut tape, time, 0, Input::Opened { leg: Leg::Server, took: None });
+    for (dir, bytes) in script {
+        time.0 += 1_000_000;
+        reads += 1;
+        session.feed(time, Origin::Read(reads), Input::Data { dir: *dir, bytes });
+        tape.data(time, reads, *dir, bytes, session.facts());
+    }
+    time.0 += 1_000_000;
+    for (leg, dir) in [(Leg::Server, Direction::ToClient), (Leg::Client, Direction::ToServer)] {
+        let closed = Input::Closed { leg, dir, how: Close::Fin };
+        note(&mut session, &mut tape, time, reads, closed);
+    }
+    session.finish(time, InputEnd::Open);
+    let case = Case { this: session.facts(), siblings: &[] };
+    let place = Place {
+        source: "test".into(),
+        file: None,
+        index: 1,
+        case: 1,
+        r#final: true,
+        supersedes: None,
+    };
+    let report = connection(&case, &place, &Identities::Shown);
+    tape.finish(session.facts(), &report);
+    (session.facts().clone(), report)
+}
+
+/// Records a script, analyses the recording; gives live and offline and the file's bytes.
+fn record(script: &Script, payload: Payload) -> (Facts, Connection, Connection, Vec<u8>) {
+    record_as(script, payload, Policy::Wait)
+}
+
+fn record_as(
+    script: &Script,
+    payload: Payload,
+    policy: Policy,
+) -> (Facts, Connection, Connection, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("case.pcapng");
+    let ring = Ring { path: path.clone(), files: None, size: 0 };
+    let recorder = Recorder::start(ring, payload, policy).unwrap();
+    let (facts, live) = play(script, &recorder);
+    assert!(recorder.finish());
+    let mut output = Output::nowhere();
+    output.remember();
+    let scope = Scope { ports: vec![3389], all: true };
+    let file = File::open(&path).unwrap();
+    offline::analyze("test", file, &scope, &Identities::Shown, &mut output).unwrap();
+    let mut found = output.remembered().to_vec();
+    assert_eq!(found.len(), 1, "one session");
+    (facts, live, found.remove(0), std::fs::read(path).unwrap())
+}
+
+/// What has to be the same in both, as one text to compare.
+fn told(report: &Connection) -> String {
+    let value = serde_json::to_value(report).unwrap();
+    let field = |name: &str| format!("{name}: {}\n", value.pointer(name).unwrap());
+    let names = ["/outcome", "/reached", "/ended", "/verdict", "/rdp", "/tls", "/mstsc"];
+    names.into_iter().map(field).collect()
+}
+
+#[test]
+fn any_chunks_give_a_recording_that_tells_what_the_relay_knew() {
+    let script = tls_session();
+    for (seed, most) in
+        [(1, 1), (2, 3), (3, 5), (4, 7), (5, 40), (6, 700), (7, 20_000), (8, 2), (9, 4), (10, 6)]
+    {
+        let (facts, live, offline, file) =
+            record(&chunked(&script, seed, most), Payload::Handshake);
+        assert!(facts.tls.is_established(), "the script is a session");
+        assert_eq!(told(&offline), told(&live), "seed {seed}, chunks up to {most}");
+        assert!(!file.windows(4).any(|part| part == [SECRET; 4]), "application data, seed {seed}");
+    }
+}
+
+/// The recorder's thread can not keep up with reads of one byte: what it misses is said, and no verdict comes of it.
+#[test]
+fn what_a_slow_recorder_misses_makes_no_failure_of_a_session() {
+    let script = chunked(&tls_session(), 12, 2);
+    let (_, live, offline, _) = record_as(&script, Payload::Full, Policy::Drop);
+    assert_eq!(offline.outcome, live.outcome);
+    assert_eq!(offline.ended.after_bytes, live.ended.after_bytes);
+}
+
+#[test]
+fn lengths_alone_keep_the_lengths() {
+    let (_, live, offline, file) = record(&tls_session(), Payload::None);
+    assert_eq!(offline.ended.after_bytes, live.ended.after_bytes);
+    assert!(!file.windows(4).any(|part| part == [SECRET; 4] || part == [0x55; 4]));
+}
+
+#[test]
+fn a_full_recording_has_every_byte() {
+    let (_, live, offline, file) = record(&chunked(&tls_session(), 11, 900), Payload::Full);
+    assert_eq!(told(&offline), told(&live));
+    assert!(file.windows(4).any(|part| part == [SECRET; 4]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_there_before_is_for_its_owner_alone_from_now_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("case.pcapng");
+    std::fs::write(&path, b"old").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let ring = Ring { path: path.clone(), files: None, size: 0 };
+    assert!(Recorder::start(ring, Payload::None, Policy::Drop).unwrap().finish());
+    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+}

@@ -1,0 +1,148 @@
+//! Sessions through the relay with engines that fail: bytes go on exactly, verdicts say what they lack.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdpwhy_analyzer::input::{Input, Origin, Timestamp};
+use rdpwhy_analyzer::session::Session;
+use rdpwhy_analyzer::verdict::Identities;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use super::{Deadlines, Feed, Guard, Relay, listen};
+use crate::clock::Clock;
+use crate::desk::{Desk, Message};
+use crate::dial::{DialOptions, Target};
+use crate::output::Output;
+use crate::record::{Payload, Policy, Recorder, Ring};
+
+/// Long enough for a busy machine.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A relay in this process, in front of a listener of the test's own.
+struct Stage {
+    address: SocketAddr,
+    upstream: TcpListener,
+    told: mpsc::Receiver<Message>,
+    stop: watch::Sender<bool>,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+async fn stage(feed: Feed, recorder: Option<Recorder>, deadlines: Deadlines) -> Stage {
+    let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = upstream.local_addr().unwrap().port();
+    let (desk, told) = mpsc::channel(64);
+    let (stop, stopped) = watch::channel(false);
+    let relay = Arc::new(Relay {
+        target: Target { host: "127.0.0.1".into(), port },
+        dial: DialOptions::default(),
+        deadlines,
+        clock: Clock::start(),
+        desk,
+        recorder,
+        feed,
+    });
+    let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let address = listening.address;
+    let guard = Guard { allow: Vec::new(), most: 10 };
+    let serving = tokio::spawn(listening.serve(relay, guard, stopped));
+    Stage { address, upstream, told, stop, serving }
+}
+
+/// The desk's verdicts on what a relay told.
+async fn judged(told: mpsc::Receiver<Message>) -> Vec<rdpwhy_analyzer::report::Connection> {
+    let mut output = Output::nowhere();
+    output.remember();
+    let mut desk = Desk::new("test".into(), Identities::Shown, output, None);
+    timeout(LONG, desk.work(told)).await.unwrap();
+    desk.output.remembered().to_vec()
+}
+
+fn panics(_: &mut Session, _: Timestamp, _: Origin, input: Input<'_>) {
+    if matches!(input, Input::Data { .. }) {
+        panic!("an engine that fails");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_of_the_engine_costs_the_verdict_and_no_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("case.pcapng");
+    let ring = Ring { path: path.clone(), files: None, size: 0 };
+    let recorder = Recorder::start(ring, Payload::Handshake, Policy::Wait).unwrap();
+    let Stage { address, upstream, told, stop, serving } =
+        stage(panics, Some(recorder.clone()), Deadlines::default()).await;
+    let sent: Vec<u8> = (0..300_000u32).flat_map(|n| n.to_be_bytes()).collect();
+    let client = TcpStream::connect(address).await.unwrap();
+    let (server, _) = upstream.accept().await.unwrap();
+    let (mut from_client, mut to_server) = client.into_split();
+    let (mut from_server, mut to_client) = server.into_split();
+    let (up, down) = (sent.clone(), sent.clone());
+    let writers = tokio::spawn(async move {
+        let up = async { to_server.write_all(&up).await.map(|()| drop(to_server)) };
+        let down = async { to_client.write_all(&down).await.map(|()| drop(to_client)) };
+        tokio::join!(up, down)
+    });
+    let (mut got_up, mut got_down) = (Vec::new(), Vec::new());
+    let both = async {
+        tokio::join!(from_server.read_to_end(&mut got_up), from_client.read_to_end(&mut got_down))
+    };
+    let (one, other) = timeout(LONG, both).await.unwrap();
+    one.unwrap();
+    other.unwrap();
+    writers.await.unwrap().0.unwrap();
+    assert!(got_up == sent && got_down == sent, "the bytes differ");
+    let _ = stop.send(true);
+    timeout(LONG, serving).await.unwrap().unwrap();
+    let reports = judged(told).await;
+    assert_eq!(reports.len(), 1);
+    assert!(!reports[0].complete && reports[0].r#final);
+    assert!(recorder.finish());
+    // Where nobody knows the end of the handshake, no byte is kept.
+    let file = std::fs::read(path).unwrap();
+    assert!(!file.windows(8).any(|part| sent[400..].starts_with(part)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_session_is_reported_when_the_relay_stops() {
+    let Stage { address, upstream, told, stop, serving } =
+        stage(Session::feed, None, Deadlines::default()).await;
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        open.push(TcpStream::connect(address).await.unwrap());
+        open.push(upstream.accept().await.unwrap().0);
+    }
+    let _ = stop.send(true);
+    timeout(LONG, serving).await.unwrap().unwrap();
+    let mut numbers: Vec<u64> = judged(told).await.iter().map(|report| report.index).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recorder_ends_while_a_session_still_holds_its_tape() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = Ring { path: folder.path().join("case.pcapng"), files: None, size: 0 };
+    let recorder = Recorder::start(ring, Payload::Full, Policy::Wait).unwrap();
+    let Stage { address, upstream, stop, serving, .. } =
+        stage(Session::feed, Some(recorder.clone()), Deadlines::default()).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let (mut server, _) = upstream.accept().await.unwrap();
+    let finished = tokio::task::spawn_blocking(move || recorder.finish());
+    assert!(timeout(LONG, finished).await.unwrap().unwrap());
+    // The session goes on, recorded or not.
+    let sent = vec![7; 1 << 20];
+    let writer = tokio::spawn(async move {
+        client.write_all(&sent).await.unwrap();
+        client
+    });
+    let mut got = vec![0; 1 << 20];
+    timeout(LONG, server.read_exact(&mut got)).await.unwrap().unwrap();
+    assert!(got.iter().all(|byte| *byte == 7));
+    drop((writer.await.unwrap(), server));
+    let _ = stop.send(true);
+    timeout(LONG, serving).await.unwrap().unwrap();
+}

@@ -1,0 +1,326 @@
+//! How the samples are made: which peers meet, how they are set up, and the proof that they met as
+//! intended. A sample's label follows from its row here.
+
+use super::making::{Peer, Recipe, Via, Visit};
+use crate::support::certs::Kind;
+use crate::support::clients::Client::{Rdesktop, Xfreerdp, Xfreerdp3};
+use crate::support::shadow::Release;
+use crate::support::xrdp::{Key, Options, SOUND};
+
+/// xrdp's login screen is a whole session; the client is ended after a few seconds.
+const SESSION: u64 = 5;
+/// Long enough for a client that gives up by itself.
+const FAILURE: u64 = 25;
+
+/// What OpenSSH does with a client that is none.
+const SSH_BANNER: &str = "printf 'SSH-2.0-OpenSSH_9.2p1\\r\\n'; head -c 19 >/dev/null; \
+                          printf 'Invalid SSH identification string.\\r\\n'";
+const ONLY_12: Options = Options { ssl_protocols: "TLSv1.2", ..SOUND };
+
+/// A recipe that most others differ from in a few points only.
+const PLAIN: Recipe = Recipe {
+    file: "",
+    peer: Peer::Xrdp(SOUND),
+    via: Via::Wire,
+    visits: &[Visit::Client(Xfreerdp, LAB, FAILURE)],
+    code: Some(143),
+    proof: "",
+};
+
+const LAB: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:ignore"];
+const STRICT: &[&str] = &["/u:lab", "/client-hostname:lab"];
+const NLA: &[&str] = &["/u:labuser", "/p:Right-Pass-1", "/client-hostname:lab", "/cert:ignore"];
+const NO_PASSWORD: &[&str] = &["/u:labuser", "/client-hostname:lab", "/cert:ignore"];
+const AUTH_ONLY: &[&str] =
+    &["/u:labuser", "/p:Right-Pass-1", "/client-hostname:lab", "/cert:ignore", "+auth-only"];
+const WRONG: &[&str] = &["/u:labuser", "/p:wrong", "/client-hostname:lab", "/cert:ignore"];
+const UP_TO_12: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:ignore", "+enforce-tlsv1_2"];
+const DENY: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:deny"];
+const ONE_CIPHER: &[&str] =
+    &["/u:lab", "/client-hostname:lab", "/cert:ignore", "/tls-ciphers:ECDHE-RSA-AES128-GCM-SHA256"];
+const SEC_TLS: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:ignore", "/sec:tls"];
+const SEC_NLA: &[&str] = &["/u:lab", "/p:x", "/client-hostname:lab", "/cert:ignore", "/sec:nla"];
+const SEC_RDP: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:ignore", "/sec:rdp"];
+
+/// All recipes.
+pub const RECIPES: &[Recipe] = &[
+    Recipe {
+        file: "session-tls13.pcap",
+        visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
+        code: None,
+        proof: "TLSv1.3",
+        ..PLAIN
+    },
+    Recipe {
+        file: "session-tls12.pcap",
+        peer: Peer::Xrdp(ONLY_12),
+        visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
+        code: None,
+        proof: "TLSv1.2",
+        ..PLAIN
+    },
+    Recipe {
+        // The clean twin of the refused expired certificates.
+        file: "session-expired-accepted.pcap",
+        peer: Peer::Xrdp(Options { certificate: Kind::Expired, ..ONLY_12 }),
+        visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
+        code: None,
+        proof: "TLSv1.2",
+        ..PLAIN
+    },
+    Recipe {
+        file: "session-rdp-security.pcap",
+        peer: Peer::Xrdp(Options { security_layer: "rdp", ..SOUND }),
+        visits: &[Visit::Client(Rdesktop, &["-u", "lab", "-n", "lab"], SESSION)],
+        code: None,
+        proof: "Connection established using plain RDP",
+        ..PLAIN
+    },
+    Recipe {
+        file: "session-nla.pcap",
+        peer: Peer::Shadow(Release::Two),
+        visits: &[Visit::Client(Xfreerdp, NLA, SESSION)],
+        code: None,
+        ..PLAIN
+    },
+    Recipe {
+        file: "session-nla-freerdp3.pcap",
+        peer: Peer::Shadow(Release::Three),
+        visits: &[Visit::Client(Xfreerdp3, NLA, SESSION)],
+        code: None,
+        ..PLAIN
+    },
+    Recipe {
+        // FreeRDP 2 takes this for the whole way: two sessions.
+        file: "auth-only-then-session.pcap",
+        peer: Peer::Shadow(Release::Two),
+        visits: &[
+            Visit::Client(Xfreerdp, AUTH_ONLY, FAILURE),
+            Visit::Client(Xfreerdp, NLA, SESSION),
+        ],
+        code: None,
+        ..PLAIN
+    },
+    Recipe {
+        // Nobody answers the prompt for the password; then the same user comes with it.
+        file: "rehearsal-then-session.pcap",
+        peer: Peer::Shadow(Release::Two),
+        visits: &[
+            Visit::Client(Xfreerdp, NO_PASSWORD, FAILURE),
+            Visit::Client(Xfreerdp, NLA, SESSION),
+        ],
+        code: None,
+        ..PLAIN
+    },
+    Recipe {
+        // The decoy twin: nobody comes again.
+        file: "left-at-prompt.pcap",
+        peer: Peer::Shadow(Release::Two),
+        visits: &[Visit::Client(Xfreerdp, NO_PASSWORD, FAILURE)],
+        ..PLAIN
+    },
+    Recipe {
+        file: "wrong-password.pcap",
+        peer: Peer::Shadow(Release::Two),
+        visits: &[Visit::Client(Xfreerdp, WRONG, FAILURE)],
+        code: Some(147),
+        proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "wrong-password-freerdp3.pcap",
+        peer: Peer::Shadow(Release::Three),
+        visits: &[Visit::Client(Xfreerdp3, WRONG, FAILURE)],
+        code: Some(132),
+        proof: "ERRCONNECT_AUTHENTICATION_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "nla-required.pcap",
+        peer: Peer::Shadow(Release::Two),
+        visits: &[Visit::Client(Xfreerdp, SEC_TLS, FAILURE)],
+        code: Some(133),
+        proof: "HYBRID_REQUIRED_BY_SERVER",
+        ..PLAIN
+    },
+    Recipe {
+        file: "nla-not-offered.pcap",
+        peer: Peer::Xrdp(Options { security_layer: "tls", ..SOUND }),
+        visits: &[Visit::Client(Xfreerdp, SEC_NLA, FAILURE)],
+        code: Some(133),
+        proof: "ERRCONNECT_SECURITY_NEGO_CONNECT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "rdp-security-only.pcap",
+        peer: Peer::Xrdp(Options { security_layer: "rdp", ..SOUND }),
+        visits: &[Visit::Client(Xfreerdp, SEC_TLS, FAILURE)],
+        code: Some(133),
+        proof: "ERRCONNECT_SECURITY_NEGO_CONNECT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "tls-only.pcap",
+        peer: Peer::Xrdp(Options { security_layer: "tls", ..SOUND }),
+        visits: &[Visit::Client(Xfreerdp, SEC_RDP, FAILURE)],
+        code: Some(147),
+        proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "key-missing.pcap",
+        peer: Peer::Xrdp(Options { security_layer: "tls", key: Key::Missing, ..SOUND }),
+        code: Some(133),
+        proof: "SSL_CERT_NOT_ON_SERVER",
+        ..PLAIN
+    },
+    Recipe {
+        file: "key-mismatch.pcap",
+        peer: Peer::Xrdp(Options { key: Key::Foreign, ..SOUND }),
+        proof: "do not match",
+        ..PLAIN
+    },
+    Recipe {
+        // The decoy twin of the one above: the same bytes, another reason.
+        file: "key-too-small.pcap",
+        peer: Peer::Xrdp(Options { certificate: Kind::Weak, ..SOUND }),
+        proof: "key too small",
+        ..PLAIN
+    },
+    Recipe {
+        file: "tls13-only.pcap",
+        peer: Peer::Xrdp(Options { ssl_protocols: "TLSv1.3", ..SOUND }),
+        visits: &[Visit::Client(Xfreerdp, UP_TO_12, FAILURE)],
+        proof: "ERRCONNECT_TLS_CONNECT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "no-common-cipher.pcap",
+        peer: Peer::Xrdp(Options { tls_ciphers: "AES256-SHA256", ..ONLY_12 }),
+        visits: &[Visit::Client(Xfreerdp, ONE_CIPHER, FAILURE)],
+        proof: "ERRCONNECT_TLS_CONNECT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "tls10-forbidden.pcap",
+        peer: Peer::Xrdp(Options { ssl_protocols: "TLSv1", ..SOUND }),
+        proof: "ERRCONNECT_TLS_CONNECT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "tls10-refused-by-client.pcap",
+        peer: Peer::Xrdp(Options { ssl_protocols: "TLSv1", legacy_openssl: true, ..SOUND }),
+        proof: "ERRCONNECT_TLS_CONNECT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "expired-refused-tls12.pcap",
+        peer: Peer::Xrdp(Options { certificate: Kind::Expired, ..ONLY_12 }),
+        visits: &[Visit::Client(Xfreerdp, STRICT, FAILURE)],
+        proof: "ERRCONNECT_TLS_CONNECT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "expired-refused-tls13.pcap",
+        peer: Peer::Xrdp(Options { certificate: Kind::Expired, ..SOUND }),
+        visits: &[Visit::Client(Xfreerdp, STRICT, FAILURE)],
+        proof: "ERRCONNECT_TLS_CONNECT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        // The decoy twin of the refused expired certificates.
+        file: "good-refused-tls12.pcap",
+        peer: Peer::Xrdp(ONLY_12),
+        visits: &[Visit::Client(Xfreerdp, DENY, FAILURE)],
+        proof: "ERRCONNECT_TLS_CONNECT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "refused.pcap",
+        peer: Peer::Nobody,
+        code: Some(147),
+        proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "icmp-rejected.pcap",
+        peer: Peer::Nobody,
+        via: Via::Firewall("tcp dport PORT reject with icmp type admin-prohibited"),
+        code: Some(147),
+        proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        file: "syn-dropped.pcap",
+        peer: Peer::Nobody,
+        via: Via::Firewall("tcp dport PORT drop"),
+        code: Some(141),
+        proof: "ERRCONNECT_CONNECT_FAILED",
+        ..PLAIN
+    },
+    Recipe {
+        // When its TLS handshake is nearly through, the client's data begins to be lost on its way.
+        file: "data-dropped.pcap",
+        peer: Peer::Xrdp(SOUND),
+        via: Via::Firewall("tcp dport PORT ct original bytes > 700 drop"),
+        visits: &[Visit::Client(Xfreerdp, LAB, FAILURE)],
+        code: Some(131),
+        proof: "Timeout waiting for activation",
+        ..PLAIN
+    },
+    Recipe { file: "http.pcap", peer: Peer::Http, code: Some(133), ..PLAIN },
+    Recipe { file: "ssh.pcap", peer: Peer::Script(SSH_BANNER), code: Some(147), ..PLAIN },
+    Recipe { file: "tls-first-alert.pcap", peer: Peer::Rustls, code: Some(133), ..PLAIN },
+    Recipe { file: "tls-first-openssl.pcap", peer: Peer::Openssl, code: Some(147), ..PLAIN },
+    Recipe {
+        file: "silent-close.pcap",
+        peer: Peer::Script("head -c 19 >/dev/null"),
+        code: Some(147),
+        ..PLAIN
+    },
+    Recipe {
+        // What Schannel does when it can not use its key.
+        file: "reset-at-hello.pcap",
+        peer: Peer::ResetsAtHello,
+        ..PLAIN
+    },
+    Recipe {
+        file: "no-answer.pcap",
+        peer: Peer::Script("head -c 19 >/dev/null; sleep 30"),
+        visits: &[Visit::Client(Xfreerdp, LAB, 14)],
+        code: None,
+        ..PLAIN
+    },
+    Recipe { file: "touched.pcap", peer: Peer::Idle, visits: &[Visit::Touch], code: None, ..PLAIN },
+    Recipe {
+        file: "relay-session.pcapng",
+        via: Via::Relay(&[]),
+        visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
+        code: None,
+        proof: "TLSv1.3",
+        ..PLAIN
+    },
+    Recipe {
+        file: "relay-wrong-password.pcapng",
+        peer: Peer::Shadow(Release::Two),
+        via: Via::Relay(&[]),
+        visits: &[Visit::Client(Xfreerdp, WRONG, FAILURE)],
+        code: Some(147),
+        proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
+    },
+    Recipe {
+        file: "relay-deadline.pcapng",
+        peer: Peer::Script("head -c 19 >/dev/null; sleep 30"),
+        via: Via::Relay(&["--handshake-timeout", "2s"]),
+        code: Some(147),
+        ..PLAIN
+    },
+    Recipe {
+        file: "relay-refused.pcapng",
+        peer: Peer::Nobody,
+        via: Via::Relay(&[]),
+        code: Some(147),
+        ..PLAIN
+    },
+    Recipe { file: "relay-demo.pcapng", peer: Peer::Nobody, via: Via::Demo, code: None, ..PLAIN },
+];

@@ -1,0 +1,519 @@
+//! The proxy under bad conditions: peers that are slow, silent, many or gone, disks that are full, limits that are
+//! small. It relays exactly, keeps serving, ends when told, and prints one final verdict per connection.
+
+use crate::support::json::{at, lines, text};
+use crate::support::process::{Process, command};
+use crate::support::{free_port, scratch, skip, text_of, wait_until};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// Long enough for a busy machine.
+const LONG: Duration = Duration::from_secs(60);
+
+/// An X.224 request for TLS and NLA. MS-RDPBCGR 2.2.1.1.
+const REQUEST: [u8; 19] = [3, 0, 0, 19, 14, 0xE0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 3, 0, 0, 0];
+/// The answer to it: NLA is demanded, though it was offered; here only a failure that ends it.
+const FAILURE: [u8; 19] = [3, 0, 0, 19, 14, 0xD0, 0, 0, 0x12, 0x34, 0, 3, 0, 8, 0, 1, 0, 0, 0];
+
+/// A running proxy with flags of the test's choice.
+struct Running {
+    port: u16,
+    process: Process,
+    results: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Running {
+    /// Through `program` (a shell line ending in `"$@"`), or directly.
+    fn start(upstream: &str, flags: &[&str], shell: Option<&str>) -> Running {
+        let folder = scratch();
+        let (results, log) = (folder.path().join("out"), folder.path().join("log"));
+        let mut command = match shell {
+            None => command(Path::new(env!("CARGO_BIN_EXE_rdpwhy"))),
+            Some(line) => {
+                let mut shell = command(Path::new("/bin/sh"));
+                shell.args(["-c", line, "sh", env!("CARGO_BIN_EXE_rdpwhy")]);
+                shell
+            }
+        };
+        command.args(["proxy", "--upstream", upstream, "--listen", "127.0.0.1:0"]).args(flags);
+        command.env("XDG_CONFIG_HOME", folder.path().join("config")).stdin(Stdio::null());
+        command.stdout(std::fs::File::create(&results).unwrap());
+        command.stderr(std::fs::File::create(&log).unwrap());
+        let mut process = Process::spawn(&mut command, &log);
+        let mut port = None;
+        wait_until(LONG, || {
+            let banner = process.output();
+            let rest =
+                banner.split_once("listening on 127.0.0.1:").map(|(_, rest)| rest.to_owned());
+            port = rest.and_then(|rest| rest.split_once('\n')?.0.parse().ok());
+            port.is_some() || !process.runs()
+        });
+        let port = port.unwrap_or_else(|| panic!("{}", process.output()));
+        Running { port, process, results, folder }
+    }
+
+    fn jsonl(upstream: u16, flags: &[&str]) -> Running {
+        let flags = [&["--format", "jsonl"], flags].concat();
+        Running::start(&format!("127.0.0.1:{upstream}"), &flags, None)
+    }
+
+    fn connect(&self) -> TcpStream {
+        let client = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        client.set_read_timeout(Some(LONG)).unwrap();
+        client.set_write_timeout(Some(LONG)).unwrap();
+        client
+    }
+
+    fn printed(&self) -> String {
+        std::fs::read_to_string(&self.results).unwrap()
+    }
+
+    fn objects(&self) -> Vec<Value> {
+        lines(&self.printed())
+    }
+
+    fn wait_for(&self, what: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let came = wait_until(LONG, || what(&self.objects()));
+        assert!(came, "{:#?}\n{}", self.objects(), self.process.output());
+        self.objects()
+    }
+
+    /// Ends by itself; gives the exit code.
+    fn code(&mut self) -> i32 {
+        let status = self.process.wait(LONG);
+        status.unwrap_or_else(|| panic!("still runs: {}", self.process.output())).code().unwrap()
+    }
+
+    fn interrupt(&mut self) -> i32 {
+        self.process.signal("INT");
+        self.code()
+    }
+
+    /// `VmRSS` in KiB (proc(5)).
+    fn memory(&mut self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.child().id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+/// Asserts one final object per connection, and that it names what it replaces.
+fn assert_final_once(objects: &[Value], connections: usize) {
+    let mut finals: BTreeMap<u64, u32> = BTreeMap::new();
+    let mut before: Vec<u64> = Vec::new();
+    for object in objects {
+        let index = at(object, "/index").as_u64().unwrap();
+        if at(object, "/final") == true {
+            *finals.entry(index).or_default() += 1;
+            let replaced = at(object, "/supersedes").as_u64();
+            assert_eq!(replaced, before.contains(&index).then_some(index), "{object:#}");
+        } else {
+            assert!(!finals.contains_key(&index), "a provisional verdict after the final one");
+            before.push(index);
+        }
+    }
+    assert_eq!(finals.len(), connections, "{objects:#?}");
+    assert!(finals.values().all(|count| *count == 1), "{finals:?}");
+}
+
+/// A server that does this with every connection, on a thread each.
+fn serve(act: impl Fn(TcpStream) + Send + Sync + Copy + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            stream.set_read_timeout(Some(LONG)).unwrap();
+            thread::spawn(move || act(stream));
+        }
+    });
+    port
+}
+
+/// Answers the request with a failure and closes.
+fn fails(mut stream: TcpStream) {
+    let _ = stream.read_exact(&mut [0; 19]);
+    let _ = stream.write_all(&FAILURE);
+}
+
+fn echoes(stream: TcpStream) {
+    let _ = std::io::copy(&mut &stream, &mut &stream);
+}
+
+fn ask(client: &mut TcpStream) {
+    client.write_all(&REQUEST).unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, FAILURE);
+}
+
+fn echo(mut client: TcpStream, len: usize) {
+    let sent: Vec<u8> = (0..len).map(|n| (n * 31 + n / 251) as u8).collect();
+    let mut writer = client.try_clone().unwrap();
+    let copy = sent.clone();
+    let writing = thread::spawn(move || {
+        writer.write_all(&copy).unwrap();
+        writer.shutdown(Shutdown::Write).unwrap();
+    });
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).unwrap();
+    writing.join().unwrap();
+    assert!(Sha256::digest(&got) == Sha256::digest(&sent), "{} of {len} bytes", got.len());
+}
+
+#[test]
+fn once_ends_after_a_failure_that_nobody_tries_again() {
+    let mut proxy = Running::jsonl(serve(fails), &["--once"]);
+    ask(&mut proxy.connect());
+    proxy.wait_for(|objects| objects.len() == 1);
+    // A second attempt within five seconds belongs to the case, however long it takes.
+    let mut second = proxy.connect();
+    thread::sleep(Duration::from_secs(7));
+    assert!(proxy.process.runs(), "ended under a session: {}", proxy.process.output());
+    ask(&mut second);
+    let code = proxy.code();
+    assert_final_once(&proxy.objects(), 2);
+    assert!([3, 4].contains(&code), "{code}");
+    let case = |at: usize| text(&proxy.objects()[at], "/case");
+    assert_eq!(case(0), case(1));
+}
+
+#[test]
+fn once_reports_what_is_still_open_and_finishes_the_recording() {
+    let folder = scratch();
+    let recording = text_of(&folder.path().join("case.pcapng"));
+    let mut proxy = Running::jsonl(serve(fails), &["--once", "-w", &recording]);
+    // Another client, which says nothing. The case of the first is not kept open by it.
+    let other = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    other.bind(&"127.0.0.2:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    let relay = std::net::SocketAddr::from(([127, 0, 0, 1], proxy.port));
+    other.connect(&relay.into()).unwrap();
+    ask(&mut proxy.connect());
+    proxy.code();
+    assert_final_once(&proxy.objects(), 2);
+    let offline = Command::new(env!("CARGO_BIN_EXE_rdpwhy"))
+        .args(["analyze", "--format", "jsonl", &recording])
+        .env("XDG_CONFIG_HOME", proxy.folder.path().join("config"))
+        .output()
+        .unwrap();
+    assert_eq!(lines(&String::from_utf8(offline.stdout).unwrap()).len(), 2);
+}
+
+#[test]
+fn an_interrupt_reports_open_sessions_and_sums_up() {
+    let port =
+        serve(|stream| thread::sleep(LONG + Duration::from_secs(stream.ttl().unwrap().into())));
+    let mut proxy = Running::start(&format!("127.0.0.1:{port}"), &[], None);
+    let mut client = proxy.connect();
+    client.write_all(&REQUEST).unwrap();
+    thread::sleep(Duration::from_millis(500));
+    assert_ne!(proxy.interrupt(), 1, "{}", proxy.process.output());
+    assert!(proxy.printed().contains("1 connection"), "{}", proxy.printed());
+    let mut idle = Running::jsonl(port, &[]);
+    assert_eq!(idle.interrupt(), 0);
+    assert!(idle.printed().is_empty());
+}
+
+#[test]
+fn an_unwritable_recording_is_said_once_and_costs_no_byte() {
+    let folder = scratch();
+    let missing = text_of(&folder.path().join("none/case.pcapng"));
+    for recording in ["/dev/full", &missing] {
+        let mut proxy = Running::jsonl(serve(echoes), &["-w", recording, "--payload", "full"]);
+        for _ in 0..3 {
+            echo(proxy.connect(), 3 << 20);
+        }
+        proxy.wait_for(|objects| objects.len() == 3);
+        assert_eq!(proxy.interrupt(), 1, "what was asked for could not be written");
+        let log = proxy.process.output();
+        assert_eq!(log.matches("recording stops here").count(), 1, "{log}");
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_is_said_once_and_costs_no_byte() {
+    // A file may not grow beyond this; the signal that would say so is ignored. ulimit counts 512 bytes.
+    let limited = "trap '' XFSZ; ulimit -f 1000; exec \"$@\"";
+    let folder = scratch();
+    let recording = text_of(&folder.path().join("case.pcapng"));
+    let upstream = format!("127.0.0.1:{}", serve(echoes));
+    let flags = ["--format", "jsonl", "-w", &recording, "--payload", "full"];
+    let mut proxy = Running::start(&upstream, &flags, Some(limited));
+    for _ in 0..3 {
+        echo(proxy.connect(), 3 << 20);
+    }
+    assert_eq!(proxy.interrupt(), 1);
+    let log = proxy.process.output();
+    assert_eq!(log.matches("recording stops here").count(), 1, "{log}");
+    assert_final_once(&proxy.objects(), 3);
+}
+
+#[test]
+fn a_ring_keeps_its_size_and_every_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = scratch();
+    let recording = text_of(&folder.path().join("case.pcapng"));
+    let flags = ["-w", &recording, "--payload", "full", "--record-policy", "wait"];
+    let ring = ["--ring", "3", "--ring-size", "300KB"];
+    let mut proxy = Running::jsonl(serve(echoes), &[&flags[..], &ring].concat());
+    for _ in 0..12 {
+        echo(proxy.connect(), 100_000);
+    }
+    proxy.wait_for(|objects| objects.len() == 12);
+    proxy.interrupt();
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_full_recording_that_waits_has_the_streams_exactly() {
+    let folder = scratch();
+    let recording = text_of(&folder.path().join("case.pcapng"));
+    let flags = ["-w", &recording, "--payload", "full", "--record-policy", "wait"];
+    let mut proxy = Running::jsonl(serve(echoes), &flags);
+    echo(proxy.connect(), 4 << 20);
+    let objects = proxy.wait_for(|objects| objects.len() == 1);
+    assert_eq!(at(&objects[0], "/complete"), true);
+    proxy.interrupt();
+    let Some(tshark) = crate::support::need("tshark") else { return };
+    let follow = Command::new(tshark)
+        .args(["-r", &recording, "-q", "-z", "follow,tcp,raw,0"])
+        .output()
+        .unwrap();
+    let mut streams = [Sha256::new(), Sha256::new()];
+    for line in String::from_utf8(follow.stdout).unwrap().lines() {
+        // The acceptor's bytes are indented.
+        let hex = line.trim_start();
+        if hex.len() % 2 == 0 && !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
+            let bytes: Vec<u8> = hex.as_bytes().chunks(2).map(|pair| byte(pair).unwrap()).collect();
+            streams[usize::from(line.starts_with('\t'))].update(bytes);
+        }
+    }
+    let sent: Vec<u8> = (0..4usize << 20).map(|n| (n * 31 + n / 251) as u8).collect();
+    for stream in streams {
+        assert!(stream.finalize() == Sha256::digest(&sent), "a recorded stream differs");
+    }
+}
+
+#[test]
+fn deadlines_of_the_relay_are_the_relays_doing() {
+    // Nothing is said and nothing is closed by anybody else.
+    let silent = serve(|stream| {
+        let _ = std::io::copy(&mut &stream, &mut std::io::sink());
+    });
+    let mut proxy = Running::jsonl(silent, &["--handshake-timeout", "1s"]);
+    let mut client = proxy.connect();
+    client.write_all(&REQUEST).unwrap();
+    assert!(client.read(&mut [0; 9]).is_err(), "a RST ends it");
+    let objects = proxy.wait_for(|objects| !objects.is_empty());
+    assert_eq!(text(&objects[0], "/ended/how"), "relay_deadline");
+    assert_eq!(text(&objects[0], "/verdict/what"), "relay-induced");
+    assert_eq!(text(&objects[0], "/verdict/party"), "relay");
+    proxy.interrupt();
+    let Some(backlog) = Full::start() else { return };
+    let mut proxy = Running::jsonl(backlog.port, &["--connect-timeout", "1s"]);
+    let mut client = proxy.connect();
+    client.write_all(&REQUEST).unwrap();
+    assert!(client.read(&mut [0; 9]).is_err());
+    let objects = proxy.wait_for(|objects| !objects.is_empty());
+    assert_eq!(text(&objects[0], "/ended/how"), "relay_deadline");
+    assert_eq!(text(&objects[0], "/verdict/what"), "relay-induced");
+    proxy.interrupt();
+}
+
+/// A listening socket whose backlog is full: Linux drops the SYNs of whoever comes next.
+struct Full {
+    port: u16,
+    _listener: socket2::Socket,
+    _clients: Vec<socket2::Socket>,
+}
+
+impl Full {
+    fn start() -> Option<Full> {
+        let new =
+            || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let listener = new();
+        listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..16 {
+            let client = new();
+            let full = client.connect_timeout(&address, Duration::from_millis(700)).is_err();
+            if full {
+                let port = address.as_socket().unwrap().port();
+                return Some(Full { port, _listener: listener, _clients: clients });
+            }
+            clients.push(client);
+        }
+        skip("this kernel answers SYNs whatever the backlog");
+        None
+    }
+}
+
+#[test]
+fn a_server_that_drops_syns_is_named_while_it_lasts_and_when_the_client_has_left() {
+    let Some(backlog) = Full::start() else { return };
+    let mut proxy = Running::jsonl(backlog.port, &[]);
+    let mut client = proxy.connect();
+    client.write_all(&REQUEST).unwrap();
+    let objects = proxy.wait_for(|objects| !objects.is_empty());
+    assert_eq!(at(&objects[0], "/final"), false);
+    assert_eq!(text(&objects[0], "/verdict/what"), "tcp-syn-drop");
+    drop(client);
+    let objects = proxy.wait_for(|objects| objects.len() == 2);
+    assert_final_once(&objects, 1);
+    assert_eq!(text(&objects[1], "/verdict/what"), "tcp-syn-drop");
+    assert_ne!(text(&objects[1], "/verdict/party"), "client");
+    proxy.interrupt();
+}
+
+#[test]
+fn a_server_that_says_nothing_is_named_while_it_lasts_and_when_the_client_has_left() {
+    let port = serve(|stream| {
+        let _ = std::io::copy(&mut &stream, &mut std::io::sink());
+    });
+    let mut proxy = Running::jsonl(port, &[]);
+    let mut client = proxy.connect();
+    client.write_all(&REQUEST).unwrap();
+    let objects = proxy.wait_for(|objects| !objects.is_empty());
+    assert_eq!(at(&objects[0], "/final"), false);
+    assert_eq!(text(&objects[0], "/verdict/what"), "service-down-after-accept");
+    // Nothing was closed: it is open still.
+    client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    assert_eq!(client.read(&mut [0; 9]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    drop(client);
+    let objects = proxy.wait_for(|objects| objects.len() == 2);
+    assert_final_once(&objects, 1);
+    assert_eq!(text(&objects[1], "/verdict/what"), "service-down-after-accept");
+    assert_ne!(text(&objects[1], "/verdict/party"), "client");
+    proxy.interrupt();
+}
+
+#[test]
+fn every_address_of_a_name_that_was_tried_is_reported() {
+    let addresses = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", 1)).unwrap();
+    if addresses.filter(|to| to.is_ipv6()).count() == 0 {
+        return skip("localhost has no IPv6 address here");
+    }
+    let upstream = format!("localhost:{}", serve(fails));
+    let mut proxy = Running::start(&upstream, &["--format", "jsonl"], None);
+    ask(&mut proxy.connect());
+    let objects = proxy.wait_for(|objects| objects.len() == 1);
+    let attempts = at(&objects[0], "/legs/server/attempts").as_array().unwrap().clone();
+    assert!(attempts.iter().any(|attempt| attempt.to_string().contains("::1")), "{attempts:?}");
+    assert_eq!(text(&objects[0], "/reached"), "x224_confirm");
+    proxy.interrupt();
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_said_so() {
+    let mut proxy = Running::start("nobody.invalid", &["--format", "jsonl", "--once"], None);
+    let mut client = proxy.connect();
+    client.write_all(&REQUEST).unwrap();
+    let _ = client.read(&mut [0; 9]);
+    proxy.code();
+    let objects = proxy.objects();
+    assert_final_once(&objects, 1);
+    let what = text(&objects[0], "/verdict/what");
+    if what != "name-not-found" {
+        // A machine without any name server is not told that the name does not exist.
+        assert_eq!(text(&objects[0], "/outcome"), "failed", "{:#}", objects[0]);
+        skip("no name server answers here");
+    }
+}
+
+#[test]
+fn a_slow_reader_gets_every_byte_and_holds_up_nobody() {
+    let port = serve(|mut stream| {
+        let mut digest = Sha256::new();
+        let mut chunk = [0; 1024];
+        for turn in 0.. {
+            match stream.read(&mut chunk) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => digest.update(&chunk[..read]),
+            }
+            if turn < 4 {
+                thread::sleep(Duration::from_secs(1));
+            }
+        }
+        let _ = stream.write_all(&digest.finalize());
+    });
+    let mut proxy = Running::jsonl(port, &[]);
+    let sent: Vec<u8> = (0..24usize << 20).map(|n| (n * 7 + n / 253) as u8).collect();
+    let mut slow = proxy.connect();
+    let copy = sent.clone();
+    let writing = thread::spawn(move || {
+        slow.write_all(&copy).unwrap();
+        slow.shutdown(Shutdown::Write).unwrap();
+        let mut digest = Vec::new();
+        slow.read_to_end(&mut digest).unwrap();
+        digest
+    });
+    thread::sleep(Duration::from_secs(2));
+    // What the server does not take waits with the client, not in the relay.
+    let memory = proxy.memory();
+    assert!(memory < 200_000, "{memory} KiB");
+    assert!(writing.join().unwrap() == Sha256::digest(&sent).to_vec());
+    proxy.interrupt();
+}
+
+#[test]
+fn many_at_once_and_many_in_turn() {
+    let mut proxy = Running::jsonl(serve(fails), &[]);
+    let mut clients: Vec<TcpStream> = (0..200).map(|_| proxy.connect()).collect();
+    clients.iter_mut().for_each(ask);
+    drop(clients);
+    for _ in 0..500 {
+        ask(&mut proxy.connect());
+    }
+    let before = proxy.memory();
+    for _ in 0..1500 {
+        ask(&mut proxy.connect());
+    }
+    proxy.wait_for(|objects| objects.len() >= 2200);
+    let after = proxy.memory();
+    assert!(after < before + 100_000, "{before} KiB became {after} KiB");
+    proxy.interrupt();
+    assert_final_once(&proxy.objects(), 2200);
+}
+
+#[test]
+fn without_descriptors_it_waits_and_serves_on() {
+    let upstream = format!("127.0.0.1:{}", serve(echoes));
+    let limited = "ulimit -n 64; exec \"$@\"";
+    let mut proxy = Running::start(&upstream, &["--format", "jsonl"], Some(limited));
+    let clients: Vec<TcpStream> = (0..120).map(|_| proxy.connect()).collect();
+    thread::sleep(Duration::from_secs(2));
+    drop(clients);
+    echo(proxy.connect(), 1 << 20);
+    proxy.interrupt();
+    let objects = proxy.objects();
+    assert!(proxy.process.output().matches("can not accept").count() < 60);
+    for object in objects.iter().filter(|object| text(object, "/outcome") == "failed") {
+        let named = text(object, "/verdict/party");
+        assert!(!["server", "server_network"].contains(&named.as_str()), "{object:#}");
+    }
+}
+
+#[test]
+fn a_port_that_nothing_listens_on_is_refused_and_once_ends() {
+    let mut proxy = Running::jsonl(free_port(), &["--once"]);
+    let mut client = proxy.connect();
+    let _ = client.read(&mut [0; 9]);
+    assert!([3, 4].contains(&proxy.code()));
+    assert_final_once(&proxy.objects(), 1);
+    assert_eq!(text(&proxy.objects()[0], "/verdict/what"), "tcp-refused-rst");
+}
