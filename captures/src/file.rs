@@ -229,7 +229,9 @@ fn first_format<R: Read>(buffer: &mut Buffer<R>) -> Result<Format, OpenError> {
     let mut told = Err(OpenError::Empty);
     for wanted in [pcap::HEADER, HEAD] {
         let outcome = buffer.fill(wanted);
-        told = formats::tell(buffer.available());
+        // No more than was asked for: what a source gives at once must not change the answer.
+        let available = buffer.available();
+        told = formats::tell(available.get(..HEAD).unwrap_or(available));
         // A source that breaks off may have told enough before.
         match (outcome, &told) {
             (_, Ok(_)) => break,

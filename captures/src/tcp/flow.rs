@@ -316,6 +316,8 @@ impl State<'_> {
 
     /// Tells a FIN that waits no more.
     fn tell_fin(&mut self, dir: Direction, out: &mut Out) {
+        // This follows a delivery, and the counts may have been told before it.
+        *self.counts_changed = true;
         if let Some(fin) = self.halves[dir.index()].ready_fin() {
             let PendingFin { at, segment } = *fin;
             let at = At { time: at.time.max(*out.last), ..at };

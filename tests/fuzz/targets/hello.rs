@@ -1,8 +1,4 @@
+//! Single messages: TLS hellos, certificates, alerts, X.224.
 #![no_main]
-//! Fuzz target `hello`: the work is done by its oracle, which plain tests replay.
 
-#[path = "../oracles.rs"]
-#[allow(dead_code)]
-mod oracles;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| oracles::hello(bytes));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| oracles::hello(data));
