@@ -266,7 +266,6 @@ pub const RECIPES: &[Recipe] = &[
         visits: &[Visit::Client(Xfreerdp, LAB, FAILURE)],
         code: Some(131),
         proof: "Timeout waiting for activation",
-        ..PLAIN
     },
     Recipe { file: "http.pcap", peer: Peer::Http, code: Some(133), ..PLAIN },
     Recipe { file: "ssh.pcap", peer: Peer::Script(SSH_BANNER), code: Some(147), ..PLAIN },

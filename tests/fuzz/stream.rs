@@ -28,7 +28,7 @@ pub fn stream(data: &[u8]) -> Vec<String> {
         }
         play.step(&mut cursor);
     }
-    let end = if play.number % 2 == 0 { InputEnd::Capture } else { InputEnd::Open };
+    let end = if play.number.is_multiple_of(2) { InputEnd::Capture } else { InputEnd::Open };
     let facts_before = play.session.clone();
     play.session.finish(play.time, end);
     play.check();

@@ -98,7 +98,7 @@ impl Builder {
         tcp.extend(ports[usize::from(!back)].to_be_bytes());
         tcp.extend(seq.to_be_bytes());
         tcp.extend(ack.to_be_bytes());
-        tcp.extend([((20 + options_len) / 4 << 4) as u8, flags]);
+        tcp.extend([(((20 + options_len) / 4) << 4) as u8, flags]);
         tcp.extend(window.to_be_bytes());
         tcp.extend([0; 4]);
         tcp.extend(&options[..options_len]);
