@@ -23,7 +23,7 @@ const PLAIN: Recipe = Recipe {
     peer: Peer::Xrdp(SOUND),
     via: Via::Wire,
     visits: &[Visit::Client(Xfreerdp, LAB, FAILURE)],
-    code: Some(143),
+    codes: &[143],
     proof: "",
 };
 
@@ -47,7 +47,7 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         file: "session-tls13.pcap",
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
-        code: None,
+        codes: &[],
         proof: "TLSv1.3",
         ..PLAIN
     },
@@ -55,7 +55,7 @@ pub const RECIPES: &[Recipe] = &[
         file: "session-tls12.pcap",
         peer: Peer::Xrdp(ONLY_12),
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
-        code: None,
+        codes: &[],
         proof: "TLSv1.2",
         ..PLAIN
     },
@@ -64,7 +64,7 @@ pub const RECIPES: &[Recipe] = &[
         file: "session-expired-accepted.pcap",
         peer: Peer::Xrdp(Options { certificate: Kind::Expired, ..ONLY_12 }),
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
-        code: None,
+        codes: &[],
         proof: "TLSv1.2",
         ..PLAIN
     },
@@ -72,7 +72,7 @@ pub const RECIPES: &[Recipe] = &[
         file: "session-rdp-security.pcap",
         peer: Peer::Xrdp(Options { security_layer: "rdp", ..SOUND }),
         visits: &[Visit::Client(Rdesktop, &["-u", "lab", "-n", "lab"], SESSION)],
-        code: None,
+        codes: &[],
         proof: "Connection established using plain RDP",
         ..PLAIN
     },
@@ -80,14 +80,14 @@ pub const RECIPES: &[Recipe] = &[
         file: "session-nla.pcap",
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, NLA, SESSION)],
-        code: None,
+        codes: &[],
         ..PLAIN
     },
     Recipe {
         file: "session-nla-freerdp3.pcap",
         peer: Peer::Shadow(Release::Three),
         visits: &[Visit::Client(Xfreerdp3, NLA, SESSION)],
-        code: None,
+        codes: &[],
         ..PLAIN
     },
     Recipe {
@@ -98,32 +98,40 @@ pub const RECIPES: &[Recipe] = &[
             Visit::Client(Xfreerdp, AUTH_ONLY, FAILURE),
             Visit::Client(Xfreerdp, NLA, SESSION),
         ],
-        code: None,
+        codes: &[],
         ..PLAIN
     },
     Recipe {
-        // Nobody answers the prompt for the password; then the same user comes with it.
-        file: "rehearsal-then-session.pcap",
+        // Nobody is there to accept the certificate; then the same user accepts it.
+        file: "certificate-prompt-then-session.pcap",
+        visits: &[Visit::Client(Xfreerdp, STRICT, FAILURE), Visit::Client(Xfreerdp, LAB, SESSION)],
+        codes: &[],
+        proof: "TLSv1.3",
+        ..PLAIN
+    },
+    Recipe {
+        // The decoy twin: an empty password is refused before the right one is accepted.
+        file: "refused-then-session.pcap",
         peer: Peer::Shadow(Release::Two),
         visits: &[
             Visit::Client(Xfreerdp, NO_PASSWORD, FAILURE),
             Visit::Client(Xfreerdp, NLA, SESSION),
         ],
-        code: None,
+        codes: &[],
         ..PLAIN
     },
     Recipe {
-        // The decoy twin: nobody comes again.
-        file: "left-at-prompt.pcap",
+        file: "empty-password.pcap",
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, NO_PASSWORD, FAILURE)],
+        codes: &[147],
         ..PLAIN
     },
     Recipe {
         file: "wrong-password.pcap",
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, WRONG, FAILURE)],
-        code: Some(147),
+        codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
         ..PLAIN
     },
@@ -131,7 +139,7 @@ pub const RECIPES: &[Recipe] = &[
         file: "wrong-password-freerdp3.pcap",
         peer: Peer::Shadow(Release::Three),
         visits: &[Visit::Client(Xfreerdp3, WRONG, FAILURE)],
-        code: Some(132),
+        codes: &[132],
         proof: "ERRCONNECT_AUTHENTICATION_FAILED",
         ..PLAIN
     },
@@ -139,7 +147,7 @@ pub const RECIPES: &[Recipe] = &[
         file: "nla-required.pcap",
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, SEC_TLS, FAILURE)],
-        code: Some(133),
+        codes: &[133],
         proof: "HYBRID_REQUIRED_BY_SERVER",
         ..PLAIN
     },
@@ -147,7 +155,7 @@ pub const RECIPES: &[Recipe] = &[
         file: "nla-not-offered.pcap",
         peer: Peer::Xrdp(Options { security_layer: "tls", ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, SEC_NLA, FAILURE)],
-        code: Some(133),
+        codes: &[133],
         proof: "ERRCONNECT_SECURITY_NEGO_CONNECT_FAILED",
         ..PLAIN
     },
@@ -155,7 +163,7 @@ pub const RECIPES: &[Recipe] = &[
         file: "rdp-security-only.pcap",
         peer: Peer::Xrdp(Options { security_layer: "rdp", ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, SEC_TLS, FAILURE)],
-        code: Some(133),
+        codes: &[133],
         proof: "ERRCONNECT_SECURITY_NEGO_CONNECT_FAILED",
         ..PLAIN
     },
@@ -163,14 +171,14 @@ pub const RECIPES: &[Recipe] = &[
         file: "tls-only.pcap",
         peer: Peer::Xrdp(Options { security_layer: "tls", ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, SEC_RDP, FAILURE)],
-        code: Some(147),
+        codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
         ..PLAIN
     },
     Recipe {
         file: "key-missing.pcap",
         peer: Peer::Xrdp(Options { security_layer: "tls", key: Key::Missing, ..SOUND }),
-        code: Some(133),
+        codes: &[133],
         proof: "SSL_CERT_NOT_ON_SERVER",
         ..PLAIN
     },
@@ -238,7 +246,7 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         file: "refused.pcap",
         peer: Peer::Nobody,
-        code: Some(147),
+        codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
         ..PLAIN
     },
@@ -246,7 +254,7 @@ pub const RECIPES: &[Recipe] = &[
         file: "icmp-rejected.pcap",
         peer: Peer::Nobody,
         via: Via::Firewall("tcp dport PORT reject with icmp type admin-prohibited"),
-        code: Some(147),
+        codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
         ..PLAIN
     },
@@ -254,7 +262,7 @@ pub const RECIPES: &[Recipe] = &[
         file: "syn-dropped.pcap",
         peer: Peer::Nobody,
         via: Via::Firewall("tcp dport PORT drop"),
-        code: Some(141),
+        codes: &[141],
         proof: "ERRCONNECT_CONNECT_FAILED",
         ..PLAIN
     },
@@ -264,17 +272,17 @@ pub const RECIPES: &[Recipe] = &[
         peer: Peer::Xrdp(SOUND),
         via: Via::Firewall("tcp dport PORT ct original bytes > 700 drop"),
         visits: &[Visit::Client(Xfreerdp, LAB, FAILURE)],
-        code: Some(131),
+        codes: &[131],
         proof: "Timeout waiting for activation",
     },
-    Recipe { file: "http.pcap", peer: Peer::Http, code: Some(133), ..PLAIN },
-    Recipe { file: "ssh.pcap", peer: Peer::Script(SSH_BANNER), code: Some(147), ..PLAIN },
-    Recipe { file: "tls-first-alert.pcap", peer: Peer::Rustls, code: Some(133), ..PLAIN },
-    Recipe { file: "tls-first-openssl.pcap", peer: Peer::Openssl, code: Some(147), ..PLAIN },
+    Recipe { file: "http.pcap", peer: Peer::Http, codes: &[133], ..PLAIN },
+    Recipe { file: "ssh.pcap", peer: Peer::Script(SSH_BANNER), codes: &[147], ..PLAIN },
+    Recipe { file: "tls-first-alert.pcap", peer: Peer::Rustls, codes: &[133], ..PLAIN },
+    Recipe { file: "tls-first-openssl.pcap", peer: Peer::Openssl, codes: &[147], ..PLAIN },
     Recipe {
         file: "silent-close.pcap",
         peer: Peer::Script("head -c 19 >/dev/null"),
-        code: Some(147),
+        codes: &[147],
         ..PLAIN
     },
     Recipe {
@@ -287,15 +295,15 @@ pub const RECIPES: &[Recipe] = &[
         file: "no-answer.pcap",
         peer: Peer::Script("head -c 19 >/dev/null; sleep 30"),
         visits: &[Visit::Client(Xfreerdp, LAB, 14)],
-        code: None,
+        codes: &[],
         ..PLAIN
     },
-    Recipe { file: "touched.pcap", peer: Peer::Idle, visits: &[Visit::Touch], code: None, ..PLAIN },
+    Recipe { file: "touched.pcap", peer: Peer::Idle, visits: &[Visit::Touch], codes: &[], ..PLAIN },
     Recipe {
         file: "relay-session.pcapng",
         via: Via::Relay(&[]),
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
-        code: None,
+        codes: &[],
         proof: "TLSv1.3",
         ..PLAIN
     },
@@ -304,22 +312,22 @@ pub const RECIPES: &[Recipe] = &[
         peer: Peer::Shadow(Release::Two),
         via: Via::Relay(&[]),
         visits: &[Visit::Client(Xfreerdp, WRONG, FAILURE)],
-        code: Some(147),
+        codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
     },
     Recipe {
         file: "relay-deadline.pcapng",
         peer: Peer::Script("head -c 19 >/dev/null; sleep 30"),
         via: Via::Relay(&["--handshake-timeout", "2s"]),
-        code: Some(147),
+        codes: &[147],
         ..PLAIN
     },
     Recipe {
         file: "relay-refused.pcapng",
         peer: Peer::Nobody,
         via: Via::Relay(&[]),
-        code: Some(147),
+        codes: &[141, 147],
         ..PLAIN
     },
-    Recipe { file: "relay-demo.pcapng", peer: Peer::Nobody, via: Via::Demo, code: None, ..PLAIN },
+    Recipe { file: "relay-demo.pcapng", peer: Peer::Nobody, via: Via::Demo, codes: &[], ..PLAIN },
 ];

@@ -2,7 +2,7 @@
 
 use super::opinion::{Band, Evidence, Party};
 use crate::facts::{Ending, Facts, Reached, Vantage};
-use crate::input::{Close, Direction, SegmentKind};
+use crate::input::{Close, Direction, Leg, SegmentCounts, SegmentKind};
 
 /// The side that sends in a direction, in a sentence.
 pub fn sender(dir: Direction) -> &'static str {
@@ -27,6 +27,10 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     if ending.both || matches!(ending.how, Close::Error(_)) {
         return (Party::Unknown, Band::Weak);
     }
+    // Who was not heard gave up for a reason, and it is not of its own making.
+    if is_unheard(facts, ending.dir) {
+        return (Party::Unknown, Band::Weak);
+    }
     let band = match (facts.subject.vantage, ending.how) {
         (Vantage::Relay, _) => Band::Possible,
         (Vantage::Capture, Close::Rst) if foreign_ttl(facts, ending.dir).is_some() => {
@@ -39,6 +43,21 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
         return (endpoint(dir), Band::Possible);
     }
     (endpoint(ending.dir), band)
+}
+
+/// A capture shows that the sender of a direction repeated its last bytes and got no acknowledgement.
+pub fn is_unheard(facts: &Facts, dir: Direction) -> bool {
+    let Some(counts) = facts.tcp.leg(Leg::Single).counts else { return false };
+    let sent = counts[dir.index()];
+    let lacking = sent.acknowledged.is_some_and(|acknowledged| acknowledged < sent.bytes);
+    facts.subject.vantage == Vantage::Capture && lacking && sends_again(sent)
+}
+
+/// A sender repeated itself more often than a hiccup explains.
+fn sends_again(sent: SegmentCounts) -> bool {
+    /// The retransmissions that make a connection's end.
+    const AGAIN: u64 = 3;
+    sent.retransmitted >= AGAIN
 }
 
 /// The side that sent an alert before the other one closed without one of its own before it.

@@ -85,6 +85,7 @@ fn counts(counts: &SegmentCounts) -> Value {
         "retransmitted": counts.retransmitted,
         "out_of_order": counts.out_of_order,
         "bytes": counts.bytes,
+        "acknowledged": counts.acknowledged,
         "mirrored": counts.mirrored,
     })
 }

@@ -79,7 +79,13 @@ fn ends_while_dialing(facts: &Facts) -> bool {
 fn is_probe(facts: &Facts) -> bool {
     let silent = facts.streams.iter().all(|stream| stream.bytes == 0 && !stream.gap);
     let left = facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer);
-    // While the server was not reached there was nothing to probe: that client gave up.
+    // A client that waited for a server which was not reached gave up; one that left at once asked for nothing.
+    const AT_ONCE: std::time::Duration = std::time::Duration::from_secs(1);
     let opened = facts.tcp.legs().iter().all(|(_, leg)| leg.opened.is_seen());
-    silent && left && opened && facts.reached().is_some_and(|(reached, _)| reached <= Reached::Tcp)
+    let at_once =
+        facts.ending().is_some_and(|ending| ending.at.time.since(facts.subject.started) < AT_ONCE);
+    silent
+        && left
+        && (opened || at_once)
+        && facts.reached().is_some_and(|(reached, _)| reached <= Reached::Tcp)
 }
