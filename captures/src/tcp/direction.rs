@@ -10,6 +10,8 @@ use super::{At, Out};
 const HISTORY: u64 = 8 * 1024;
 /// Once the stream is this long, its head is not compared any more.
 const HISTORY_UNTIL: u64 = 64 * 1024;
+/// A RST farther ahead is one that its receiver ignores: guessed, or of an earlier connection.
+const LARGEST_LOSS: u64 = 1 << 22;
 /// No window reaches farther. RFC 7323 2.3.
 const FARTHEST: i32 = 1 << 30;
 
@@ -201,6 +203,34 @@ impl Half {
             out.send_late(at, Input::Gap { dir, bytes });
         }
         self.drain(dir, false, out);
+    }
+
+    /// Declares lost what is missing before this sender's RST at `seq`. Nothing waits any more.
+    pub(super) fn lost_before(&mut self, dir: Direction, at: At, seq: u32, out: &mut Out) {
+        let place = self.place(seq).and_then(|place| u64::try_from(place).ok());
+        let near = |place: &u64| place.saturating_sub(self.next) <= LARGEST_LOSS;
+        if let Some(place) = place.filter(|place| self.fin.is_none() && near(place)) {
+            self.lost_until(place, dir, at, out);
+        }
+    }
+
+    /// Declares lost what the peer acknowledged and the capture does not show. A sender of whom nothing
+    /// was captured lost nothing: the capture has one side only.
+    pub(super) fn lost_at_the_end(&mut self, dir: Direction, at: At, out: &mut Out) {
+        // One number more than bytes is a FIN that was not captured.
+        let seen = self.seen.segments > 0 && self.fin.is_none();
+        let acked = self.acked.filter(|acked| seen && *acked > self.next + 1);
+        if let Some(acked) = acked {
+            self.lost_until(acked, dir, at, out);
+        }
+    }
+
+    fn lost_until(&mut self, place: u64, dir: Direction, at: At, out: &mut Out) {
+        if place > self.next && self.waiting.is_none() {
+            let bytes = Some(place - self.next);
+            self.next = place;
+            out.send_late(at, Input::Gap { dir, bytes });
+        }
     }
 
     /// Delivers what can be delivered, and declares holes lost that the peer acknowledged or that cost too much.

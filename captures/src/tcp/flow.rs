@@ -132,6 +132,13 @@ impl Flow {
         let (mut teller, mut state) = self.split(0, memory, sink);
         let out = &mut teller;
         state.flush(out);
+        // A connection that has ended did not last until the end of the capture.
+        let ended = |half: &Half| half.was_reset || half.has_finished();
+        let over = *state.failed || state.halves.iter().any(ended);
+        let end = if over { At { time: *out.last, ..end } } else { end };
+        for dir in Direction::BOTH {
+            state.halves[dir.index()].lost_at_the_end(dir, end, out);
+        }
         if let Some(after) = state.handshake.no_answer(end.time) {
             state.connect_failed(end, ConnectFailureKind::NoAnswer, after, out);
         }
@@ -291,6 +298,10 @@ impl State<'_> {
             return self.connect_failed(packet.at, ConnectFailureKind::Refused, after, out);
         }
         self.flush(out);
+        // A RST stands at its place in the stream: what is missing before it was not captured.
+        if !self.handshake.is_trying() && !self.halves[dir.index()].was_reset {
+            self.halves[dir.index()].lost_before(dir, packet.at, packet.tcp.seq, out);
+        }
         self.tell_segment(dir, packet, SegmentKind::Rst, out);
         // Before an answer there is nothing that a RST could close.
         if self.handshake.is_trying() || *self.failed || self.halves[dir.index()].was_reset {

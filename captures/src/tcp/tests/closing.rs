@@ -49,6 +49,41 @@ fn a_fin_behind_an_acknowledged_hole_does_not_wait() {
 }
 
 #[test]
+fn what_is_told_last_of_an_ended_connection_is_told_at_its_end() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2020, FIN_ACK, b""));
+    script.finish(90_000);
+    assert_eq!(script.take(), ["Fin>", "Closed> Fin", "Gap< 19"]);
+    assert_eq!(script.times.last(), Some(&20_000_000), "not when the capture ended");
+}
+
+#[test]
+fn bytes_missing_before_a_rst_are_a_gap() {
+    let mut script = Script::open();
+    script.push(20, &s(2010, 1001, RST_ACK, b""));
+    assert_eq!(script.take(), ["Gap< 9", "Rst<", "Closed< Rst"]);
+    // So far ahead its receiver ignores it.
+    let mut script = Script::open();
+    script.push(20, &s(2001 + (1 << 23), 1001, RST_ACK, b""));
+    assert_eq!(script.take(), ["Rst<", "Closed< Rst"]);
+}
+
+#[test]
+fn bytes_that_were_acknowledged_and_never_came_are_a_gap_at_the_end() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2020, FIN_ACK, b""));
+    script.push(21, &s(2020, 1002, ACK, b""));
+    assert_eq!(script.take(), ["Fin>", "Closed> Fin"]);
+    script.finish(30);
+    assert_eq!(script.take(), ["Gap< 19"]);
+    // One number more can be a FIN.
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2002, ACK, b""));
+    script.finish(30);
+    assert!(script.take().is_empty());
+}
+
+#[test]
 fn an_old_fin_closes_nothing() {
     let mut script = Script::open();
     script.push(20, &c(1001, 2001, ACK, b"abcd"));
