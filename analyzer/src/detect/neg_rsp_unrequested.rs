@@ -31,7 +31,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     // A client that goes on in RDP security accepts the answer: nothing fails because of it.
-    let went_on = facts.rdp.connect_initial.is_seen() || facts.tls.client_hello.is_seen();
+    // Whether it went on can not be told where bytes of it were lost.
+    let went_on = facts.rdp.connect_initial.is_seen()
+        || facts.tls.client_hello.is_seen()
+        || facts.stream(Direction::ToServer).gap;
     let left = facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer);
     let refused = left && !went_on;
     let says = if selected == Protocols::RDP && refused {

@@ -31,7 +31,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let confirm = facts.x224.confirm.seen()?;
     let (requested, selected) = (facts.x224.requested()?, confirm.value.selected()?);
     let ending = facts.ending().filter(|ending| ending.dir == Direction::ToServer)?;
-    let goes_on = facts.tls.client_hello.is_seen() || facts.rdp.connect_initial.is_seen();
+    // Where bytes of the client were lost, its ClientHello may be among them.
+    let goes_on = facts.tls.client_hello.is_seen()
+        || facts.rdp.connect_initial.is_seen()
+        || facts.stream(Direction::ToServer).gap;
     if !requested.is_nla() || selected.is_nla() || !requested.contains(selected) || goes_on {
         return None;
     }
