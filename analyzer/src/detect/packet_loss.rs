@@ -1,6 +1,7 @@
 //! `packet-loss`: segments are lost on a leg. RFC 9293 3.8.1, RFC 2018.
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
+use super::who;
 use crate::case::Case;
 use crate::event::At;
 use crate::facts::{Facts, LegFacts, Seen};
@@ -10,7 +11,7 @@ pub(super) const DETECTOR: Detector = Detector {
     id: "packet-loss",
     kind: Kind::Cause,
     class: Class::Performance,
-    explains: &["clean-close-no-reason"],
+    explains: &["clean-close-no-reason", "rst-genuine-"],
     remedy: "Look at that leg: cable or Wi-Fi, VPN, policer, duplex. Compare the loss at another time and over another path.",
     next: &[],
     detect,
@@ -18,6 +19,9 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
+    if let Some(opinion) = never_through(facts) {
+        return Some(opinion);
+    }
     let (leg, evidence) = facts.tcp.legs().into_iter().find_map(|(name, leg)| {
         in_socket(leg)
             .map(|(at, fact)| Evidence::at(at, fact))
@@ -33,6 +37,32 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         .party(party, Band::Probable)
         .supports(evidence);
     Some(if timed_out(facts) { opinion } else { opinion.only_a_fact() })
+}
+
+/// A capture of a connection that died of loss: one side sent its last bytes again and again, without an
+/// acknowledgement. The other did so too, so it was alive, and only the path is left to blame; where it did
+/// not, it may have been gone.
+fn never_through(facts: &Facts) -> Option<Opinion> {
+    let counts = facts.tcp.leg(Leg::Single).counts?;
+    let dir = Direction::BOTH.into_iter().find(|dir| who::is_unheard(facts, *dir))?;
+    if !who::sends_again(counts[dir.reverse().index()]) {
+        return None;
+    }
+    let sent = counts[dir.index()];
+    let side = who::sender(dir);
+    let opinion = Opinion::new(
+        Band::Probable,
+        format!("What the {side} sent last did not arrive: packets are lost between client and server."),
+    )
+    .party(Party::Network, Band::Probable)
+    .supports(Evidence::absent(format!(
+        "{} of {} data segments from the {side} were retransmitted, and of its {} bytes only {} acknowledged",
+        sent.retransmitted,
+        sent.data_segments,
+        sent.bytes,
+        sent.acknowledged.unwrap_or(0)
+    )));
+    Some(opinion)
 }
 
 /// Loss is the end's cause only where the end is a transmission that never got through.
@@ -64,7 +94,7 @@ fn in_packets(leg: &LegFacts) -> Option<String> {
                 "{} of {} data segments from the {} were retransmitted",
                 sent.retransmitted,
                 sent.data_segments,
-                super::who::sender(dir)
+                who::sender(dir)
             )
         })
     })

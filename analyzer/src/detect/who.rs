@@ -1,8 +1,10 @@
 //! Who ended a session, and how to say it. Shared by the detectors that rest on the end.
 
+use std::time::Duration;
+
 use super::opinion::{Band, Evidence, Party};
 use crate::facts::{Ending, Facts, Reached, Vantage};
-use crate::input::{Close, Direction, SegmentKind};
+use crate::input::{Close, Direction, Leg, SegmentCounts, SegmentKind};
 
 /// The side that sends in a direction, in a sentence.
 pub fn sender(dir: Direction) -> &'static str {
@@ -27,6 +29,10 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     if ending.both || matches!(ending.how, Close::Error(_)) {
         return (Party::Unknown, Band::Weak);
     }
+    // Who was not heard gave up for a reason, and it is not of its own making.
+    if is_unheard(facts, ending.dir) {
+        return (Party::Unknown, Band::Weak);
+    }
     let band = match (facts.subject.vantage, ending.how) {
         (Vantage::Relay, _) => Band::Possible,
         (Vantage::Capture, Close::Rst) if foreign_ttl(facts, ending.dir).is_some() => {
@@ -39,6 +45,27 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
         return (endpoint(dir), Band::Possible);
     }
     (endpoint(ending.dir), band)
+}
+
+/// A capture shows that the sender of a direction repeated its last bytes for seconds before the end, and
+/// got no acknowledgement.
+pub fn is_unheard(facts: &Facts, dir: Direction) -> bool {
+    /// A retransmission or two belong to any end.
+    const SILENCE: Duration = Duration::from_secs(5);
+    let (Some(counts), Some(ending)) = (facts.tcp.leg(Leg::Single).counts, facts.ending()) else {
+        return false;
+    };
+    let sent = counts[dir.index()];
+    let lacking = sent.acknowledged.is_some_and(|acknowledged| acknowledged < sent.bytes);
+    let news = Direction::BOTH.into_iter().filter_map(|dir| facts.stream(dir).last);
+    let silent =
+        news.map(|at| at.time).max().is_some_and(|last| ending.at.time.since(last) >= SILENCE);
+    facts.subject.vantage == Vantage::Capture && lacking && silent && sends_again(sent)
+}
+
+/// A sender that sent the same again and again.
+pub fn sends_again(sent: SegmentCounts) -> bool {
+    sent.retransmitted >= 3
 }
 
 /// The side that sent an alert before the other one closed without one of its own before it.
