@@ -1,15 +1,138 @@
 //! The samples of captures/samples/: each was made by a recipe, and each is judged as its row in
-//! `expected.tsv` says. The rows follow from how peers were set up, not from what was printed.
+//! `expected.tsv` says. The recipe knows what is true, by how it set the peers up; the table pins the
+//! rest of a verdict, so that no change of it goes unseen.
 
 mod making;
 mod recipes;
 
 use recipes::RECIPES;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The folder of the samples.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/samples")
+}
+
+/// What stands in a row behind file and connection.
+const FIELDS: [&str; 6] =
+    ["/outcome", "/reached", "/verdict/what", "/verdict/cause", "/verdict/party", "/ended"];
+
+#[test]
+fn samples_are_judged_as_they_were_made() {
+    let table = std::fs::read_to_string(folder().join("expected.tsv")).unwrap();
+    let mut rows = table.lines().skip(1).map(|row| row.split('\t').collect::<Vec<_>>());
+    let mut wrong = Vec::new();
+    let mut names: Vec<&str> = RECIPES.iter().map(|recipe| recipe.file).collect();
+    names.sort_unstable();
+    for name in names {
+        for (number, object) in (1..).zip(verdicts(name)) {
+            let Some(row) = rows.next() else {
+                wrong.push(format!("{name} {number} has no row"));
+                continue;
+            };
+            let got: Vec<String> = FIELDS.iter().map(|field| cell(&object, field)).collect();
+            let head = [name.to_owned(), number.to_string()];
+            if [&head[..], &got].concat() != row {
+                wrong.push(format!("{name} {number}: {}, not {}", got.join(", "), row.join(", ")));
+            }
+        }
+    }
+    wrong.extend(rows.map(|row| format!("no connection for {}", row.join(", "))));
+    assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn nothing_untrue_is_said_of_a_sample() {
+    let mut wrong = Vec::new();
+    for recipe in RECIPES.iter().filter(|recipe| !recipe.outcomes.is_empty()) {
+        let objects = verdicts(recipe.file);
+        if objects.is_empty() || recipe.outcomes.len() > objects.len() {
+            wrong.push(format!("{}: {} connections", recipe.file, objects.len()));
+        }
+        for (at, object) in objects.iter().enumerate() {
+            let outcome = recipe.outcomes.get(at).or(recipe.outcomes.last()).unwrap();
+            if object["outcome"] != *outcome {
+                wrong.push(format!("{} {at}: {}, not {outcome}", recipe.file, object["outcome"]));
+            }
+            let cause = object["verdict"]["cause"].as_str();
+            if cause.is_some_and(|cause| !recipe.causes.contains(&cause)) {
+                wrong.push(format!("{} {at}: {cause:?} is not true", recipe.file));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The connections of a sample.
+fn verdicts(name: &str) -> Vec<Value> {
+    crate::parity::verdicts::of_file(&std::fs::read(folder().join(name)).unwrap())
+}
+
+/// One field as the table writes it: `-` for null, the end as direction and manner.
+fn cell(object: &Value, field: &str) -> String {
+    let word = |path: &str| match object.pointer(path).unwrap_or(&Value::Null) {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if field == "/ended" {
+        return format!("{} {}", word("/ended/from"), word("/ended/how"));
+    }
+    word(field)
+}
+
+/// Rows of the catalogue that no sample fires, and why not. Their twins are scripted, beside the
+/// detectors.
+const WITHOUT_SAMPLE: &[(&str, &str)] = &[
+    ("cert-malformed", "no peer here sends a certificate that can not be parsed"),
+    (
+        "fallback-retry",
+        "FreeRDP and rdesktop do not retry with fewer protocols after a TLS failure",
+    ),
+    ("name-not-found", "a name without an address leaves no packet of RDP"),
+    ("neg-failure-other", "a code that no server is known to send"),
+    ("neg-inconsistent-flags", "code 4 comes from Windows only"),
+    ("server-rejects-client-cert", "smart cards need a Windows domain"),
+    ("server-stall", "a server that stops in the middle of TLS can not be had by configuration"),
+    ("ssl-not-allowed", "code 2 comes from Windows only: xrdp answers with RDP security"),
+    ("ssl-required", "code 1 comes from Windows only: xrdp disconnects"),
+    ("tls-cipher-downgrade", "needs somebody in the middle"),
+    ("tls13-sentinel", "needs somebody in the middle"),
+    ("truncated-tls", "needs a host that dies within a record"),
+    ("zero-window-stall", "needs a host that hangs with its connection open"),
+];
+
+#[test]
+fn every_detector_has_a_sample_or_a_reason() {
+    let mut seen = BTreeSet::new();
+    for recipe in RECIPES {
+        for object in verdicts(recipe.file) {
+            let listed = ["/causes", "/findings"].into_iter().flat_map(|list| {
+                let rows = object.pointer(list).and_then(Value::as_array).cloned();
+                rows.unwrap_or_default().into_iter().map(|row| row["id"].clone())
+            });
+            let named =
+                ["/verdict/what", "/verdict/cause"].map(|path| object.pointer(path).cloned());
+            for id in listed.chain(named.into_iter().flatten()) {
+                seen.extend(id.as_str().map(|id| match id.strip_prefix("tls-alert-") {
+                    Some(_) => "tls-alert-N".to_owned(),
+                    None => id.to_owned(),
+                }));
+            }
+        }
+    }
+    let mut wrong = Vec::new();
+    for row in rdpwhy_analyzer::detect::ALL {
+        let reason = WITHOUT_SAMPLE.iter().find(|(id, _)| *id == row.id);
+        match (seen.contains(row.id), reason) {
+            (true, Some(_)) => wrong.push(format!("{} has a sample by now", row.id)),
+            (false, None) => wrong.push(format!("{} has no sample", row.id)),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 #[test]

@@ -23,26 +23,23 @@ const PLAIN: Recipe = Recipe {
     peer: Peer::Xrdp(SOUND),
     via: Via::Wire,
     visits: &[Visit::Client(Xfreerdp, LAB, FAILURE)],
-    code: Some(143),
+    codes: &[143],
     proof: "",
+    outcomes: &["failed"],
+    causes: &[],
 };
 
 const LAB: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:ignore"];
 const STRICT: &[&str] = &["/u:lab", "/client-hostname:lab"];
-const NLA: &[&str] =
-    &["/u:labuser", "/p:Right-Pass-1", "/client-hostname:lab", "/cert:ignore"];
+const NLA: &[&str] = &["/u:labuser", "/p:Right-Pass-1", "/client-hostname:lab", "/cert:ignore"];
 const NO_PASSWORD: &[&str] = &["/u:labuser", "/client-hostname:lab", "/cert:ignore"];
 const AUTH_ONLY: &[&str] =
     &["/u:labuser", "/p:Right-Pass-1", "/client-hostname:lab", "/cert:ignore", "+auth-only"];
 const WRONG: &[&str] = &["/u:labuser", "/p:wrong", "/client-hostname:lab", "/cert:ignore"];
 const UP_TO_12: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:ignore", "+enforce-tlsv1_2"];
 const DENY: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:deny"];
-const ONE_CIPHER: &[&str] = &[
-    "/u:lab",
-    "/client-hostname:lab",
-    "/cert:ignore",
-    "/tls-ciphers:ECDHE-RSA-AES128-GCM-SHA256",
-];
+const ONE_CIPHER: &[&str] =
+    &["/u:lab", "/client-hostname:lab", "/cert:ignore", "/tls-ciphers:ECDHE-RSA-AES128-GCM-SHA256"];
 const SEC_TLS: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:ignore", "/sec:tls"];
 const SEC_NLA: &[&str] = &["/u:lab", "/p:x", "/client-hostname:lab", "/cert:ignore", "/sec:nla"];
 const SEC_RDP: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:ignore", "/sec:rdp"];
@@ -51,136 +48,163 @@ const SEC_RDP: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:ignore", "/s
 pub const RECIPES: &[Recipe] = &[
     Recipe {
         file: "session-tls13.pcap",
+        outcomes: &["established"],
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
-        code: None,
+        codes: &[],
         proof: "TLSv1.3",
         ..PLAIN
     },
     Recipe {
         file: "session-tls12.pcap",
+        outcomes: &["established"],
         peer: Peer::Xrdp(ONLY_12),
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
-        code: None,
+        codes: &[],
         proof: "TLSv1.2",
         ..PLAIN
     },
     Recipe {
         // The clean twin of the refused expired certificates.
         file: "session-expired-accepted.pcap",
+        outcomes: &["established"],
         peer: Peer::Xrdp(Options { certificate: Kind::Expired, ..ONLY_12 }),
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
-        code: None,
+        codes: &[],
         proof: "TLSv1.2",
         ..PLAIN
     },
     Recipe {
         file: "session-rdp-security.pcap",
+        outcomes: &["established"],
         peer: Peer::Xrdp(Options { security_layer: "rdp", ..SOUND }),
         visits: &[Visit::Client(Rdesktop, &["-u", "lab", "-n", "lab"], SESSION)],
-        code: None,
+        codes: &[],
         proof: "Connection established using plain RDP",
         ..PLAIN
     },
     Recipe {
         file: "session-nla.pcap",
+        outcomes: &["established"],
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, NLA, SESSION)],
-        code: None,
+        codes: &[],
         ..PLAIN
     },
     Recipe {
         file: "session-nla-freerdp3.pcap",
+        outcomes: &["established"],
         peer: Peer::Shadow(Release::Three),
         visits: &[Visit::Client(Xfreerdp3, NLA, SESSION)],
-        code: None,
+        codes: &[],
         ..PLAIN
     },
     Recipe {
         // FreeRDP 2 takes this for the whole way: two sessions.
         file: "auth-only-then-session.pcap",
+        outcomes: &["established"],
         peer: Peer::Shadow(Release::Two),
         visits: &[
             Visit::Client(Xfreerdp, AUTH_ONLY, FAILURE),
             Visit::Client(Xfreerdp, NLA, SESSION),
         ],
-        code: None,
+        codes: &[],
         ..PLAIN
     },
     Recipe {
-        // Nobody answers the prompt for the password; then the same user comes with it.
-        file: "rehearsal-then-session.pcap",
+        // Nobody is there to accept the certificate; then the same user accepts it.
+        file: "certificate-prompt-then-session.pcap",
+        outcomes: &["rehearsal", "established"],
+        visits: &[Visit::Client(Xfreerdp, STRICT, FAILURE), Visit::Client(Xfreerdp, LAB, SESSION)],
+        codes: &[],
+        proof: "TLSv1.3",
+        ..PLAIN
+    },
+    Recipe {
+        // The decoy twin: an empty password is refused before the right one is accepted.
+        file: "refused-then-session.pcap",
+        outcomes: &["failed", "failed", "established"],
+        causes: &["nla-bad-credentials"],
         peer: Peer::Shadow(Release::Two),
         visits: &[
             Visit::Client(Xfreerdp, NO_PASSWORD, FAILURE),
             Visit::Client(Xfreerdp, NLA, SESSION),
         ],
-        code: None,
+        codes: &[],
         ..PLAIN
     },
     Recipe {
-        // The decoy twin: nobody comes again.
-        file: "left-at-prompt.pcap",
+        file: "empty-password.pcap",
+        causes: &["nla-bad-credentials"],
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, NO_PASSWORD, FAILURE)],
+        codes: &[147],
         ..PLAIN
     },
     Recipe {
         file: "wrong-password.pcap",
+        causes: &["nla-bad-credentials"],
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, WRONG, FAILURE)],
-        code: Some(147),
+        codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
         ..PLAIN
     },
     Recipe {
         file: "wrong-password-freerdp3.pcap",
+        causes: &["nla-bad-credentials"],
         peer: Peer::Shadow(Release::Three),
         visits: &[Visit::Client(Xfreerdp3, WRONG, FAILURE)],
-        code: Some(132),
+        codes: &[132],
         proof: "ERRCONNECT_AUTHENTICATION_FAILED",
         ..PLAIN
     },
     Recipe {
         file: "nla-required.pcap",
+        causes: &["nla-required"],
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, SEC_TLS, FAILURE)],
-        code: Some(133),
+        codes: &[133],
         proof: "HYBRID_REQUIRED_BY_SERVER",
         ..PLAIN
     },
     Recipe {
         file: "nla-not-offered.pcap",
+        causes: &["nla-not-offered"],
         peer: Peer::Xrdp(Options { security_layer: "tls", ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, SEC_NLA, FAILURE)],
-        code: Some(133),
+        codes: &[133],
         proof: "ERRCONNECT_SECURITY_NEGO_CONNECT_FAILED",
         ..PLAIN
     },
     Recipe {
         file: "rdp-security-only.pcap",
+        causes: &["neg-rsp-unrequested"],
         peer: Peer::Xrdp(Options { security_layer: "rdp", ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, SEC_TLS, FAILURE)],
-        code: Some(133),
+        codes: &[133],
         proof: "ERRCONNECT_SECURITY_NEGO_CONNECT_FAILED",
         ..PLAIN
     },
     Recipe {
         file: "tls-only.pcap",
+        causes: &["ssl-required"],
         peer: Peer::Xrdp(Options { security_layer: "tls", ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, SEC_RDP, FAILURE)],
-        code: Some(147),
+        codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
         ..PLAIN
     },
     Recipe {
         file: "key-missing.pcap",
+        causes: &["ssl-cert-not-on-server"],
         peer: Peer::Xrdp(Options { security_layer: "tls", key: Key::Missing, ..SOUND }),
-        code: Some(133),
+        codes: &[133],
         proof: "SSL_CERT_NOT_ON_SERVER",
         ..PLAIN
     },
     Recipe {
         file: "key-mismatch.pcap",
+        causes: &["tls-plaintext-after-hello"],
         peer: Peer::Xrdp(Options { key: Key::Foreign, ..SOUND }),
         proof: "do not match",
         ..PLAIN
@@ -188,12 +212,14 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         // The decoy twin of the one above: the same bytes, another reason.
         file: "key-too-small.pcap",
+        causes: &["tls-plaintext-after-hello"],
         peer: Peer::Xrdp(Options { certificate: Kind::Weak, ..SOUND }),
         proof: "key too small",
         ..PLAIN
     },
     Recipe {
         file: "tls13-only.pcap",
+        causes: &["no-common-version"],
         peer: Peer::Xrdp(Options { ssl_protocols: "TLSv1.3", ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, UP_TO_12, FAILURE)],
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
@@ -201,6 +227,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "no-common-cipher.pcap",
+        causes: &["no-common-cipher"],
         peer: Peer::Xrdp(Options { tls_ciphers: "AES256-SHA256", ..ONLY_12 }),
         visits: &[Visit::Client(Xfreerdp, ONE_CIPHER, FAILURE)],
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
@@ -214,12 +241,14 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "tls10-refused-by-client.pcap",
+        causes: &["no-common-version"],
         peer: Peer::Xrdp(Options { ssl_protocols: "TLSv1", legacy_openssl: true, ..SOUND }),
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
         ..PLAIN
     },
     Recipe {
         file: "expired-refused-tls12.pcap",
+        causes: &["client-rejects-cert"],
         peer: Peer::Xrdp(Options { certificate: Kind::Expired, ..ONLY_12 }),
         visits: &[Visit::Client(Xfreerdp, STRICT, FAILURE)],
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
@@ -227,6 +256,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "expired-refused-tls13.pcap",
+        causes: &["client-rejects-cert"],
         peer: Peer::Xrdp(Options { certificate: Kind::Expired, ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, STRICT, FAILURE)],
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
@@ -235,6 +265,7 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         // The decoy twin of the refused expired certificates.
         file: "good-refused-tls12.pcap",
+        causes: &["client-rejects-cert"],
         peer: Peer::Xrdp(ONLY_12),
         visits: &[Visit::Client(Xfreerdp, DENY, FAILURE)],
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
@@ -242,45 +273,73 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "refused.pcap",
+        causes: &["tcp-refused-rst"],
         peer: Peer::Nobody,
-        code: Some(147),
+        codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
         ..PLAIN
     },
     Recipe {
         file: "icmp-rejected.pcap",
+        causes: &["icmp-reject"],
         peer: Peer::Nobody,
         via: Via::Firewall("tcp dport PORT reject with icmp type admin-prohibited"),
-        code: Some(147),
+        codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
         ..PLAIN
     },
     Recipe {
         file: "syn-dropped.pcap",
+        causes: &["tcp-syn-drop"],
         peer: Peer::Nobody,
         via: Via::Firewall("tcp dport PORT drop"),
-        code: Some(141),
+        codes: &[141],
         proof: "ERRCONNECT_CONNECT_FAILED",
         ..PLAIN
     },
     Recipe {
         // When its TLS handshake is nearly through, the client's data begins to be lost on its way.
         file: "data-dropped.pcap",
+        causes: &["packet-loss"],
         peer: Peer::Xrdp(SOUND),
         via: Via::Firewall("tcp dport PORT ct original bytes > 700 drop"),
         visits: &[Visit::Client(Xfreerdp, LAB, FAILURE)],
-        code: Some(131),
+        codes: &[131],
         proof: "Timeout waiting for activation",
         ..PLAIN
     },
-    Recipe { file: "http.pcap", peer: Peer::Http, code: Some(133), ..PLAIN },
-    Recipe { file: "ssh.pcap", peer: Peer::Script(SSH_BANNER), code: Some(147), ..PLAIN },
-    Recipe { file: "tls-first-alert.pcap", peer: Peer::Rustls, code: Some(133), ..PLAIN },
-    Recipe { file: "tls-first-openssl.pcap", peer: Peer::Openssl, code: Some(147), ..PLAIN },
+    Recipe {
+        file: "http.pcap",
+        causes: &["http-answer"],
+        peer: Peer::Http,
+        codes: &[133],
+        ..PLAIN
+    },
+    Recipe {
+        file: "ssh.pcap",
+        causes: &["non-rdp-endpoint"],
+        peer: Peer::Script(SSH_BANNER),
+        codes: &[147],
+        ..PLAIN
+    },
+    Recipe {
+        file: "tls-first-alert.pcap",
+        causes: &["tls-first-endpoint"],
+        peer: Peer::Rustls,
+        codes: &[133],
+        ..PLAIN
+    },
+    Recipe {
+        file: "tls-first-openssl.pcap",
+        causes: &["tls-first-endpoint"],
+        peer: Peer::Openssl,
+        codes: &[147],
+        ..PLAIN
+    },
     Recipe {
         file: "silent-close.pcap",
         peer: Peer::Script("head -c 19 >/dev/null"),
-        code: Some(147),
+        codes: &[147],
         ..PLAIN
     },
     Recipe {
@@ -291,35 +350,61 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "no-answer.pcap",
+        causes: &["service-down-after-accept"],
         peer: Peer::Script("head -c 19 >/dev/null; sleep 30"),
         visits: &[Visit::Client(Xfreerdp, LAB, 14)],
-        code: None,
+        codes: &[],
         ..PLAIN
     },
-    Recipe { file: "touched.pcap", peer: Peer::Idle, visits: &[Visit::Touch], code: None, ..PLAIN },
+    Recipe {
+        file: "touched.pcap",
+        outcomes: &["not_rdp"],
+        peer: Peer::Idle,
+        visits: &[Visit::Touch],
+        codes: &[],
+        ..PLAIN
+    },
     Recipe {
         file: "relay-session.pcapng",
+        outcomes: &["established"],
         via: Via::Relay(&[]),
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
-        code: None,
+        codes: &[],
         proof: "TLSv1.3",
         ..PLAIN
     },
     Recipe {
         file: "relay-wrong-password.pcapng",
+        causes: &["nla-bad-credentials"],
         peer: Peer::Shadow(Release::Two),
         via: Via::Relay(&[]),
         visits: &[Visit::Client(Xfreerdp, WRONG, FAILURE)],
-        code: Some(147),
+        codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
+        ..PLAIN
     },
     Recipe {
         file: "relay-deadline.pcapng",
+        causes: &["relay-induced"],
         peer: Peer::Script("head -c 19 >/dev/null; sleep 30"),
         via: Via::Relay(&["--handshake-timeout", "2s"]),
-        code: Some(147),
+        codes: &[147],
         ..PLAIN
     },
-    Recipe { file: "relay-refused.pcapng", peer: Peer::Nobody, via: Via::Relay(&[]), code: Some(147), ..PLAIN },
-    Recipe { file: "relay-demo.pcapng", peer: Peer::Nobody, via: Via::Demo, code: None, ..PLAIN },
+    Recipe {
+        file: "relay-refused.pcapng",
+        causes: &["tcp-refused-rst"],
+        peer: Peer::Nobody,
+        via: Via::Relay(&[]),
+        codes: &[141, 147],
+        ..PLAIN
+    },
+    Recipe {
+        file: "relay-demo.pcapng",
+        outcomes: &[],
+        peer: Peer::Nobody,
+        via: Via::Demo,
+        codes: &[],
+        ..PLAIN
+    },
 ];

@@ -155,12 +155,11 @@ pub fn relinked(frames: &[Frame], name: &str) -> (u32, Vec<Frame>) {
                 .collect(),
         ),
         "vlan" => with(1, [&mac[..], &mac, &[0x81, 0, 0, 7, 8, 0]].concat()),
-        "double vlan" => with(1, [&mac[..], &mac, &[0x88, 0xa8, 0, 9, 0x81, 0, 0, 7, 8, 0]].concat()),
+        "double vlan" => {
+            with(1, [&mac[..], &mac, &[0x88, 0xa8, 0, 9, 0x81, 0, 0, 7, 8, 0]].concat())
+        }
         "sll" => with(113, [&[0, 0, 0, 1, 0, 6][..], &mac, &[0, 0, 8, 0]].concat()),
-        "sll2" => with(
-            276,
-            [&[8, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 6][..], &mac, &[0, 0]].concat(),
-        ),
+        "sll2" => with(276, [&[8, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 6][..], &mac, &[0, 0]].concat()),
         "vxlan" => (1, frames.iter().map(vxlan).collect()),
         "fragments" => (1, frames.iter().enumerate().flat_map(fragments).collect()),
         other => panic!("no such link layer: {other}"),
@@ -231,8 +230,7 @@ pub fn pcap(frames: &[Frame], link_type: u32, big: bool, nanos: bool) -> Vec<u8>
 /// A pcapng file in either byte order, in micro- or nanoseconds.
 pub fn pcapng(frames: &[Frame], link_type: u32, endianness: Endianness, nanos: bool) -> Vec<u8> {
     let mut writer = PcapNgWriter::with_endianness(Vec::new(), endianness).unwrap();
-    let resolution =
-        if nanos { InterfaceTsResolution::NANO } else { InterfaceTsResolution::MICRO };
+    let resolution = if nanos { InterfaceTsResolution::NANO } else { InterfaceTsResolution::MICRO };
     let interface = InterfaceDescriptionBlock {
         linktype: DataLink::from(link_type),
         snaplen: 0,

@@ -96,8 +96,7 @@ pub fn fed_directly(streams: &[Stream], mut chunk: impl FnMut() -> usize) -> Vec
             session.feed(Timestamp(opened), Origin::Read(0), input);
         }
         for (number, step) in (1..).zip(&stream.steps) {
-            let mut feed =
-                |input| session.feed(Timestamp(step.time), Origin::Read(number), input);
+            let mut feed = |input| session.feed(Timestamp(step.time), Origin::Read(number), input);
             match &step.act {
                 Act::Send(bytes) => {
                     let mut left = &bytes[..];
@@ -107,8 +106,12 @@ pub fn fed_directly(streams: &[Stream], mut chunk: impl FnMut() -> usize) -> Vec
                         left = later;
                     }
                 }
-                Act::Fin => feed(Input::Closed { leg: Leg::Single, dir: step.dir, how: Close::Fin }),
-                Act::Rst => feed(Input::Closed { leg: Leg::Single, dir: step.dir, how: Close::Rst }),
+                Act::Fin => {
+                    feed(Input::Closed { leg: Leg::Single, dir: step.dir, how: Close::Fin })
+                }
+                Act::Rst => {
+                    feed(Input::Closed { leg: Leg::Single, dir: step.dir, how: Close::Rst })
+                }
             }
         }
         let last = session.facts().now;
