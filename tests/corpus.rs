@@ -1,5 +1,6 @@
 //! The samples of captures/samples/: each was made by a recipe, and each is judged as its row in
-//! `expected.tsv` says. The rows follow from how peers were set up, not from what was printed.
+//! `expected.tsv` says. The recipe knows what is true, by how it set the peers up; the table pins the
+//! rest of a verdict, so that no change of it goes unseen.
 
 mod making;
 mod recipes;
@@ -40,6 +41,28 @@ fn samples_are_judged_as_they_were_made() {
     }
     wrong.extend(rows.map(|row| format!("no connection for {}", row.join(", "))));
     assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn nothing_untrue_is_said_of_a_sample() {
+    let mut wrong = Vec::new();
+    for recipe in RECIPES.iter().filter(|recipe| !recipe.outcomes.is_empty()) {
+        let objects = verdicts(recipe.file);
+        if objects.is_empty() || recipe.outcomes.len() > objects.len() {
+            wrong.push(format!("{}: {} connections", recipe.file, objects.len()));
+        }
+        for (at, object) in objects.iter().enumerate() {
+            let outcome = recipe.outcomes.get(at).or(recipe.outcomes.last()).unwrap();
+            if object["outcome"] != *outcome {
+                wrong.push(format!("{} {at}: {}, not {outcome}", recipe.file, object["outcome"]));
+            }
+            let cause = object["verdict"]["cause"].as_str();
+            if cause.is_some_and(|cause| !recipe.causes.contains(&cause)) {
+                wrong.push(format!("{} {at}: {cause:?} is not true", recipe.file));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// The connections of a sample.

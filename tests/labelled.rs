@@ -2,7 +2,7 @@
 //! `index.tsv` (files), `labels.tsv` (connections with what a person or a rule says became of
 //! them). No capture of it is part of the project.
 
-use crate::support::{need, scratch, skip};
+use crate::support::{lacking, need, scratch};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,7 @@ const ACCEPTED: &[Accepted] = &[
 #[test]
 fn captures_of_others() {
     let Some(folder) = std::env::var_os("RDPWHY_CAPTURES").map(PathBuf::from) else {
-        return skip("RDPWHY_CAPTURES names no folder of labelled captures");
+        return lacking("RDPWHY_CAPTURES names no folder of labelled captures");
     };
     let files: Vec<String> =
         table(&folder.join("index.tsv"), &["path"]).into_iter().flatten().collect();

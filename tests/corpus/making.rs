@@ -27,6 +27,11 @@ pub struct Recipe {
     pub codes: &'static [i32],
     /// Words that the last client or the server must have said.
     pub proof: &'static str,
+    /// What became of each connection, or of all of them; nothing where the peers compare it
+    /// themselves.
+    pub outcomes: &'static [&'static str],
+    /// The causes that are true of the failures: another one may not be named, and none need be.
+    pub causes: &'static [&'static str],
 }
 
 /// What listens.

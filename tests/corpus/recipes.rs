@@ -25,6 +25,8 @@ const PLAIN: Recipe = Recipe {
     visits: &[Visit::Client(Xfreerdp, LAB, FAILURE)],
     codes: &[143],
     proof: "",
+    outcomes: &["failed"],
+    causes: &[],
 };
 
 const LAB: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:ignore"];
@@ -46,6 +48,7 @@ const SEC_RDP: &[&str] = &["/u:lab", "/client-hostname:lab", "/cert:ignore", "/s
 pub const RECIPES: &[Recipe] = &[
     Recipe {
         file: "session-tls13.pcap",
+        outcomes: &["established"],
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
         codes: &[],
         proof: "TLSv1.3",
@@ -53,6 +56,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "session-tls12.pcap",
+        outcomes: &["established"],
         peer: Peer::Xrdp(ONLY_12),
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
         codes: &[],
@@ -62,6 +66,7 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         // The clean twin of the refused expired certificates.
         file: "session-expired-accepted.pcap",
+        outcomes: &["established"],
         peer: Peer::Xrdp(Options { certificate: Kind::Expired, ..ONLY_12 }),
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
         codes: &[],
@@ -70,6 +75,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "session-rdp-security.pcap",
+        outcomes: &["established"],
         peer: Peer::Xrdp(Options { security_layer: "rdp", ..SOUND }),
         visits: &[Visit::Client(Rdesktop, &["-u", "lab", "-n", "lab"], SESSION)],
         codes: &[],
@@ -78,6 +84,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "session-nla.pcap",
+        outcomes: &["established"],
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, NLA, SESSION)],
         codes: &[],
@@ -85,6 +92,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "session-nla-freerdp3.pcap",
+        outcomes: &["established"],
         peer: Peer::Shadow(Release::Three),
         visits: &[Visit::Client(Xfreerdp3, NLA, SESSION)],
         codes: &[],
@@ -93,6 +101,7 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         // FreeRDP 2 takes this for the whole way: two sessions.
         file: "auth-only-then-session.pcap",
+        outcomes: &["established"],
         peer: Peer::Shadow(Release::Two),
         visits: &[
             Visit::Client(Xfreerdp, AUTH_ONLY, FAILURE),
@@ -104,6 +113,7 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         // Nobody is there to accept the certificate; then the same user accepts it.
         file: "certificate-prompt-then-session.pcap",
+        outcomes: &["rehearsal", "established"],
         visits: &[Visit::Client(Xfreerdp, STRICT, FAILURE), Visit::Client(Xfreerdp, LAB, SESSION)],
         codes: &[],
         proof: "TLSv1.3",
@@ -112,6 +122,8 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         // The decoy twin: an empty password is refused before the right one is accepted.
         file: "refused-then-session.pcap",
+        outcomes: &["failed", "failed", "established"],
+        causes: &["nla-bad-credentials"],
         peer: Peer::Shadow(Release::Two),
         visits: &[
             Visit::Client(Xfreerdp, NO_PASSWORD, FAILURE),
@@ -122,6 +134,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "empty-password.pcap",
+        causes: &["nla-bad-credentials"],
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, NO_PASSWORD, FAILURE)],
         codes: &[147],
@@ -129,6 +142,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "wrong-password.pcap",
+        causes: &["nla-bad-credentials"],
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, WRONG, FAILURE)],
         codes: &[147],
@@ -137,6 +151,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "wrong-password-freerdp3.pcap",
+        causes: &["nla-bad-credentials"],
         peer: Peer::Shadow(Release::Three),
         visits: &[Visit::Client(Xfreerdp3, WRONG, FAILURE)],
         codes: &[132],
@@ -145,6 +160,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "nla-required.pcap",
+        causes: &["nla-required"],
         peer: Peer::Shadow(Release::Two),
         visits: &[Visit::Client(Xfreerdp, SEC_TLS, FAILURE)],
         codes: &[133],
@@ -153,6 +169,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "nla-not-offered.pcap",
+        causes: &["nla-not-offered"],
         peer: Peer::Xrdp(Options { security_layer: "tls", ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, SEC_NLA, FAILURE)],
         codes: &[133],
@@ -161,6 +178,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "rdp-security-only.pcap",
+        causes: &["neg-rsp-unrequested"],
         peer: Peer::Xrdp(Options { security_layer: "rdp", ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, SEC_TLS, FAILURE)],
         codes: &[133],
@@ -169,6 +187,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "tls-only.pcap",
+        causes: &["ssl-required"],
         peer: Peer::Xrdp(Options { security_layer: "tls", ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, SEC_RDP, FAILURE)],
         codes: &[147],
@@ -177,6 +196,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "key-missing.pcap",
+        causes: &["ssl-cert-not-on-server"],
         peer: Peer::Xrdp(Options { security_layer: "tls", key: Key::Missing, ..SOUND }),
         codes: &[133],
         proof: "SSL_CERT_NOT_ON_SERVER",
@@ -184,6 +204,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "key-mismatch.pcap",
+        causes: &["tls-plaintext-after-hello"],
         peer: Peer::Xrdp(Options { key: Key::Foreign, ..SOUND }),
         proof: "do not match",
         ..PLAIN
@@ -191,12 +212,14 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         // The decoy twin of the one above: the same bytes, another reason.
         file: "key-too-small.pcap",
+        causes: &["tls-plaintext-after-hello"],
         peer: Peer::Xrdp(Options { certificate: Kind::Weak, ..SOUND }),
         proof: "key too small",
         ..PLAIN
     },
     Recipe {
         file: "tls13-only.pcap",
+        causes: &["no-common-version"],
         peer: Peer::Xrdp(Options { ssl_protocols: "TLSv1.3", ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, UP_TO_12, FAILURE)],
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
@@ -204,6 +227,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "no-common-cipher.pcap",
+        causes: &["no-common-cipher"],
         peer: Peer::Xrdp(Options { tls_ciphers: "AES256-SHA256", ..ONLY_12 }),
         visits: &[Visit::Client(Xfreerdp, ONE_CIPHER, FAILURE)],
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
@@ -217,12 +241,14 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "tls10-refused-by-client.pcap",
+        causes: &["no-common-version"],
         peer: Peer::Xrdp(Options { ssl_protocols: "TLSv1", legacy_openssl: true, ..SOUND }),
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
         ..PLAIN
     },
     Recipe {
         file: "expired-refused-tls12.pcap",
+        causes: &["client-rejects-cert"],
         peer: Peer::Xrdp(Options { certificate: Kind::Expired, ..ONLY_12 }),
         visits: &[Visit::Client(Xfreerdp, STRICT, FAILURE)],
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
@@ -230,6 +256,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "expired-refused-tls13.pcap",
+        causes: &["client-rejects-cert"],
         peer: Peer::Xrdp(Options { certificate: Kind::Expired, ..SOUND }),
         visits: &[Visit::Client(Xfreerdp, STRICT, FAILURE)],
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
@@ -238,6 +265,7 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         // The decoy twin of the refused expired certificates.
         file: "good-refused-tls12.pcap",
+        causes: &["client-rejects-cert"],
         peer: Peer::Xrdp(ONLY_12),
         visits: &[Visit::Client(Xfreerdp, DENY, FAILURE)],
         proof: "ERRCONNECT_TLS_CONNECT_FAILED",
@@ -245,6 +273,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "refused.pcap",
+        causes: &["tcp-refused-rst"],
         peer: Peer::Nobody,
         codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
@@ -252,6 +281,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "icmp-rejected.pcap",
+        causes: &["icmp-reject"],
         peer: Peer::Nobody,
         via: Via::Firewall("tcp dport PORT reject with icmp type admin-prohibited"),
         codes: &[147],
@@ -260,6 +290,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "syn-dropped.pcap",
+        causes: &["tcp-syn-drop"],
         peer: Peer::Nobody,
         via: Via::Firewall("tcp dport PORT drop"),
         codes: &[141],
@@ -269,16 +300,41 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         // When its TLS handshake is nearly through, the client's data begins to be lost on its way.
         file: "data-dropped.pcap",
+        causes: &["packet-loss"],
         peer: Peer::Xrdp(SOUND),
         via: Via::Firewall("tcp dport PORT ct original bytes > 700 drop"),
         visits: &[Visit::Client(Xfreerdp, LAB, FAILURE)],
         codes: &[131],
         proof: "Timeout waiting for activation",
     },
-    Recipe { file: "http.pcap", peer: Peer::Http, codes: &[133], ..PLAIN },
-    Recipe { file: "ssh.pcap", peer: Peer::Script(SSH_BANNER), codes: &[147], ..PLAIN },
-    Recipe { file: "tls-first-alert.pcap", peer: Peer::Rustls, codes: &[133], ..PLAIN },
-    Recipe { file: "tls-first-openssl.pcap", peer: Peer::Openssl, codes: &[147], ..PLAIN },
+    Recipe {
+        file: "http.pcap",
+        causes: &["http-answer"],
+        peer: Peer::Http,
+        codes: &[133],
+        ..PLAIN
+    },
+    Recipe {
+        file: "ssh.pcap",
+        causes: &["non-rdp-endpoint"],
+        peer: Peer::Script(SSH_BANNER),
+        codes: &[147],
+        ..PLAIN
+    },
+    Recipe {
+        file: "tls-first-alert.pcap",
+        causes: &["tls-first-endpoint"],
+        peer: Peer::Rustls,
+        codes: &[133],
+        ..PLAIN
+    },
+    Recipe {
+        file: "tls-first-openssl.pcap",
+        causes: &["tls-first-endpoint"],
+        peer: Peer::Openssl,
+        codes: &[147],
+        ..PLAIN
+    },
     Recipe {
         file: "silent-close.pcap",
         peer: Peer::Script("head -c 19 >/dev/null"),
@@ -293,14 +349,23 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "no-answer.pcap",
+        causes: &["service-down-after-accept"],
         peer: Peer::Script("head -c 19 >/dev/null; sleep 30"),
         visits: &[Visit::Client(Xfreerdp, LAB, 14)],
         codes: &[],
         ..PLAIN
     },
-    Recipe { file: "touched.pcap", peer: Peer::Idle, visits: &[Visit::Touch], codes: &[], ..PLAIN },
+    Recipe {
+        file: "touched.pcap",
+        outcomes: &["not_rdp"],
+        peer: Peer::Idle,
+        visits: &[Visit::Touch],
+        codes: &[],
+        ..PLAIN
+    },
     Recipe {
         file: "relay-session.pcapng",
+        outcomes: &["established"],
         via: Via::Relay(&[]),
         visits: &[Visit::Client(Xfreerdp, LAB, SESSION)],
         codes: &[],
@@ -309,14 +374,17 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "relay-wrong-password.pcapng",
+        causes: &["nla-bad-credentials"],
         peer: Peer::Shadow(Release::Two),
         via: Via::Relay(&[]),
         visits: &[Visit::Client(Xfreerdp, WRONG, FAILURE)],
         codes: &[147],
         proof: "ERRCONNECT_CONNECT_TRANSPORT_FAILED",
+        ..PLAIN
     },
     Recipe {
         file: "relay-deadline.pcapng",
+        causes: &["relay-induced"],
         peer: Peer::Script("head -c 19 >/dev/null; sleep 30"),
         via: Via::Relay(&["--handshake-timeout", "2s"]),
         codes: &[147],
@@ -324,10 +392,18 @@ pub const RECIPES: &[Recipe] = &[
     },
     Recipe {
         file: "relay-refused.pcapng",
+        causes: &["tcp-refused-rst"],
         peer: Peer::Nobody,
         via: Via::Relay(&[]),
         codes: &[141, 147],
         ..PLAIN
     },
-    Recipe { file: "relay-demo.pcapng", peer: Peer::Nobody, via: Via::Demo, codes: &[], ..PLAIN },
+    Recipe {
+        file: "relay-demo.pcapng",
+        outcomes: &[],
+        peer: Peer::Nobody,
+        via: Via::Demo,
+        codes: &[],
+        ..PLAIN
+    },
 ];

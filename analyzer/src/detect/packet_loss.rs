@@ -40,18 +40,21 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
 }
 
 /// A capture of a connection that died of loss: one side sent its last bytes again and again, without an
-/// acknowledgement.
+/// acknowledgement. The other did so too, so it was alive, and only the path is left to blame; where it did
+/// not, it may have been gone.
 fn never_through(facts: &Facts) -> Option<Opinion> {
     let counts = facts.tcp.leg(Leg::Single).counts?;
     let dir = Direction::BOTH.into_iter().find(|dir| who::is_unheard(facts, *dir))?;
+    if !who::sends_again(counts[dir.reverse().index()]) {
+        return None;
+    }
     let sent = counts[dir.index()];
     let side = who::sender(dir);
-    // How often is counted in segments, and those depend on how a stack cuts: a candidate, no verdict.
     let opinion = Opinion::new(
-        Band::Weak,
+        Band::Probable,
         format!("What the {side} sent last did not arrive: packets are lost between client and server."),
     )
-    .party(Party::Network, Band::Possible)
+    .party(Party::Network, Band::Probable)
     .supports(Evidence::absent(format!(
         "{} of {} data segments from the {side} were retransmitted, and of its {} bytes only {} acknowledged",
         sent.retransmitted,
@@ -59,7 +62,7 @@ fn never_through(facts: &Facts) -> Option<Opinion> {
         sent.bytes,
         sent.acknowledged.unwrap_or(0)
     )));
-    Some(if facts.ending().is_some() { opinion } else { opinion.only_a_fact() })
+    Some(opinion)
 }
 
 /// Loss is the end's cause only where the end is a transmission that never got through.
@@ -86,14 +89,13 @@ fn in_packets(leg: &LegFacts) -> Option<String> {
     let counts = leg.counts?;
     Direction::BOTH.into_iter().find_map(|dir| {
         let sent = counts[dir.index()];
-        (sent.data_segments >= ENOUGH && sent.retransmitted.saturating_mul(50) > sent.data_segments)
-            .then(|| {
-                format!(
-                    "{} of {} data segments from the {} were retransmitted",
-                    sent.retransmitted,
-                    sent.data_segments,
-                    who::sender(dir)
-                )
-            })
+        (sent.data_segments >= ENOUGH && sent.retransmitted * 50 > sent.data_segments).then(|| {
+            format!(
+                "{} of {} data segments from the {} were retransmitted",
+                sent.retransmitted,
+                sent.data_segments,
+                who::sender(dir)
+            )
+        })
     })
 }

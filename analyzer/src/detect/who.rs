@@ -1,5 +1,7 @@
 //! Who ended a session, and how to say it. Shared by the detectors that rest on the end.
 
+use std::time::Duration;
+
 use super::opinion::{Band, Evidence, Party};
 use crate::facts::{Ending, Facts, Reached, Vantage};
 use crate::input::{Close, Direction, Leg, SegmentCounts, SegmentKind};
@@ -45,19 +47,25 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     (endpoint(ending.dir), band)
 }
 
-/// A capture shows that the sender of a direction repeated its last bytes and got no acknowledgement.
+/// A capture shows that the sender of a direction repeated its last bytes for seconds before the end, and
+/// got no acknowledgement.
 pub fn is_unheard(facts: &Facts, dir: Direction) -> bool {
-    let Some(counts) = facts.tcp.leg(Leg::Single).counts else { return false };
+    /// A retransmission or two belong to any end.
+    const SILENCE: Duration = Duration::from_secs(5);
+    let (Some(counts), Some(ending)) = (facts.tcp.leg(Leg::Single).counts, facts.ending()) else {
+        return false;
+    };
     let sent = counts[dir.index()];
     let lacking = sent.acknowledged.is_some_and(|acknowledged| acknowledged < sent.bytes);
-    facts.subject.vantage == Vantage::Capture && lacking && sends_again(sent)
+    let news = Direction::BOTH.into_iter().filter_map(|dir| facts.stream(dir).last);
+    let silent =
+        news.map(|at| at.time).max().is_some_and(|last| ending.at.time.since(last) >= SILENCE);
+    facts.subject.vantage == Vantage::Capture && lacking && silent && sends_again(sent)
 }
 
-/// A sender repeated itself more often than a hiccup explains.
-fn sends_again(sent: SegmentCounts) -> bool {
-    /// The retransmissions that make a connection's end.
-    const AGAIN: u64 = 3;
-    sent.retransmitted >= AGAIN
+/// A sender that sent the same again and again.
+pub fn sends_again(sent: SegmentCounts) -> bool {
+    sent.retransmitted >= 3
 }
 
 /// The side that sent an alert before the other one closed without one of its own before it.

@@ -132,6 +132,10 @@ impl Flow {
         let (mut teller, mut state) = self.split(0, memory, sink);
         let out = &mut teller;
         state.flush(out);
+        // A connection that has ended did not last until the end of the capture.
+        let ended = |half: &Half| half.was_reset || half.has_finished();
+        let over = *state.failed || state.halves.iter().any(ended);
+        let end = if over { At { time: *out.last, ..end } } else { end };
         for dir in Direction::BOTH {
             state.halves[dir.index()].lost_at_the_end(dir, end, out);
         }

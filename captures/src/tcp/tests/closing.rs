@@ -49,6 +49,15 @@ fn a_fin_behind_an_acknowledged_hole_does_not_wait() {
 }
 
 #[test]
+fn what_is_told_last_of_an_ended_connection_is_told_at_its_end() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2020, FIN_ACK, b""));
+    script.finish(90_000);
+    assert_eq!(script.take(), ["Fin>", "Closed> Fin", "Gap< 19"]);
+    assert_eq!(script.times.last(), Some(&20_000_000), "not when the capture ended");
+}
+
+#[test]
 fn bytes_missing_before_a_rst_are_a_gap() {
     let mut script = Script::open();
     script.push(20, &s(2010, 1001, RST_ACK, b""));
