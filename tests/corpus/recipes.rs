@@ -306,6 +306,7 @@ pub const RECIPES: &[Recipe] = &[
         visits: &[Visit::Client(Xfreerdp, LAB, FAILURE)],
         codes: &[131],
         proof: "Timeout waiting for activation",
+        ..PLAIN
     },
     Recipe {
         file: "http.pcap",
