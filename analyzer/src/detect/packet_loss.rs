@@ -89,13 +89,14 @@ fn in_packets(leg: &LegFacts) -> Option<String> {
     let counts = leg.counts?;
     Direction::BOTH.into_iter().find_map(|dir| {
         let sent = counts[dir.index()];
-        (sent.data_segments >= ENOUGH && sent.retransmitted * 50 > sent.data_segments).then(|| {
-            format!(
-                "{} of {} data segments from the {} were retransmitted",
-                sent.retransmitted,
-                sent.data_segments,
-                who::sender(dir)
-            )
-        })
+        (sent.data_segments >= ENOUGH && sent.retransmitted.saturating_mul(50) > sent.data_segments)
+            .then(|| {
+                format!(
+                    "{} of {} data segments from the {} were retransmitted",
+                    sent.retransmitted,
+                    sent.data_segments,
+                    who::sender(dir)
+                )
+            })
     })
 }

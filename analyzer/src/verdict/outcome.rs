@@ -84,8 +84,9 @@ fn is_probe(facts: &Facts) -> bool {
     let opened = facts.tcp.legs().iter().all(|(_, leg)| leg.opened.is_seen());
     let at_once =
         facts.ending().is_some_and(|ending| ending.at.time.since(facts.subject.started) < AT_ONCE);
+    let refused = facts.tcp.legs().iter().any(|(_, leg)| !leg.attempts.is_empty());
     silent
         && left
-        && (opened || at_once)
+        && (opened || (at_once && !refused))
         && facts.reached().is_some_and(|(reached, _)| reached <= Reached::Tcp)
 }
