@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{
-    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote, Segment,
+    Baseline, Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote, Segment,
     SegmentKind, Timestamp,
 };
 use tokio::net::TcpStream;
@@ -386,6 +386,6 @@ fn syn_segment(syn: &SynFacts) -> Segment {
         window: syn.window,
         len: 0,
         options: syn.option_order.clone(),
-        usual_ttl: None,
+        baseline: Baseline::default(),
     }
 }
