@@ -232,8 +232,10 @@ pub struct Baseline {
     pub ttl_is_steady: bool,
     /// How the sender numbers its IPv4 packets.
     pub ip_id: IpIds,
-    /// The sequence number that its receiver expects next.
+    /// The sequence number behind everything that it sent.
     pub next_seq: Option<u32>,
+    /// The sequence number behind what its receiver acknowledged.
+    pub acknowledged_seq: Option<u32>,
 }
 
 /// How a host fills the IPv4 identification field. RFC 6864.
@@ -251,10 +253,13 @@ pub enum IpIds {
 }
 
 impl Segment {
-    /// How far the segment begins behind (positive) or before (negative) what its receiver expects next,
-    /// in bytes; `None` where that is not known.
+    /// How far the segment begins behind everything sent (positive) or before everything acknowledged
+    /// (negative), in bytes; `None` where that is not known. A host may answer with any number in between.
     pub fn offset(&self) -> Option<i32> {
-        Some(self.seq.wrapping_sub(self.baseline.next_seq?) as i32)
+        let ahead = self.seq.wrapping_sub(self.baseline.next_seq?) as i32;
+        let acknowledged = self.baseline.acknowledged_seq.or(self.baseline.next_seq)?;
+        let behind = self.seq.wrapping_sub(acknowledged) as i32;
+        Some(if ahead > 0 { ahead } else { behind.min(0) })
     }
 }
 
@@ -299,6 +304,12 @@ pub struct TcpSample {
     pub unacked: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sacked: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dsack_dups: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reord_seen: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_sent: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::case::Summary;
 use crate::facts::{InputEnd, Subject, Vantage};
 use crate::input::{
-    Baseline, Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, Origin, RelayNote,
-    Segment, SegmentCounts, SegmentKind, TcpSample, Timestamp,
+    Baseline, Close, ConnectFailure, ConnectFailureKind, Direction, Input, IpIds, Leg, Origin,
+    RelayNote, Segment, SegmentCounts, SegmentKind, TcpSample, Timestamp,
 };
 use crate::report::Connection;
 use crate::session::Session;
@@ -31,7 +31,7 @@ pub(crate) const MSTSC: u32 = 0x0B;
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Data(Direction, Vec<u8>),
-    Other(Input<'static>),
+    Other(Box<Input<'static>>),
 }
 
 /// A scripted session.
@@ -91,7 +91,7 @@ impl Trace {
 
     /// Adds a step.
     pub fn step(mut self, input: Input<'static>) -> Trace {
-        self.steps.push((self.now, Step::Other(input)));
+        self.steps.push((self.now, Step::Other(Box::new(input))));
         self
     }
 
@@ -331,6 +331,38 @@ impl Trace {
         }))
     }
 
+    /// A segment of a steady sender (TTL 64, a counter at 100, next byte at 1000), changed by `edit`.
+    pub fn captured(
+        self,
+        dir: Direction,
+        kind: SegmentKind,
+        edit: impl FnOnce(&mut Segment),
+    ) -> Trace {
+        let baseline = Baseline {
+            ttl: Some((64, 8)),
+            ttl_is_steady: true,
+            ip_id: IpIds::Counter(100),
+            next_seq: Some(1000),
+            acknowledged_seq: Some(1000),
+        };
+        let mut segment = Segment {
+            leg: self.leg_of(dir),
+            dir,
+            kind,
+            ttl: Some(64),
+            ip_id: Some(101),
+            seq: 1000,
+            ack: 1,
+            flags: 0x14,
+            window: 0,
+            len: 0,
+            options: Vec::new(),
+            baseline,
+        };
+        edit(&mut segment);
+        self.step(Input::Segment(segment))
+    }
+
     /// The capture ends, or the report is asked for, while the connection is open.
     pub fn input_ends(mut self, why: InputEnd) -> Trace {
         self.ended = Some(why);
@@ -356,7 +388,7 @@ impl Trace {
                 Vantage::Relay => Origin::Read(n),
             };
             match step {
-                Step::Other(input) => session.feed(*time, origin, input.clone()),
+                Step::Other(input) => session.feed(*time, origin, (**input).clone()),
                 Step::Data(dir, bytes) => {
                     for bytes in cut(bytes) {
                         session.feed(*time, origin, Input::Data { dir: *dir, bytes });

@@ -159,7 +159,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "nla-missing",
-        story: "The client insists on Network Level Authentication, which the server does not have.",
+        story: "The client insists on Network Level Authentication (restricted admin), which the server does not have.",
         host: Host::Tls(HostTls::Usual),
         client: Client::OnlyNla,
         expected: Expected::plain("nla-not-offered"),

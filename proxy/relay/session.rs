@@ -385,7 +385,7 @@ fn syn_segment(syn: &SynFacts) -> Segment {
         flags: 0x02,
         window: syn.window,
         len: 0,
-        options: syn.option_order.clone(),
+        options: syn.options.clone(),
         baseline: Baseline::default(),
     }
 }

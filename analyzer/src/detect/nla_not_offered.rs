@@ -51,12 +51,16 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             && sibling.closed_by == Some(Direction::ToServer)
             && sibling.requested.is_some_and(Protocols::is_nla);
     }
-    // No user decides this fast; a scanner that only asks for the answer does.
+    // Restricted admin and remote credential guard exist with NLA only. MS-RDPBCGR 2.2.1.1.1.
+    const NLA_ONLY: u8 = 0x01 | 0x02;
+    let request = facts.x224.request.value().and_then(|request| request.negotiation);
+    insists |= request.is_some_and(|request| request.flags & NLA_ONLY != 0);
+    // No user decides this fast; a scanner does, and a client that may not ask for a password.
     let at_once = ending.at.time.since(confirm.at.time) <= AT_ONCE;
     let band = match (went_on, at_once, insists) {
-        (true, ..) | (false, false, false) => Band::Weak,
         (false, true, true) => Band::Probable,
-        _ => Band::Possible,
+        (false, false, true) => Band::Possible,
+        _ => Band::Weak,
     };
     Some(
         Opinion::new(

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use super::stalled::stalled;
 use super::who;
 use crate::case::Case;
-use crate::facts::TlsFacts;
-use crate::input::Direction;
+use crate::event::At;
+use crate::facts::{Facts, TlsFacts};
+use crate::input::{Direction, Timestamp};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "server-stall",
@@ -33,15 +35,15 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     // The client spoke last: the turn is the server's. Its own turns hold a user who reads and types.
-    let asked = facts.stream(Direction::ToServer).last?;
+    let (asked, until) = question(facts)?;
     let answered = facts.stream(Direction::ToClient).last;
-    if answered.is_some_and(|answered| answered.time >= asked.time) {
+    if answered.is_some_and(|answered| answered.time >= asked.time && answered.time <= until) {
         return None;
     }
-    let until = facts.ending().map_or(facts.now, |ending| ending.at.time);
     let silent = until.since(asked.time);
     let lost = who::all_acknowledged(facts, Direction::ToServer) == Some(false)
-        || !who::nothing_out_of_order(facts);
+        || !who::nothing_out_of_order(facts)
+        || stalled(facts).is_some();
     if silent < PATIENCE || lost {
         return None;
     }
@@ -66,10 +68,18 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     Some(opinion)
 }
 
+/// The client's last words, and until when it waited for an answer. A goodbye asks nothing.
+fn question(facts: &Facts) -> Option<(At, Timestamp)> {
+    let said = facts.stream(Direction::ToServer);
+    let goodbye = facts.tls.last_alert(Direction::ToServer);
+    match goodbye.filter(|goodbye| said.last.is_some_and(|last| last.time == goodbye.time)) {
+        Some(goodbye) => Some((said.before_last?, goodbye.time)),
+        None => Some((said.last?, facts.ending().map_or(facts.now, |ending| ending.at.time))),
+    }
+}
+
 /// After the handshake the client speaks first, and its user may be looking at a prompt: a Finished of
-/// its own (TLS 1.3, resumption) is no question. Nor is its alert.
+/// its own (TLS 1.3, resumption) is no question.
 fn is_clients_turn(tls: &TlsFacts) -> bool {
-    let gave_up = tls.alerts.iter().any(|seen| seen.value.dir == Direction::ToServer)
-        || tls.ends_with_alert_shape(Direction::ToServer);
-    gave_up || tls.is_established() && tls.client_data_records() == 0
+    tls.is_established() && tls.client_data_records() == 0
 }

@@ -29,6 +29,10 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let (seen, alert) = facts.tls.fatal_alert(None)?;
+    // Who answers an end with an alert did not bring it about.
+    if facts.ending().is_some_and(|end| end.dir != seen.value.dir && end.at.time < seen.at.time) {
+        return None;
+    }
     let side = who::sender(seen.value.dir);
     let step = match (facts.tls.server_hello.is_seen(), facts.tls.client_hello.is_seen()) {
         (true, _) => "after the server's hello",

@@ -26,6 +26,7 @@ pub(super) fn blank(index: u64, outcome: Outcome) -> Connection {
             what: None,
             cause: None,
             class: None,
+            control: None,
             party: "unknown".to_string(),
             confidence: Confidence { what: 0.0, who: 0.0, why: 0.0 },
             sentence: String::new(),
@@ -56,6 +57,7 @@ pub(super) fn failed_at_tls() -> Connection {
         what: Some("rst-genuine-server".to_string()),
         cause: None,
         class: Some("abort".to_string()),
+        control: None,
         party: "server".to_string(),
         confidence: Confidence { what: 0.93, who: 0.55, why: 0.4 },
         sentence: "The server accepted the connection and cut it off at the first message of the \

@@ -128,6 +128,8 @@ pub struct Verdict {
     pub cause: Option<String>,
     /// interference, downgrade, abort, …
     pub class: Option<String>,
+    /// What an accusation of the path rests on: baseline, sibling, pair, probe.
+    pub control: Option<String>,
     /// client, client_network, relay, server_network, server, network, unknown.
     pub party: String,
     /// How sure of each.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::case::{Case, Summary};
-use crate::detect::{ALL, Class, Detector, Party};
+use crate::detect::{ALL, Class, Detector, Kind, Party};
 use crate::report::{Connection, Outcome};
 use crate::session::Session;
 use crate::verdict::{self, Identities, Place};
@@ -134,15 +134,22 @@ fn verdict(report: &Connection) {
     assert_eq!(verdict.party != word(Party::Unknown), confidence.who > 0.0);
     assert!(!verdict.sentence.is_empty());
     if report.outcome != Outcome::Failed {
+        assert!(report.mstsc.code.is_none());
+    }
+    let broke = report.outcome == Outcome::Established && verdict.what.is_some();
+    if report.outcome != Outcome::Failed && !broke {
         assert_eq!((&verdict.cause, report.causes.len()), (&None, 0));
-        assert!(report.next.is_empty() && report.mstsc.code.is_none());
+        assert!(report.next.is_empty());
     }
     if let Some(cause) = &verdict.cause {
         let candidate = report.causes.iter().find(|candidate| candidate.id == *cause).unwrap();
         assert_eq!(candidate.confidence, confidence.why);
-        let class = row(cause).unwrap().class;
-        assert!(!matches!(class, Class::Interference | Class::Downgrade), "{cause} was accused");
     }
+    let leading = verdict.cause.as_ref().or(verdict.what.as_ref()).and_then(|id| row(id));
+    let accused = leading.is_some_and(|row| {
+        row.kind != Kind::Note && matches!(row.class, Class::Interference | Class::Downgrade)
+    });
+    assert_eq!(accused, verdict.control.is_some(), "nobody is accused without a control");
     let order: Vec<f64> = report.causes.iter().map(|cause| cause.confidence).collect();
     assert!(order.is_sorted_by(|a, b| a >= b), "{order:?}");
     for finding in &report.findings {

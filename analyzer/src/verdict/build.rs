@@ -7,7 +7,7 @@ use super::layers::{rdp, tls};
 use super::words::{rfc3339, round, word};
 use super::{Judgement, Ranked, judge, legs, mstsc, ruled_out};
 use crate::case::Case;
-use crate::detect::{Band, Evidence, Party};
+use crate::detect::{Band, Class, Evidence, Party};
 use crate::facts::Facts;
 use crate::input::{Direction, Leg, Origin, Timestamp};
 use crate::report::{
@@ -156,6 +156,10 @@ fn verdict(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Verdict
         what: what.map(|what| what.id().to_owned()),
         cause: cause.map(|cause| cause.id().to_owned()),
         class: class(judgement),
+        control: leading
+            .filter(|row| row.accuses())
+            .and_then(|row| row.opinion.control)
+            .map(|control| word(&control)),
         party: word(&party),
         confidence: Confidence {
             what: what.map_or(0.0, |what| what.confidence),
@@ -167,21 +171,26 @@ fn verdict(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Verdict
     }
 }
 
-/// Who ended it, by what was seen; where that names nobody, whom the named cause names. An opinion that
-/// is not even possible names nobody.
+/// Who ended it, by what was seen; where that names nobody, whom the named cause names. Who gives up after the
+/// path or a pause has failed it is not to blame: there the cause goes first. An opinion that is not even
+/// possible names nobody.
 fn party(what: Option<&Ranked>, cause: Option<&Ranked>) -> (Party, f64) {
     let of = |row: Option<&Ranked>| {
         row.and_then(|row| row.opinion.party)
             .map(|(party, band)| (party, band.confidence()))
-            .filter(|(_, who)| *who >= Band::Possible.confidence())
+            .filter(|(party, who)| *party != Party::Unknown && *who >= Band::Possible.confidence())
     };
-    of(what).or(of(cause)).unwrap_or((Party::Unknown, 0.0))
+    let path = cause.filter(|cause| {
+        matches!(cause.row.class, Class::Performance | Class::Interference | Class::Downgrade)
+    });
+    of(path).or(of(what)).or(of(cause)).unwrap_or((Party::Unknown, 0.0))
 }
 
 fn class(judgement: &Judgement) -> Option<String> {
     match judgement.outcome {
-        Outcome::Established | Outcome::Rehearsal => Some("benign".to_owned()),
-        Outcome::Failed => {
+        Outcome::Rehearsal => Some("benign".to_owned()),
+        Outcome::Established if judgement.what.is_none() => Some("benign".to_owned()),
+        Outcome::Failed | Outcome::Established => {
             let row = judgement.cause.as_ref().or(judgement.what.as_ref())?;
             Some(word(&row.row.class))
         }
@@ -192,7 +201,14 @@ fn class(judgement: &Judgement) -> Option<String> {
 fn sentence(facts: &Facts, judgement: &Judgement) -> String {
     let what = judgement.what.as_ref().map(|what| what.opinion.says.clone());
     match judgement.outcome {
-        Outcome::Established => established(facts),
+        Outcome::Established => match what {
+            None => established(facts),
+            Some(what) => {
+                let why = judgement.cause.as_ref().map(|cause| cause.opinion.says.as_str());
+                let why = why.filter(|why| *why != what).unwrap_or_default();
+                format!("{} It broke later. {what} {why}", established(facts)).trim_end().to_owned()
+            }
+        },
         Outcome::NotRdp => not_rdp(facts),
         Outcome::Unknown => {
             "The input does not show whether this connection succeeded: it is incomplete or was still open.".to_owned()
@@ -265,7 +281,7 @@ fn excluded(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Vec<Ru
 fn next(judgement: &Judgement) -> Vec<NextStep> {
     const SHOWN: usize = 4;
     let mut steps: Vec<NextStep> = Vec::new();
-    if judgement.outcome != Outcome::Failed {
+    if judgement.outcome == Outcome::Rehearsal {
         return steps;
     }
     let rows = judgement.cause.iter().chain(&judgement.causes).chain(&judgement.what);

@@ -87,5 +87,10 @@ fn counts(counts: &SegmentCounts) -> Value {
         "bytes": counts.bytes,
         "acknowledged": counts.acknowledged,
         "mirrored": counts.mirrored,
+        "largest": counts.largest,
+        "largest_acknowledged": counts.largest_acknowledged,
+        "behind_hole": counts.behind_hole,
+        "repeated": counts.repeated,
+        "duplicates_reported": counts.duplicates_reported,
     })
 }

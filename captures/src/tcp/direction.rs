@@ -104,11 +104,13 @@ impl Half {
     /// What the sender's segments were like up to now.
     pub(super) fn baseline(&self) -> Baseline {
         let known = self.next.max(self.acked.unwrap_or(0));
+        let seq = |place: u64| self.base.map(|base| base.wrapping_add(place as u32));
         Baseline {
             ttl: self.ttl.usual(),
             ttl_is_steady: self.ttl.is_steady(),
             ip_id: self.ip_ids.known(),
-            next_seq: self.base.map(|base| base.wrapping_add(known as u32)),
+            next_seq: seq(known),
+            acknowledged_seq: self.acked.and_then(seq),
         }
     }
 

@@ -4,7 +4,9 @@
 mod certificate;
 mod ending;
 mod negotiation;
+mod path;
 mod reachability;
+mod session;
 mod stall;
 mod tls;
 
@@ -72,6 +74,8 @@ fn every_row_has_a_case_that_fires_it() {
         certificate::FIRED,
         ending::FIRED,
         stall::FIRED,
+        path::FIRED,
+        session::FIRED,
     ];
     let fired: BTreeSet<&str> = fired.concat().into_iter().collect();
     let rows: BTreeSet<&str> = ALL.iter().map(|row| row.id).collect();

@@ -30,7 +30,7 @@ fn icmp(offender: &str) -> ConnectFailureKind {
 fn a_failed_connect_is_named_by_what_ended_it() {
     let no_name = ConnectFailureKind::NameNotFound("no such host".into());
     for (kind, id, party, how) in [
-        (ConnectFailureKind::Refused, "tcp-refused-rst", "server", "rst"),
+        (ConnectFailureKind::Refused, "tcp-refused-rst", "unknown", "rst"),
         (icmp("10.0.0.1"), "icmp-reject", "server_network", "icmp"),
         (icmp("10.0.0.9"), "icmp-reject", "server", "icmp"),
         (ConnectFailureKind::NoAnswer, "tcp-syn-drop", "unknown", "timeout"),
@@ -267,14 +267,16 @@ fn reset_right_behind_the_syn_ack_says_what_was_seen() {
         &refused(ConnectFailureKind::ResetAfterSynAck, 3),
         &Expected {
             what: Some("rst-genuine-server"),
-            cause: Some("lb-no-backend"),
-            class: Some("reachability"),
-            party: "server",
+            cause: None,
+            class: Some("abort"),
+            party: "unknown",
             reached: "tcp",
             how: "rst",
         },
     );
-    assert_eq!(report.verdict.confidence.why, 0.55);
+    for id in ["lb-no-backend", "syn-proxy-fake-open"] {
+        assert!(claims(&report, id), "{id} has this shape");
+    }
     let port_closed = refused(ConnectFailureKind::Refused, 3).report();
     silent(&port_closed, "lb-no-backend");
 }

@@ -7,7 +7,17 @@ use crate::report::Outcome;
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
 use crate::wire::tls::samples::EC_CERTIFICATE;
 
-pub(super) const FIRED: &[&str] = &["server-stall", "zero-window-stall", "packet-loss"];
+pub(super) const FIRED: &[&str] = &[
+    "server-stall",
+    "zero-window-stall",
+    "packet-loss",
+    "transmission-stalled",
+    "pmtu-blackhole-s2c",
+    "pmtu-blackhole-c2s",
+    "payload-trigger-drop",
+    "idle-timeout-silent",
+    "idle-timeout-rst",
+];
 
 fn hello() -> Trace {
     Trace::relay().negotiated(MSTSC, HYBRID).client_hello_13()
@@ -154,4 +164,146 @@ fn loss_is_the_cause_only_of_a_transmission_that_never_got_through() {
     assert_eq!(relayed.verdict.cause.as_deref(), Some("packet-loss"));
     assert_eq!(relayed.verdict.party, "client_network");
     assert!(relayed.causes[0].says.contains("between the client and the relay"));
+}
+
+/// What a relay's kernel says of a transmission in vain: nothing acknowledged behind `acknowledged` bytes.
+fn in_vain(acknowledged: u64, sent: u64, sacked: u32) -> TcpSample {
+    TcpSample {
+        unacked: Some(2),
+        retransmits: Some(5),
+        sacked: Some(sacked),
+        rcv_ooopack: Some(0),
+        bytes_acked: Some(acknowledged + 1),
+        bytes_sent: Some(sent),
+        bytes_retrans: Some(0),
+        snd_mss: Some(1448),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_part_that_arrives_behind_a_hole_shows_a_black_hole() {
+    // From the server: the tail of its flight came, nothing in order.
+    let tail = TcpSample {
+        unacked: Some(0),
+        rcv_ooopack: Some(2),
+        data_segs_in: Some(4),
+        ..Default::default()
+    };
+    let report = hello().after_ms(9_000).socket(Leg::Server, tail).fin(ToServer).report();
+    assert_eq!(report.verdict.what.as_deref(), Some("transmission-stalled"), "{report:#?}");
+    assert_eq!(report.verdict.cause.as_deref(), Some("pmtu-blackhole-s2c"));
+    assert_eq!(report.verdict.party, "server_network");
+    assert_eq!(report.verdict.control.as_deref(), Some("baseline"));
+    // Towards the server: a large message, its tail was reported as arrived.
+    let vain =
+        hello().after_ms(9_000).socket(Leg::Server, in_vain(42, 3_500, 1)).fin(ToServer).report();
+    assert_eq!(vain.verdict.cause.as_deref(), Some("pmtu-blackhole-c2s"), "{vain:#?}");
+    silent(&vain, "payload-trigger-drop");
+    // Clean twin: the same wait, everything arrived. Decoy: it went on after all.
+    let fine = hello().after_ms(9_000).all_acknowledged().fin(ToServer).report();
+    silent(&fine, "pmtu-blackhole-s2c");
+    let late =
+        hello().after_ms(9_000).server_hello_13().socket(Leg::Server, tail).fin(ToServer).report();
+    silent(&late, "pmtu-blackhole-s2c");
+}
+
+#[test]
+fn what_vanishes_whole_has_candidates_and_no_cause() {
+    // No larger than what had arrived: not its size.
+    let small =
+        hello().after_ms(9_000).socket(Leg::Server, in_vain(400, 800, 0)).fin(ToServer).report();
+    assert_eq!(small.verdict.what.as_deref(), Some("transmission-stalled"));
+    assert_eq!(small.verdict.cause, None);
+    assert_eq!(small.causes[0].id, "payload-trigger-drop", "{small:#?}");
+    let pmtu = small.causes.iter().find(|cause| cause.id == "pmtu-blackhole-c2s");
+    assert!(pmtu.is_none_or(|cause| cause.confidence < 0.3 && !cause.against.is_empty()));
+    // Larger: both are possible.
+    let large =
+        hello().after_ms(9_000).socket(Leg::Server, in_vain(42, 3_500, 0)).fin(ToServer).report();
+    assert_eq!(large.verdict.cause, None);
+    for id in ["payload-trigger-drop", "pmtu-blackhole-c2s"] {
+        assert!(large.causes.iter().any(|cause| cause.id == id), "{id}: {large:#?}");
+    }
+    // Clean twin, and a wait too short to tell.
+    silent(
+        &hello().after_ms(9_000).all_acknowledged().fin(ToServer).report(),
+        "transmission-stalled",
+    );
+    let soon =
+        hello().after_ms(900).socket(Leg::Server, in_vain(42, 3_500, 0)).fin(ToServer).report();
+    silent(&soon, "payload-trigger-drop");
+}
+
+#[test]
+fn a_capture_shows_the_same_from_both_sides_of_the_loss() {
+    let hello = || Trace::capture().negotiated(MSTSC, HYBRID).client_hello_13().after_ms(9_000);
+    let sent = |largest, largest_acknowledged, behind_hole| SegmentCounts {
+        segments: 9,
+        data_segments: 6,
+        retransmitted: 4,
+        repeated: 4,
+        bytes: 3_000,
+        acknowledged: Some(42),
+        largest,
+        largest_acknowledged,
+        behind_hole,
+        ..Default::default()
+    };
+    let other =
+        SegmentCounts { segments: 4, bytes: 19, acknowledged: Some(19), ..Default::default() };
+    // Beside the receiver, and beside the sender.
+    let receiver = hello().counts(other, sent(700, 19, 700)).fin(ToServer).report();
+    assert_eq!(receiver.verdict.cause.as_deref(), Some("pmtu-blackhole-s2c"), "{receiver:#?}");
+    let sender = hello().counts(sent(1460, 42, 0), other).fin(ToServer).report();
+    assert_eq!(sender.verdict.what.as_deref(), Some("transmission-stalled"), "{sender:#?}");
+    assert_eq!((sender.verdict.cause.as_deref(), sender.verdict.party.as_str()), (None, "network"));
+}
+
+fn idle(ms: u64) -> Trace {
+    Trace::relay().negotiated(MSTSC, SSL).tls13().desktop().after_ms(ms).app(ToServer, 60, 1)
+}
+
+#[test]
+fn a_connection_that_was_forgotten_while_it_was_idle() {
+    let broken = |trace: Trace, sample| trace.after_ms(9_000).socket(Leg::Server, sample);
+    let silent_drop = broken(idle(300_000), in_vain(4_000, 4_060, 0)).rst(ToServer).report();
+    assert_eq!(silent_drop.outcome, Outcome::Established);
+    assert_eq!(
+        silent_drop.verdict.what.as_deref(),
+        Some("transmission-stalled"),
+        "{silent_drop:#?}"
+    );
+    assert!(silent_drop.causes.iter().any(|cause| cause.id == "idle-timeout-silent"));
+    assert_eq!(silent_drop.verdict.cause, None, "a host that went to sleep looks the same");
+    assert!(silent_drop.verdict.sentence.contains("broke later"));
+    // Without a pause before it; with a pause and an answer behind it.
+    let busy = broken(idle(100), in_vain(4_000, 4_060, 0)).rst(ToServer).report();
+    silent(&busy, "idle-timeout-silent");
+    let answered = idle(300_000).after_ms(5).app(ToClient, 90, 1).rst(ToServer).report();
+    silent(&answered, "idle-timeout-silent");
+}
+
+#[test]
+fn a_reset_in_answer_to_the_first_word_after_a_pause() {
+    let start = || Trace::capture().negotiated(MSTSC, SSL).tls13().app(ToServer, 300, 1);
+    let reset = |trace: Trace, ttl, ip_id| {
+        trace
+            .after_ms(5)
+            .captured(ToClient, SegmentKind::Rst, |rst| {
+                (rst.ttl, rst.ip_id) = (Some(ttl), Some(ip_id))
+            })
+            .rst(ToClient)
+            .report()
+    };
+    let paused = || start().after_ms(5).app(ToClient, 90, 1).after_ms(250_000).app(ToServer, 60, 1);
+    let forgotten = reset(paused(), 62, 4711);
+    assert_eq!(forgotten.verdict.cause.as_deref(), Some("idle-timeout-rst"), "{forgotten:#?}");
+    let odd = reset(paused(), 62, 0);
+    assert_eq!(odd.verdict.cause, None);
+    assert!(odd.causes.iter().any(|cause| cause.id == "idle-timeout-rst"));
+    // The server's own RST after a pause; a forged one without a pause.
+    let own = reset(paused(), 64, 101);
+    assert_eq!(own.verdict.cause, None);
+    silent(&reset(start(), 62, 4711), "idle-timeout-rst");
 }

@@ -1,0 +1,49 @@
+//! `fin-injected`: data of a host behind the place of a FIN that bears its name. A TCP sends none.
+//! RFC 9293 3.6.
+
+use super::battery;
+use super::opinion::{Band, Class, Control, Detector, Evidence, Group, Kind, Opinion};
+use super::who;
+use crate::case::Case;
+use crate::input::{Close, SegmentKind};
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "fin-injected",
+    kind: Kind::Definition,
+    class: Class::Interference,
+    explains: &["clean-close-no-reason", "truncated-tls"],
+    remedy: "Find the device on that path that ends Remote Desktop connections and exempt this traffic from it.",
+    next: &[],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let ending = facts.ending().filter(|ending| ending.how == Close::Fin)?;
+    let dir = ending.dir;
+    let leg = facts.tcp.leg(facts.source_leg(dir));
+    let fin = leg.kept(SegmentKind::Fin).find(|fin| fin.value.dir == dir)?;
+    let tests = battery::of(facts, fin);
+    let later = leg
+        .kept(SegmentKind::DataAfterFin)
+        .find(|seen| seen.value.dir == dir && seen.at.time >= fin.at.time);
+    let foreign = tests.forged.iter().any(|test| test.group == Group::Ttl);
+    if later.is_none() && !foreign {
+        return None;
+    }
+    let side = who::sender(dir);
+    let says = format!(
+        "The connection was closed{} by a FIN that bears the {side}'s name while the {side} went on: something on the way sent it.",
+        who::step(facts)
+    );
+    let usual = later
+        .is_some_and(|later| later.value.ttl == fin.value.baseline.ttl.map(|(usual, _)| usual));
+    let control = tests.control().or((usual && foreign).then_some(Control::Baseline));
+    let mut opinion =
+        tests.argue(Opinion::new(Band::Weak, says)).party(who::network(facts, dir), Band::High);
+    if let Some(later) = later {
+        let fact = format!("{} bytes of the {side} behind the place of that FIN", later.value.len);
+        opinion = opinion.weigh(Group::Continuation, 3.0).supports(Evidence::of(later, fact));
+    }
+    Some(opinion.control(control))
+}
