@@ -6,6 +6,7 @@
 //! `facts/` folds it from an event, `session/` makes the event from a PDU or an input.
 
 mod certificate;
+mod insistence;
 mod opinion;
 mod who;
 
@@ -23,6 +24,7 @@ mod icmp_reject;
 mod lb_no_backend;
 mod name_not_found;
 mod neg_failure;
+mod neg_rsp_absent;
 mod neg_rsp_unrequested;
 mod nego_failure_tail;
 mod nla_not_offered;
@@ -70,6 +72,7 @@ pub const ALL: &[Detector] = &[
     neg_failure::OTHER,
     tls_plaintext_after_hello::DETECTOR,
     neg_rsp_unrequested::DETECTOR,
+    neg_rsp_absent::DETECTOR,
     nla_not_offered::DETECTOR,
     tls_alert::DETECTOR,
     service_down_after_accept::DETECTOR,
