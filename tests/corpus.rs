@@ -87,6 +87,7 @@ fn cell(object: &Value, field: &str) -> String {
 /// detectors.
 const WITHOUT_SAMPLE: &[(&str, &str)] = &[
     ("cert-malformed", "no peer here sends a certificate that can not be parsed"),
+    ("connect-error", "an error of the system that connects leaves no packet"),
     (
         "fallback-retry",
         "FreeRDP and rdesktop do not retry with fewer protocols after a TLS failure",

@@ -7,7 +7,7 @@
 
 use super::process::{Process, command};
 use super::xrdp::{SOUND, configure};
-use super::{free_port, listens, need, skip, text_of, wait_until};
+use super::{free_port, lacking, listens, need, skip, text_of, wait_until};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -100,14 +100,14 @@ wait $!
 /// What the account's session runs: it says who it is, shows a window, and ends.
 const SESSION: &str = "#!/bin/sh\nid -un >\"$HOME/visitor\"\nexec xterm -e sleep 3\n";
 
-/// The program `unshare`, where this process may use it.
+/// The program `unshare`, where this process may use it; a container's root may not.
 fn own_namespaces() -> Option<PathBuf> {
     let unshare = need("unshare")?;
     let mut probe = Command::new(&unshare);
     probe.args(NAMESPACES).args(["sh", "-c", "mount -t tmpfs tmpfs /mnt"]);
     let allowed = probe.output().is_ok_and(|output| output.status.success());
     if !allowed {
-        skip("namespaces of its own need root");
+        lacking("namespaces of its own need root and CAP_SYS_ADMIN");
         return None;
     }
     Some(unshare)

@@ -18,6 +18,7 @@ mod cert_self_signed;
 mod clean_close_no_reason;
 mod client_rehearsal_close;
 mod client_rejects_cert;
+mod connect_error;
 mod fallback_retry;
 mod http_answer;
 mod icmp_reject;
@@ -61,6 +62,7 @@ pub const ALL: &[Detector] = &[
     icmp_reject::DETECTOR,
     tcp_refused_rst::DETECTOR,
     tcp_syn_drop::DETECTOR,
+    connect_error::DETECTOR,
     http_answer::DETECTOR,
     tls_first_endpoint::DETECTOR,
     non_rdp_endpoint::DETECTOR,
