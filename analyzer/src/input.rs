@@ -194,6 +194,19 @@ pub enum ConnectFailureKind {
     Other(String),
 }
 
+impl ConnectFailureKind {
+    /// No name server answered, so it is not known whether the name has an address.
+    pub fn is_unresolved(&self) -> bool {
+        matches!(self, ConnectFailureKind::Other(name) if name == "EAI_AGAIN")
+    }
+
+    /// The address has no neighbour or no route, and no ICMP error told so.
+    pub fn is_unreachable(&self) -> bool {
+        let names = ["EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN"];
+        matches!(self, ConnectFailureKind::Other(name) if names.contains(&name.as_str()))
+    }
+}
+
 /// A TCP segment kept whole, because a verdict may rest on it. RFC 9293 3.1.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Segment {

@@ -3,10 +3,10 @@
 
 mod client;
 mod host;
-mod scenes;
+pub(crate) mod scenes;
 mod table;
-mod tls;
-mod x224;
+pub(crate) mod tls;
+pub(crate) mod x224;
 
 use std::fs::File;
 use std::io;

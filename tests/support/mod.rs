@@ -8,6 +8,7 @@
 pub mod certs;
 pub mod clients;
 pub mod contract;
+pub mod desktop;
 pub mod display;
 pub mod endpoints;
 pub mod expected;
@@ -136,10 +137,11 @@ pub fn free_port() -> u16 {
     panic!("no free port between {FIRST} and {}", FIRST + COUNT);
 }
 
-/// Whether something listens on this port, read from the kernel's table: a connection made to
+/// Whether something listens on this port, read from the kernel's tables: a connection made to
 /// find out would be a session to the server.
 pub fn listens(port: u16) -> bool {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let table = tables.map(|table| std::fs::read_to_string(table).unwrap_or_default()).concat();
     let local = format!(":{port:04X} ");
     table.lines().any(|line| {
         let mut fields = line.split_whitespace().skip(1);

@@ -7,6 +7,7 @@
 
 mod battery;
 mod certificate;
+mod insistence;
 mod opinion;
 mod stalled;
 mod who;
@@ -20,6 +21,7 @@ mod cert_untrusted_chain;
 mod clean_close_no_reason;
 mod client_rehearsal_close;
 mod client_rejects_cert;
+mod connect_error;
 mod data_injected;
 mod fallback_retry;
 mod fin_injected;
@@ -30,6 +32,7 @@ mod idle_timeout;
 mod lb_no_backend;
 mod name_not_found;
 mod neg_failure;
+mod neg_rsp_absent;
 mod neg_rsp_unrequested;
 mod nego_failure_tail;
 mod nla;
@@ -82,6 +85,7 @@ pub const ALL: &[Detector] = &[
     tcp_refused_rst::DETECTOR,
     half_open_asymmetric::DETECTOR,
     tcp_syn_drop::DETECTOR,
+    connect_error::DETECTOR,
     http_answer::DETECTOR,
     tls_first_endpoint::DETECTOR,
     non_rdp_endpoint::DETECTOR,
@@ -93,6 +97,7 @@ pub const ALL: &[Detector] = &[
     neg_failure::OTHER,
     tls_plaintext_after_hello::DETECTOR,
     neg_rsp_unrequested::DETECTOR,
+    neg_rsp_absent::DETECTOR,
     nla_not_offered::DETECTOR,
     tls_alert::DETECTOR,
     service_down_after_accept::DETECTOR,
