@@ -32,6 +32,24 @@ pub enum Error {
     /// The asynchronous runtime.
     #[error("can not start: {0}")]
     Runtime(io::Error),
+    /// A right that this process does not have.
+    #[error(
+        "{flag} needs {right}, which this process does not have ({source}); run it as root, or give the program \
+         that right: {grant} \"$(command -v rdpwhy)\""
+    )]
+    Right {
+        /// What needs it.
+        flag: &'static str,
+        /// The right's name.
+        right: &'static str,
+        /// The command that gives it to a program.
+        grant: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A flag that this operating system has nothing for.
+    #[error("{0} works on Linux only")]
+    Platform(&'static str),
     /// A safety rule.
     #[error("refused: {0}")]
     Unsafe(String),

@@ -117,6 +117,7 @@ impl End {
                 "limit" => RelayNote::Limit(words.clone().into()),
                 "shutdown" => RelayNote::Shutdown,
                 "error" => RelayNote::Error(words.clone()),
+                "rst_immune" => RelayNote::RstImmune,
                 _ => return None,
             };
             Some((Timestamp(*time), note))
@@ -147,6 +148,7 @@ fn relay_fact(time: Timestamp, note: &RelayNote) -> Option<(u64, String, String)
         RelayNote::Limit(name) => ("limit", name.to_string()),
         RelayNote::Shutdown => ("shutdown", String::new()),
         RelayNote::Error(error) => ("error", error.clone()),
+        RelayNote::RstImmune => ("rst_immune", String::new()),
         RelayNote::Dialing | RelayNote::RecorderLost(_) => return None,
     };
     Some((time.0, kind.to_owned(), words))

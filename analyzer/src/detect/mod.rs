@@ -32,6 +32,7 @@ mod non_rdp_endpoint;
 mod packet_loss;
 mod relay_induced;
 mod rst_genuine;
+mod rst_immune;
 mod server_rejects_client_cert;
 mod server_stall;
 mod service_down_after_accept;
@@ -96,6 +97,7 @@ pub const ALL: &[Detector] = &[
     // True, and no explanation.
     fallback_retry::DETECTOR,
     nego_failure_tail::DETECTOR,
+    rst_immune::DETECTOR,
 ];
 
 #[cfg(test)]
