@@ -22,7 +22,7 @@ pub struct Flags {
     /// Print the commands that set the diversion up and those that undo it, and exit; needs no right
     ///
     /// Use it as root: rdpwhy proxy --transparent tproxy --print-rules | sh
-    #[arg(long, requires = "transparent")]
+    #[arg(long, requires = "transparent", conflicts_with = "upstream")]
     pub print_rules: bool,
     /// A server port that is relayed to; may be repeated
     #[arg(
@@ -30,6 +30,7 @@ pub struct Flags {
         value_name = "PORT",
         default_value = "3389",
         requires = "transparent",
+        conflicts_with = "upstream",
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub ports: Vec<u16>,
