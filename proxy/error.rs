@@ -34,18 +34,15 @@ pub enum Error {
     Runtime(io::Error),
     /// A right that this process does not have.
     #[error(
-        "{flag} needs {right}, which this process does not have ({source}); run it as root, or give the program \
-         that right: {grant} \"$(command -v rdpwhy)\""
+        "{flag} needs {right}, which this process does not have; run it as root, or give the program that right: \
+         setcap {}+ep \"$(command -v rdpwhy)\"",
+        right.to_lowercase()
     )]
     Right {
         /// What needs it.
         flag: &'static str,
         /// The right's name.
         right: &'static str,
-        /// The command that gives it to a program.
-        grant: &'static str,
-        /// What the system said.
-        source: io::Error,
     },
     /// A flag that this operating system has nothing for.
     #[error("{0} works on Linux only")]

@@ -94,6 +94,7 @@ const WITHOUT_SAMPLE: &[(&str, &str)] = &[
     ("name-not-found", "a name without an address leaves no packet of RDP"),
     ("neg-failure-other", "a code that no server is known to send"),
     ("neg-inconsistent-flags", "code 4 comes from Windows only"),
+    ("rst-immune", "an experiment of the relay's that needs a right"),
     ("server-rejects-client-cert", "smart cards need a Windows domain"),
     ("server-stall", "a server that stops in the middle of TLS can not be had by configuration"),
     ("ssl-not-allowed", "code 2 comes from Windows only: xrdp answers with RDP security"),

@@ -6,7 +6,7 @@ mod network;
 use crate::support::json::{at, lines, text as field};
 use crate::support::process::Process;
 use crate::support::running::{FAILURE, LONG, REQUEST};
-use crate::support::{need, text_of, wait_until};
+use crate::support::{contract, need, rdpwhy, text_of, wait_until};
 use network::{Host, Network};
 use serde_json::Value;
 use std::io::Write;
@@ -114,7 +114,9 @@ fn tproxy_keeps_the_clients_address_and_its_rules_can_be_undone() {
         let flags = format!("--transparent tproxy --listen {listen} --interface pc");
         let (set_up, undo) = rules(&mut network, &flags);
         network.told(Host::Relay, &set_up);
-        let relay = Relay::start(&mut network, &["--transparent", "tproxy", "--listen", listen]);
+        let recording = text_of(&network.folder.path().join("case.pcapng"));
+        let mode = ["--transparent", "tproxy", "--listen", listen, "-w", &recording];
+        let mut relay = Relay::start(&mut network, &mode);
         let answer = ask(&mut network, upstream, 3389);
         assert_eq!(answer.stdout, FAILURE, "{answer:?}\n{}", relay.process.output());
         let [client, upstream]: [IpAddr; 2] = [client, upstream].map(|ip| ip.parse().unwrap());
@@ -129,7 +131,12 @@ fn tproxy_keeps_the_clients_address_and_its_rules_can_be_undone() {
         assert_eq!(field(object, "/rdp/failure"), "SSL_REQUIRED_BY_SERVER", "{object:#}");
         network.told(Host::Relay, &undo);
         assert_eq!(kernel_rules(&mut network), before);
-        drop(relay);
+        // The two legs of the recording have the same addresses, and are still told apart.
+        relay.process.stop();
+        let offline = rdpwhy::analyze(&PathBuf::from(recording), network.folder.path());
+        assert_eq!(offline.objects.len(), 1, "{:#?}", offline.objects);
+        assert_eq!(contract::same_verdict(object, &offline.objects[0]), [] as [String; 0]);
+        assert_eq!(field(&offline.objects[0], "/server"), called);
     }
 }
 
@@ -195,17 +202,15 @@ fn a_missing_right_is_named() {
     if need("setpriv").is_none() {
         return;
     }
-    let program = env!("CARGO_BIN_EXE_rdpwhy");
-    let output = network.run(
-        Host::Relay,
-        &format!(
-            "setpriv --bounding-set -net_admin,-net_raw {program} proxy --transparent tproxy \
-             --allow-remote --allow 10.77.0.0/16"
-        ),
-    );
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("CAP_NET_ADMIN") && said.contains("setcap"), "{said}");
+    for flags in ["--transparent tproxy", "--upstream 10.77.2.2 --rst-immune"] {
+        let program = env!("CARGO_BIN_EXE_rdpwhy");
+        let proxy = format!("{program} proxy --allow-remote --allow 10.77.0.0/16 {flags}");
+        let script = format!("timeout 60 setpriv --bounding-set -net_admin,-net_raw {proxy}");
+        let output = network.run(Host::Relay, &script);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("CAP_NET_ADMIN") && said.contains("setcap cap_net_admin"), "{said}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rdpwhy_analyzer::session::Session;
 use tokio::sync::{mpsc, watch};
 
 use super::common::{Result_, bytes, duration, target};
-use super::transparent;
+use super::{rights, transparent};
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::dial::{DialOptions, Target};
@@ -80,6 +80,7 @@ pub struct Args {
     ///
     /// A forged reset leaves the server talking, and then the session goes on. A genuine one leaves a session that
     /// hangs: the relay ends it when the server has said nothing for 60 s after the client's last bytes.
+    /// Needs CAP_NET_ADMIN.
     #[arg(long)]
     rst_immune: bool,
     #[command(flatten)]
@@ -100,10 +101,10 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     }
     check_safety(&args)?;
     if let Some(mode) = args.transparency.transparent {
-        transparent::check_rights(mode, args.listen)?;
+        rights::transparent(mode, args.listen)?;
     }
     if args.rst_immune {
-        check_filter()?;
+        rights::rst_immune()?;
     }
     crate::os::raise_file_limit();
     let runtime =
@@ -137,17 +138,6 @@ fn check_safety(args: &Args) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
-}
-
-/// Fails where a socket can not be made to ignore resets.
-fn check_filter() -> Result<(), Error> {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
-    socket.and_then(|socket| crate::os::ignore_resets(&socket)).map_err(|error| {
-        match error.kind() {
-            std::io::ErrorKind::Unsupported => Error::Platform("--rst-immune"),
-            _ => Error::Runtime(error),
-        }
-    })
 }
 
 fn is_here(host: &str, listen: IpAddr) -> bool {

@@ -1,10 +1,9 @@
-//! Transparent mode of `rdpwhy proxy`: its flags, the rights it needs, and the rules that divert connections to it.
+//! Transparent mode of `rdpwhy proxy`: its flags, and the rules that divert connections to it.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
 
 use crate::error::Error;
-use crate::os;
 use crate::output::remark;
 use crate::relay::{Diverted, Transparent};
 
@@ -16,7 +15,8 @@ pub struct Flags {
     ///
     /// There is no --upstream then, clients keep calling the server by its own name. --print-rules shows the rules
     /// that divert. Who may connect is said by --allow-remote and --allow as ever; a client that was going to a port
-    /// other than those of --port, or to the relay itself, is refused.
+    /// other than those of --port, or to the relay itself, is refused. The relay needs CAP_NET_ADMIN for tproxy and no
+    /// right for redirect.
     #[arg(long, value_enum, value_name = "MODE")]
     pub transparent: Option<Transparent>,
     /// Print the commands that set the diversion up and those that undo it, and exit; needs no right
@@ -55,38 +55,6 @@ impl Flags {
             }
             Some(diverted) => Ok(rules(&diverted, self.interface.as_deref())),
         }
-    }
-}
-
-/// Fails with the name of the missing right where TPROXY can not work.
-pub fn check_rights(mode: Transparent, listen: SocketAddr) -> Result<(), Error> {
-    if mode == Transparent::Redirect {
-        if listen.ip().is_loopback() {
-            let why = "a redirected connection does not reach a loopback address; choose another with --listen";
-            return Err(Error::Usage(why.into()));
-        }
-        return if cfg!(target_os = "linux") {
-            Ok(())
-        } else {
-            Err(Error::Platform("--transparent"))
-        };
-    }
-    let socket = socket2::Socket::new(
-        socket2::Domain::for_address(listen),
-        socket2::Type::STREAM,
-        Some(socket2::Protocol::TCP),
-    );
-    match socket.and_then(|socket| os::set_transparent(&socket)) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
-            Err(Error::Platform("--transparent"))
-        }
-        Err(source) => Err(Error::Right {
-            flag: "--transparent tproxy",
-            right: "CAP_NET_ADMIN",
-            grant: "setcap cap_net_admin+ep",
-            source,
-        }),
     }
 }
 

@@ -143,7 +143,7 @@ pub fn original_destination<'s>(stream: impl Into<SockRef<'s>>) -> io::Result<So
 }
 
 /// Makes a connected TCP socket ignore resets: incoming segments with RST are dropped before TCP sees them.
-/// Linux `SO_ATTACH_FILTER`, which needs no right; `Unsupported` elsewhere.
+/// Linux `SO_ATTACH_FILTER`, for which newer kernels want CAP_NET_ADMIN on TCP; `Unsupported` elsewhere.
 pub fn ignore_resets<'s>(stream: impl Into<SockRef<'s>>) -> io::Result<()> {
     platform::ignore_resets(&stream.into())
 }

@@ -73,7 +73,10 @@ fn a_fin_and_a_reset_show_behind_unread_data() {
 #[cfg(target_os = "linux")]
 fn a_socket_that_ignores_resets_stays_open() {
     let (client, server, _listener) = pair();
-    ignore_resets(&client).expect("SO_ATTACH_FILTER");
+    if let Err(error) = ignore_resets(&client) {
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "SO_ATTACH_FILTER");
+        return eprintln!("SKIPPED: the socket filter needs CAP_NET_ADMIN");
+    }
     let (mut plain, server_of_plain, _listener) = pair();
     for server in [server, server_of_plain] {
         reset_on_close(&server).expect("linger");

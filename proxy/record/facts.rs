@@ -171,6 +171,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_the_relay_did_survives_a_recording() {
+        let notes = [
+            RelayNote::Deadline("--rst-immune".into()),
+            RelayNote::Limit("sessions".into()),
+            RelayNote::Shutdown,
+            RelayNote::Error("no memory".into()),
+            RelayNote::RstImmune,
+        ];
+        let relay = notes.iter().filter_map(|note| relay_fact(Timestamp(9), note)).collect();
+        let end = End { relay, ..Default::default() };
+        let read: Vec<RelayNote> = end.relay_notes().map(|(_, note)| note).collect();
+        assert_eq!(read, notes);
+    }
+
+    #[test]
     fn comments_survive_their_text_and_others_are_ignored() {
         let end = Comment::End(Box::new(End {
             session: 7,
