@@ -127,6 +127,7 @@ fn what_is_not_built_is_a_usage_error() {
         &["proxy", "--upstream", "h", "--port", "3389"],
         &["proxy", "--transparent", "bridge"],
         &["proxy", "--transparent", "tproxy", "--interface", "eth0"],
+        &["proxy", "--transparent", "redirect", "--print-rules", "--listen", "127.0.0.1:1"],
         &["proxy", "--transparent", "tproxy", "--print-rules", "--interface", "a\" accept"],
         &["proxy", "--transparent", "tproxy", "--print-rules", "--listen", "0.0.0.0:0"],
         &["analyze"],

@@ -94,6 +94,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<ExitCode, Error> {
+    args.transparency.check(args.listen)?;
     if args.transparency.print_rules {
         let rules = args.transparency.rules(args.listen)?;
         std::io::stdout().write_all(rules.as_bytes()).map_err(Error::Result)?;
@@ -101,7 +102,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     }
     check_safety(&args)?;
     if let Some(mode) = args.transparency.transparent {
-        rights::transparent(mode, args.listen)?;
+        rights::transparent(mode)?;
     }
     if args.rst_immune {
         rights::rst_immune()?;

@@ -1,7 +1,6 @@
 //! Whether the system lets this process do what was asked for, found out before the first client comes.
 
 use std::io;
-use std::net::SocketAddr;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -10,15 +9,14 @@ use crate::os;
 use crate::relay::Transparent;
 
 /// Fails where diverted connections could not be taken: with the name of the missing right, or of the platform.
-pub fn transparent(mode: Transparent, listen: SocketAddr) -> Result<(), Error> {
+pub fn transparent(mode: Transparent) -> Result<(), Error> {
     match mode {
-        Transparent::Tproxy => granted("--transparent tproxy", |socket| os::set_transparent(socket)),
+        Transparent::Tproxy => {
+            granted("--transparent tproxy", |socket| os::set_transparent(socket))
+        }
         Transparent::Redirect if !cfg!(target_os = "linux") => {
             Err(Error::Platform("--transparent redirect"))
         }
-        Transparent::Redirect if listen.ip().is_loopback() => Err(Error::Usage(
-            "a redirected connection does not reach a loopback address; choose another with --listen".into(),
-        )),
         Transparent::Redirect => Ok(()),
     }
 }

@@ -46,6 +46,16 @@ impl Flags {
         Some(Diverted { by, ports: self.ports.clone(), listening })
     }
 
+    /// Refuses a listening address that no diverted connection reaches.
+    pub fn check(&self, listen: SocketAddr) -> Result<(), Error> {
+        let redirect = self.transparent == Some(Transparent::Redirect);
+        if redirect && listen.ip().is_loopback() {
+            let why = "a redirected connection does not reach a loopback address; choose another with --listen";
+            return Err(Error::Usage(why.into()));
+        }
+        Ok(())
+    }
+
     /// The commands of `--print-rules`.
     pub fn rules(&self, listen: SocketAddr) -> Result<String, Error> {
         let diverted = self.diverted(listen).filter(|_| listen.port() != 0);
