@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::case::Summary;
 use crate::facts::{InputEnd, Subject, Vantage};
 use crate::input::{
-    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, Origin, RelayNote, Segment,
-    SegmentCounts, SegmentKind, TcpSample, Timestamp,
+    Baseline, Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, Origin, RelayNote,
+    Segment, SegmentCounts, SegmentKind, TcpSample, Timestamp,
 };
 use crate::report::Connection;
 use crate::session::Session;
@@ -327,7 +327,7 @@ impl Trace {
             window: 0,
             len: 0,
             options: Vec::new(),
-            usual_ttl: Some((usual, 5)),
+            baseline: Baseline { ttl: Some((usual, 5)), ttl_is_steady: true, ..Default::default() },
         }))
     }
 

@@ -4,7 +4,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rdpwhy_analyzer::facts::{Facts, InputEnd, Subject};
-use rdpwhy_analyzer::input::{Direction, Input, Leg, Origin, Segment, SegmentKind, Timestamp};
+use rdpwhy_analyzer::input::{
+    Baseline, Direction, Input, Leg, Origin, Segment, SegmentKind, Timestamp,
+};
 use rdpwhy_analyzer::session::Session;
 
 use crate::os::syn::SynFacts;
@@ -111,6 +113,6 @@ pub fn syn_segment(syn: &SynFacts) -> Segment {
         window: syn.window,
         len: 0,
         options: syn.option_order.clone(),
-        usual_ttl: None,
+        baseline: Baseline::default(),
     }
 }

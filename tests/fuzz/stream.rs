@@ -6,8 +6,8 @@ use std::time::Duration;
 use rdpwhy_analyzer::case::{Case, Summary};
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{
-    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, Origin, RelayNote, Segment,
-    SegmentCounts, SegmentKind, TcpSample, Timestamp,
+    Baseline, Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, Origin, RelayNote,
+    Segment, SegmentCounts, SegmentKind, TcpSample, Timestamp,
 };
 use rdpwhy_analyzer::session::Session;
 
@@ -213,7 +213,17 @@ impl Play {
 
     fn segment(&mut self, dir: Direction, cursor: &mut Cursor<'_>) {
         use SegmentKind::*;
-        let kinds = [Syn, SynAck, Fin, Rst, ZeroWindow, WindowOpen, DifferingOverlap, DataAfterRst];
+        let kinds = [
+            Syn,
+            SynAck,
+            Fin,
+            Rst,
+            ZeroWindow,
+            WindowOpen,
+            DifferingOverlap,
+            AfterRst,
+            DataAfterFin,
+        ];
         let bits = cursor.u8();
         let segment = Segment {
             leg: self.leg(bits >> 7),
@@ -227,7 +237,11 @@ impl Play {
             window: cursor.u16(),
             len: cursor.u32(),
             options: cursor.take(usize::from(bits >> 5 & 3) * 12).to_vec(),
-            usual_ttl: (bits & 32 != 0).then(|| (cursor.u8(), cursor.u32())),
+            baseline: Baseline {
+                ttl: (bits & 32 != 0).then(|| (cursor.u8(), cursor.u32())),
+                next_seq: (bits & 64 != 0).then(|| cursor.u32()),
+                ..Baseline::default()
+            },
         };
         self.feed(Input::Segment(segment));
     }
@@ -262,6 +276,10 @@ impl Play {
             bytes: cursor.number(),
             acknowledged: (cursor.u8() & 1 != 0).then(|| cursor.number()),
             mirrored: cursor.number(),
+            largest: cursor.u32(),
+            behind_hole: cursor.number(),
+            repeated: cursor.u32(),
+            ..SegmentCounts::default()
         };
         let counts = [of_sender(), of_sender()];
         self.feed(Input::Counts { leg, counts });

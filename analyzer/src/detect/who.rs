@@ -147,7 +147,7 @@ pub fn foreign_ttl(facts: &Facts, dir: Direction) -> Option<Evidence> {
     const BASELINE: u32 = 3;
     let leg = facts.tcp.leg(facts.source_leg(dir));
     let rst = leg.kept(SegmentKind::Rst).find(|rst| rst.value.dir == dir)?;
-    let (ttl, (usual, of)) = (rst.value.ttl?, rst.value.usual_ttl?);
+    let (ttl, (usual, of)) = (rst.value.ttl?, rst.value.baseline.ttl?);
     (of >= BASELINE && ttl != usual).then(|| {
         Evidence::of(
             rst,

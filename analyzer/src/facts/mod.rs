@@ -259,8 +259,10 @@ impl Facts {
     }
 
     /// A peer that acknowledged more than was captured shows what the capture lacks; its FIN counts one.
+    /// A relay has read every byte, whatever a capture beside it holds.
     fn count_segments(&mut self, at: At, counts: [SegmentCounts; 2]) {
-        for (stream, counts) in self.streams.iter_mut().zip(counts) {
+        let captured = self.subject.vantage == Vantage::Capture;
+        for (stream, counts) in self.streams.iter_mut().zip(counts).filter(|_| captured) {
             stream.gap |= counts
                 .acknowledged
                 .is_some_and(|acknowledged| acknowledged > counts.bytes.saturating_add(1));
