@@ -104,6 +104,7 @@ const WITHOUT_SAMPLE: &[(&str, &str)] = &[
     ("rst-genuine-client", LAB),
     ("rst-injected-toclient", LAB),
     ("rst-injected-toserver", LAB),
+    ("rst-immune", "an experiment of the relay's that needs a right"),
     ("rst-inpath-reject", LAB),
     ("rst-of-unclear-origin", LAB),
     ("server-rejects-client-cert", LAB),

@@ -18,3 +18,4 @@ mod relay;
 mod robust;
 mod sessions;
 mod tidy;
+mod transparent;

@@ -117,6 +117,7 @@ impl End {
                 "limit" => RelayNote::Limit(words.clone().into()),
                 "shutdown" => RelayNote::Shutdown,
                 "error" => RelayNote::Error(words.clone()),
+                "rst_immune" => RelayNote::RstImmune,
                 _ => return None,
             };
             Some((Timestamp(*time), note))
@@ -147,6 +148,7 @@ fn relay_fact(time: Timestamp, note: &RelayNote) -> Option<(u64, String, String)
         RelayNote::Limit(name) => ("limit", name.to_string()),
         RelayNote::Shutdown => ("shutdown", String::new()),
         RelayNote::Error(error) => ("error", error.clone()),
+        RelayNote::RstImmune => ("rst_immune", String::new()),
         RelayNote::Dialing | RelayNote::RecorderLost(_) => return None,
     };
     Some((time.0, kind.to_owned(), words))
@@ -167,6 +169,21 @@ fn failure_fact(time: Timestamp, failure: &ConnectFailure) -> Option<(u64, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_relay_did_survives_a_recording() {
+        let notes = [
+            RelayNote::Deadline("--rst-immune".into()),
+            RelayNote::Limit("sessions".into()),
+            RelayNote::Shutdown,
+            RelayNote::Error("no memory".into()),
+            RelayNote::RstImmune,
+        ];
+        let relay = notes.iter().filter_map(|note| relay_fact(Timestamp(9), note)).collect();
+        let end = End { relay, ..Default::default() };
+        let read: Vec<RelayNote> = end.relay_notes().map(|(_, note)| note).collect();
+        assert_eq!(read, notes);
+    }
 
     #[test]
     fn comments_survive_their_text_and_others_are_ignored() {

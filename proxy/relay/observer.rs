@@ -4,9 +4,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rdpwhy_analyzer::facts::{Facts, InputEnd, Subject};
-use rdpwhy_analyzer::input::{Direction, Input, Origin, Timestamp};
+use rdpwhy_analyzer::input::{
+    Baseline, Direction, Input, Leg, Origin, Segment, SegmentKind, Timestamp,
+};
 use rdpwhy_analyzer::session::Session;
 
+use crate::os::syn::SynFacts;
 use crate::record::Tape;
 
 /// How inputs reach the engine; replaced in tests by one that fails.
@@ -93,5 +96,23 @@ impl Observer {
             *tape = None;
             tracing::error!("the recording of a connection failed; its bytes go on");
         }
+    }
+}
+
+/// The client's SYN as the engine takes it.
+pub fn syn_segment(syn: &SynFacts) -> Segment {
+    Segment {
+        leg: Leg::Client,
+        dir: Direction::ToServer,
+        kind: SegmentKind::Syn,
+        ttl: Some(syn.ttl),
+        ip_id: syn.ip_id,
+        seq: 0,
+        ack: 0,
+        flags: 0x02,
+        window: syn.window,
+        len: 0,
+        options: syn.options.clone(),
+        baseline: Baseline::default(),
     }
 }

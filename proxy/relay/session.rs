@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{
-    Baseline, Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote, Segment,
-    SegmentKind, Timestamp,
+    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote, Timestamp,
 };
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::Relay;
-use super::observer::Observer;
+use super::observer::{Observer, syn_segment};
 use super::pump::{Pump, close_of};
+use super::upstream::Route;
+use super::waiting::{at, is_stalled, without_answer};
 use crate::clock::Clock;
 use crate::desk::Message;
 use crate::dial::{self, DialOutcome};
@@ -40,10 +41,14 @@ pub async fn run(
     index: u64,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut watched = Watched::begin(&relay, &client, peer, index);
+    let route = relay.upstream.route(&client, peer, &relay.dial);
+    let mut watched = Watched::begin(&relay, &client, peer, index, &route);
     relay.tell(Message::Began { index, client: peer.ip() });
-    let end = match reach(&relay, &client, &mut watched, &mut stop).await {
+    let end = match reach(&relay, &route, &client, &mut watched, &mut stop).await {
         Reached::Server(server, early, left) => {
+            if relay.rst_immune.is_some() {
+                watched.ignore_resets(&server);
+            }
             let pump = Pump::new(client, server, early, left);
             match carry(&relay, pump, &mut watched, &mut stop).await {
                 Carried::Over(end) => end,
@@ -81,7 +86,13 @@ enum Reached {
 }
 
 impl Watched {
-    fn begin(relay: &Relay, client: &TcpStream, peer: SocketAddr, index: u64) -> Watched {
+    fn begin(
+        relay: &Relay,
+        client: &TcpStream,
+        peer: SocketAddr,
+        index: u64,
+        route: &Route,
+    ) -> Watched {
         let clock = relay.clock;
         let now = clock.now();
         let sample = os::tcp_sample(client);
@@ -89,11 +100,11 @@ impl Watched {
             sample.and_then(|sample| sample.rtt_us).map(|us| Duration::from_micros(us.into()));
         // The relay learns of the client when its handshake is over.
         let started = Clock::before(now, rtt.unwrap_or_default());
-        let literal = relay.target.host.parse::<std::net::IpAddr>().ok();
+        let (server, server_name) = route.server();
         let subject = Subject {
             client: peer,
-            server: literal.map(|ip| SocketAddr::new(ip, relay.target.port)),
-            server_name: literal.is_none().then(|| relay.target.host.clone()),
+            server,
+            server_name,
             relay: [client.local_addr().ok(), None],
             vantage: Vantage::Relay,
             starts_in_the_middle: false,
@@ -115,6 +126,14 @@ impl Watched {
     fn sample(&mut self, time: Timestamp, leg: Leg, socket: &TcpStream) {
         if let Some(sample) = os::tcp_sample(socket) {
             self.observer.note(time, Input::Socket { leg, sample });
+        }
+    }
+
+    /// From here on a RST from the server's side is not seen, and reports say so.
+    fn ignore_resets(&mut self, server: &TcpStream) {
+        match os::ignore_resets(server) {
+            Ok(()) => self.note(Input::Relay(RelayNote::RstImmune)),
+            Err(error) => tracing::warn!("this session does not ignore resets: {error}"),
         }
     }
 
@@ -162,40 +181,36 @@ impl Watched {
         last.is_none_or(|last| self.clock.now().since(last) >= LINGER)
     }
 
+    /// The client has waited this long for the server.
+    fn waits(&self, limit: Duration) -> bool {
+        let facts = self.observer.session().facts();
+        without_answer(facts, self.clock.now()).is_some_and(|waited| waited >= limit)
+    }
+
     fn sample_both(&mut self, now: Timestamp, pump: &Pump) {
         self.sample(now, Leg::Client, pump.source(Direction::ToServer));
         self.sample(now, Leg::Server, pump.source(Direction::ToClient));
     }
 }
 
-/// Observation timers: 9 s without SYN-ACK, 10 s without X.224 confirm, 5 s in a machine turn.
-fn is_stalled(facts: &rdpwhy_analyzer::facts::Facts, now: Timestamp) -> bool {
-    const DIALING: Duration = Duration::from_secs(9);
-    const CONFIRM: Duration = Duration::from_secs(10);
-    const TURN: Duration = Duration::from_secs(5);
-    let server = facts.stream(Direction::ToClient);
-    if !facts.tcp.leg(Leg::Server).opened.is_seen() {
-        return facts.relay.first().is_some_and(|dialing| now.since(dialing.at.time) >= DIALING);
-    }
-    if let Some(request) = facts.x224.request.seen().filter(|_| server.bytes == 0) {
-        return now.since(request.at.time) >= CONFIRM;
-    }
-    let asked = facts.stream(Direction::ToServer).last;
-    let turn = facts.tls.client_hello.is_seen()
-        && asked.is_some_and(|asked| server.last.is_none_or(|last| last.time < asked.time));
-    turn && asked.is_some_and(|asked| now.since(asked.time) >= TURN)
-}
-
 /// Dials the server while listening to the client: what it says is evidence, and its leaving ends it.
 async fn reach(
     relay: &Relay,
+    route: &Route,
     client: &TcpStream,
     watched: &mut Watched,
     stop: &mut watch::Receiver<bool>,
 ) -> Reached {
+    let (target, options) = match route {
+        Route::To(target, options) => (target, options),
+        Route::Refused(_, why) => {
+            watched.note(Input::Relay(RelayNote::Error(why.clone())));
+            return Reached::Nobody;
+        }
+    };
     watched.note(Input::Relay(RelayNote::Dialing));
     let mut ignore = |_: &dial::Attempt| {};
-    let dialing = dial::dial(&relay.target, &relay.dial, &mut ignore);
+    let dialing = dial::dial(target, options, &mut ignore);
     tokio::pin!(dialing);
     let deadline = relay.deadlines.connect.map(|limit| tokio::time::Instant::now() + limit);
     let mut ticks = interval(TICK);
@@ -328,7 +343,8 @@ async fn carry(
                     return Carried::Over(None);
                 }
                 let ended = watched.observer.session().facts().ending().is_some();
-                quiet = ended.then(|| tokio::time::Instant::now() + LINGER);
+                // A server leg that hears of no RST can hang for good: that is watched to its end.
+                quiet = (ended && relay.rst_immune.is_none()).then(|| tokio::time::Instant::now() + LINGER);
             }
             () = at(quiet) => {
                 if watched.is_quiet() {
@@ -336,16 +352,19 @@ async fn carry(
                 }
                 quiet = Some(tokio::time::Instant::now() + LINGER);
             }
-            _ = ticks.tick(), if !up => watched.look(relay, Some(&pump)),
+            _ = ticks.tick(), if !up || relay.rst_immune.is_some() => {
+                watched.look(relay, Some(&pump));
+                if relay.rst_immune.is_some_and(|limit| watched.waits(limit)) {
+                    return closed_by("--rst-immune", pump, watched);
+                }
+            }
             () = at(deadline.filter(|_| !up)) => {
                 // It may have come up since it was looked at last.
                 watched.look(relay, Some(&pump));
                 if watched.active {
                     continue;
                 }
-                watched.note(Input::Relay(RelayNote::Deadline("--handshake-timeout".into())));
-                pump.abort();
-                return Carried::Over(None);
+                return closed_by("--handshake-timeout", pump, watched);
             }
             _ = stop.changed() => {
                 watched.note(Input::Relay(RelayNote::Shutdown));
@@ -353,6 +372,13 @@ async fn carry(
             }
         }
     }
+}
+
+/// A deadline of the relay's own ends the session.
+fn closed_by(deadline: &'static str, mut pump: Pump, watched: &mut Watched) -> Carried {
+    watched.note(Input::Relay(RelayNote::Deadline(deadline.into())));
+    pump.abort();
+    Carried::Over(None)
 }
 
 /// An ICMP error of this machine's own kernel is no answer from the network: nobody answered ARP.
@@ -364,28 +390,4 @@ fn by_another(mut failure: ConnectFailure, own: Option<SocketAddr>) -> ConnectFa
         failure.kind = ConnectFailureKind::Other("EHOSTUNREACH".to_owned());
     }
     failure
-}
-
-async fn at(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn syn_segment(syn: &SynFacts) -> Segment {
-    Segment {
-        leg: Leg::Client,
-        dir: Direction::ToServer,
-        kind: SegmentKind::Syn,
-        ttl: Some(syn.ttl),
-        ip_id: syn.ip_id,
-        seq: 0,
-        ack: 0,
-        flags: 0x02,
-        window: syn.window,
-        len: 0,
-        options: syn.options.clone(),
-        baseline: Baseline::default(),
-    }
 }

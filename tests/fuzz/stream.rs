@@ -286,13 +286,14 @@ impl Play {
     }
 
     fn note(&mut self, cursor: &mut Cursor<'_>) {
-        let note = match cursor.u8() % 6 {
+        let note = match cursor.u8() % 7 {
             0 => RelayNote::Dialing,
             1 => RelayNote::Deadline("no bytes for an hour".into()),
             2 => RelayNote::Limit("too many sessions".into()),
             3 => RelayNote::Shutdown,
             4 => RelayNote::Error(String::from_utf8_lossy(cursor.run()).into_owned()),
-            _ => RelayNote::RecorderLost(cursor.number()),
+            5 => RelayNote::RecorderLost(cursor.number()),
+            _ => RelayNote::RstImmune,
         };
         self.feed(Input::Relay(note));
     }

@@ -46,6 +46,7 @@ mod pmtu_blackhole;
 mod relay_induced;
 mod reordering_duplication;
 mod rst_genuine;
+mod rst_immune;
 mod rst_injected;
 mod rst_inpath_reject;
 mod server_rejects_client_cert;
@@ -150,6 +151,7 @@ pub const ALL: &[Detector] = &[
     nego_failure_tail::DETECTOR,
     reordering_duplication::DETECTOR,
     tcp_option_rewrite::DETECTOR,
+    rst_immune::DETECTOR,
 ];
 
 #[cfg(test)]
