@@ -177,7 +177,8 @@ pub struct Expected {
 /// What is right to say about the cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Why {
-    /// The facts at this vantage do not decide it: naming one is an error.
+    /// The facts at this vantage do not decide it: to name one is an error, unless it is only the
+    /// phenomenon again.
     #[default]
     Open,
     /// They decide it: this one has to be named.
@@ -336,7 +337,9 @@ impl Caller {
             (_, Server::Shadow(_)) => {
                 return vec![format!("/u:{USER}"), format!("/p:{PASSWORD}"), "/cert:ignore".into()];
             }
-            // Without a password xrdp shows its login screen.
+            // Without a password xrdp shows its login screen. FreeRDP 3 asks for one unless NLA is
+            // out of the question.
+            (Client::Xfreerdp3, _) => &["/u:lab", "/cert:ignore", "/sec:tls"],
             _ => &["/u:lab", "/cert:ignore"],
         };
         words.iter().map(|word| (*word).to_owned()).collect()

@@ -72,8 +72,15 @@ impl Client {
                 command.args(["-g", "800x600"]).args(arguments).arg(server.address.to_string());
             }
         }
+        // rdesktop asks whether the certificate is to be trusted.
+        let answers = home.path().join("answers");
+        std::fs::write(&answers, if self == Self::Rdesktop { "yes\n" } else { "" }).unwrap();
+        let log = home.path().join("client.log");
+        let output = std::fs::File::create(&log).unwrap();
+        command.stdin(std::fs::File::open(&answers).unwrap());
+        command.stdout(output.try_clone().unwrap()).stderr(output);
         let started = Instant::now();
-        let process = Process::start(&mut command, &home.path().join("client.log"));
+        let process = Process::spawn(&mut command, &log);
         Some(Running { process, started, _display: None, _home: home })
     }
 }

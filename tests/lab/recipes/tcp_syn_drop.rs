@@ -25,7 +25,6 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.note("hook", hook);
     let seen = Expected {
         outcome: &["failed"],
-        reached: &["none"],
         what: &["tcp-syn-drop"],
         // A firewall, a dead host and a lost way look the same.
         why: Why::Open,
@@ -33,9 +32,10 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     plan.label(
         &[Vantage::Relay, Vantage::RelayPackets],
-        Expected { party: &["server_network"], ..seen.clone() },
+        // The relay has heard the client's request meanwhile.
+        Expected { reached: &["x224_request"], party: &["server_network"], ..seen.clone() },
     );
     let [near, _] = Leg::Server.ends();
-    plan.label(&[Vantage::At(near)], Expected { party: &["network"], ..seen });
+    plan.label(&[Vantage::At(near)], Expected { reached: &["none"], party: &["network"], ..seen });
     plan
 }
