@@ -337,9 +337,9 @@ impl Caller {
             (_, Server::Shadow(_)) => {
                 return vec![format!("/u:{USER}"), format!("/p:{PASSWORD}"), "/cert:ignore".into()];
             }
-            // Without a password xrdp shows its login screen. FreeRDP 3 asks for one unless NLA is
-            // out of the question.
-            (Client::Xfreerdp3, _) => &["/u:lab", "/cert:ignore", "/sec:tls"],
+            // Without a password xrdp shows its login screen; FreeRDP 3 has to be told that there is
+            // none, or it asks.
+            (Client::Xfreerdp3, _) => &["/u:lab", "/p:", "/cert:ignore"],
             _ => &["/u:lab", "/cert:ignore"],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
