@@ -58,8 +58,12 @@ impl Arguments {
                         return Err(format!("there is no half {name}\n{USAGE}"));
                     }
                 }
-                // What `cargo test` passes to every harness.
-                "--nocapture" | "--quiet" | "-q" => {}
+                // What `cargo test` passes to every harness: flags about its output, and a filter,
+                // which is part of a name.
+                "--nocapture" | "--quiet" | "-q" | "--show-output" => {}
+                "--list" | "--ignored" => read.recipes.push("(none)".into()),
+                _ if word.starts_with("--test-threads") => {}
+                _ if !word.starts_with('-') => read.recipes.push(word),
                 _ => return Err(USAGE.to_owned()),
             }
         }

@@ -30,6 +30,8 @@ pub struct Said {
     pub confidence: [f64; 3],
     /// The candidate causes, best first, each with its confidence.
     pub causes: Vec<(String, f64)>,
+    /// The findings.
+    pub findings: Vec<String>,
 }
 
 /// How one point fared.
@@ -54,11 +56,12 @@ pub struct Marks {
     pub what: Mark,
     pub why: Mark,
     pub party: Mark,
+    pub finds: Mark,
 }
 
 impl Marks {
     /// Each with its name.
-    pub fn named(&self) -> [(&'static str, Mark); 6] {
+    pub fn named(&self) -> [(&'static str, Mark); 7] {
         [
             ("outcome", self.outcome),
             ("reached", self.reached),
@@ -66,6 +69,7 @@ impl Marks {
             ("what", self.what),
             ("why", self.why),
             ("party", self.party),
+            ("finds", self.finds),
         ]
     }
 }
@@ -125,7 +129,9 @@ impl Said {
             object.pointer(&format!("/verdict/confidence/{name}")).and_then(Value::as_f64)
         });
         let causes = at(object, "/causes").as_array().cloned().unwrap_or_default();
-        let cause = |row: &Value| (text(row, "/id"), at(row, "/confidence").as_f64().unwrap_or(0.0));
+        let findings = at(object, "/findings").as_array().cloned().unwrap_or_default();
+        let cause =
+            |row: &Value| (text(row, "/id"), at(row, "/confidence").as_f64().unwrap_or(0.0));
         Self {
             outcome: text(object, "/outcome"),
             reached: text(object, "/reached"),
@@ -136,6 +142,7 @@ impl Said {
             party: text(object, "/verdict/party"),
             confidence: confidence.map(Option::unwrap_or_default),
             causes: causes.iter().map(cause).collect(),
+            findings: findings.iter().map(|row| text(row, "/id")).collect(),
         }
     }
 }
@@ -156,7 +163,17 @@ fn compare(expected: &Expected, said: Option<&Said>) -> Marks {
         (Some(got), Why::Open | Why::Perhaps(_)) if expected.what.contains(&got) => Mark::Right,
         _ => Mark::Wrong,
     };
+    // A finding may be called the phenomenon or the cause as well.
+    let found = |said: &Said, id: &str| {
+        said.findings.iter().chain([&said.what, &said.cause]).any(|found| found == id)
+    };
+    let finds = match said {
+        _ if expected.finds.is_empty() => Mark::NotAsked,
+        Some(said) if expected.finds.iter().any(|id| found(said, id)) => Mark::Right,
+        _ => Mark::Abstained,
+    };
     Marks {
+        finds,
         outcome: mark(expected.outcome, said.map(|said| &said.outcome), "unknown"),
         reached: mark(expected.reached, said.map(|said| &said.reached), "-"),
         from: mark(expected.from, said.map(|said| &said.from), "-"),

@@ -56,7 +56,11 @@ pub fn analyze(house: &House, files: &[&str], port: u16, folder: &Path) -> Vec<V
     let mut process = Process::spawn(&mut command, &log);
     let code = process.wait(Duration::from_secs(60)).and_then(|status| status.code());
     // 0, 3, 4 and 5 are answers.
-    assert!(matches!(code, Some(0 | 3 | 4 | 5)), "analyze {files:?}: {code:?} {}", process.output());
+    assert!(
+        matches!(code, Some(0 | 3 | 4 | 5)),
+        "analyze {files:?}: {code:?} {}",
+        process.output()
+    );
     in_time(json::latest(&json::lines(&std::fs::read_to_string(results.path()).unwrap())))
 }
 
@@ -64,4 +68,3 @@ fn in_time(mut objects: Vec<Value>) -> Vec<Value> {
     objects.sort_by_key(|object| json::text(object, "/started"));
     objects
 }
-

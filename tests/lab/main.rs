@@ -40,7 +40,9 @@ fn main() -> ExitCode {
     topology::sweep();
     let (passed, failed) = run::run(&arguments);
     let word = if failed == 0 { "ok" } else { "FAILED" };
-    println!("test result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out");
+    println!(
+        "test result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out"
+    );
     ExitCode::from(u8::from(failed > 0))
 }
 

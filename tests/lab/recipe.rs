@@ -12,7 +12,7 @@
 
 use crate::draw::{Draw, Half};
 use crate::stage::Scene;
-use crate::support::clients::Client;
+use crate::support::clients::{Answer, Client};
 use crate::support::shadow::Release;
 use crate::support::xrdp::Options;
 use crate::topology::{Ip, Node, Port};
@@ -85,6 +85,8 @@ pub struct Caller {
     pub arguments: Vec<String>,
     /// It is ended after this time, as a user would.
     pub lasts: Duration,
+    /// What its user types, and when.
+    pub answer: Option<Answer>,
 }
 
 /// A program of its own that makes a fault or stands in for a server. In its arguments and files
@@ -122,6 +124,8 @@ pub enum Step {
     Nft(Node, String),
     /// A program that runs until the end.
     Program(Node, Program),
+    /// A signal to the server and its children.
+    SignalServer(&'static str),
 }
 
 /// What is right to say at some vantages. A vantage that no label names is not looked at.
@@ -172,6 +176,8 @@ pub struct Expected {
     pub why: Why,
     /// Whom the verdict names. `unknown` is always an abstention and never an error.
     pub party: &'static [&'static str],
+    /// Findings that are there to be found.
+    pub finds: &'static [&'static str],
 }
 
 /// What is right to say about the cause.
@@ -212,6 +218,17 @@ impl Leg {
         if self == Self::Client { [Port::C, Port::Pc] } else { [Port::Ps, Port::S] }
     }
 
+    /// One of the two.
+    pub fn drawn(draw: &mut Draw) -> Self {
+        draw.one(&[Self::Client, Self::Server])
+    }
+
+    /// The captures of both its ends, as one vantage.
+    pub fn pair(self) -> Vantage {
+        let [client, server] = self.ends();
+        Vantage::Pair(client, server)
+    }
+
     /// The network of it, as the relay calls it.
     pub fn network(self) -> &'static [&'static str] {
         if self == Self::Client { &["client_network"] } else { &["server_network"] }
@@ -223,16 +240,37 @@ impl Leg {
     }
 }
 
+/// The relay itself, without and with captures of its own.
+pub const RELAY: [Vantage; 2] = [Vantage::Relay, Vantage::RelayPackets];
+
+/// Whom a single capture names that shows a fault of the network.
+pub const NETWORK: &[&str] = &["network"];
+
+/// What anybody sees who sees a failure.
+pub const FAILED: Expected = Expected {
+    outcome: &["failed"],
+    reached: &[],
+    from: &[],
+    what: &[],
+    why: Why::Open,
+    party: &[],
+    finds: &[],
+};
+
+/// What anybody sees who sees a session come up.
+pub const ESTABLISHED: Expected = Expected { outcome: &["established"], ..FAILED };
+
 /// Where the relay listens.
 pub const RELAY_PORT: u16 = 13389;
 
 /// Every end of both legs.
-pub const ENDS: [Vantage; 4] = [
-    Vantage::At(Port::C),
-    Vantage::At(Port::Pc),
-    Vantage::At(Port::Ps),
-    Vantage::At(Port::S),
-];
+pub const ENDS: [Vantage; 4] =
+    [Vantage::At(Port::C), Vantage::At(Port::Pc), Vantage::At(Port::Ps), Vantage::At(Port::S)];
+
+/// The relay and every end of both legs.
+pub fn everywhere() -> Vec<Vantage> {
+    [&ENDS[..], &RELAY].concat()
+}
 
 impl Plan {
     /// A sound session of this half: server, client and port drawn, no fault.
@@ -276,6 +314,12 @@ impl Plan {
         self.labels.push(Label { vantages, which: Which::Every, expected });
     }
 
+    /// Adds a label of the connection with this number.
+    pub fn label_nth(&mut self, number: usize, vantages: &[Vantage], expected: Expected) {
+        let vantages = vantages.to_vec();
+        self.labels.push(Label { vantages, which: Which::Nth(number), expected });
+    }
+
     /// Notes a drawn parameter.
     pub fn note(&mut self, name: &'static str, value: impl ToString) {
         self.notes.push((name, value.to_string()));
@@ -287,8 +331,7 @@ impl Plan {
         self.act = None;
         self.faulty_server = None;
         self.labels.clear();
-        let all = [&ENDS[..], &[Vantage::Relay, Vantage::RelayPackets]].concat();
-        self.label(&all, Expected { outcome: &["established"], ..Expected::default() });
+        self.label(&everywhere(), ESTABLISHED);
         for caller in &mut self.callers {
             caller.lasts = caller.lasts.min(SESSION);
         }
@@ -304,7 +347,11 @@ impl Server {
     pub fn drawn(draw: &mut Draw) -> Self {
         use crate::support::certs::Kind;
         let tls = |versions, certificate| {
-            Self::Xrdp(Options { ssl_protocols: versions, certificate, ..crate::support::xrdp::SOUND })
+            Self::Xrdp(Options {
+                ssl_protocols: versions,
+                certificate,
+                ..crate::support::xrdp::SOUND
+            })
         };
         let training = [
             tls("TLSv1.2, TLSv1.3", Kind::Good),
@@ -326,11 +373,30 @@ impl Caller {
             Server::Shadow(Release::Three) => Client::Xfreerdp3,
             _ => draw.of_half(&[Client::Xfreerdp, Client::Rdesktop], &[Client::Xfreerdp3]),
         };
-        Self { client, arguments: Self::good_arguments(client, server), lasts: SESSION }
+        Self::of(client, server)
+    }
+
+    /// This client, which has a session with this server.
+    pub fn of(client: Client, server: &Server) -> Self {
+        let arguments = Self::good_arguments(client, server);
+        // rdesktop asks whether the certificate is to be trusted.
+        let answer = (client == Client::Rdesktop).then_some((Duration::ZERO, "yes\n"));
+        Self { client, arguments, lasts: SESSION, answer }
+    }
+
+    /// A client that asks its user whether to trust the certificate; he says yes after this time.
+    pub fn asking(client: Client, thinks: Duration) -> Self {
+        let (arguments, yes): (&[&str], _) = match client {
+            Client::Rdesktop => (&["-u", "lab"], "yes\n"),
+            Client::Xfreerdp => (&["/u:lab"], "Y\n"),
+            Client::Xfreerdp3 => (&["/u:lab", "/p:"], "Y\n"),
+        };
+        let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
+        Self { client, arguments, lasts: thinks + SESSION, answer: Some((thinks, yes)) }
     }
 
     /// What a client is told to have a session.
-    pub fn good_arguments(client: Client, server: &Server) -> Vec<String> {
+    fn good_arguments(client: Client, server: &Server) -> Vec<String> {
         use crate::support::shadow::{PASSWORD, USER};
         let words: &[&str] = match (client, server) {
             (Client::Rdesktop, _) => return vec!["-u".into(), "lab".into()],

@@ -40,9 +40,8 @@ impl Relay {
         command.stdin(Stdio::null()).stdout(std::fs::File::create(&results).unwrap());
         command.stderr(std::fs::File::create(&log).unwrap());
         let mut process = Process::spawn(&mut command, &log);
-        let up = wait_until(Duration::from_secs(20), || {
-            process.listens(RELAY_PORT) || !process.runs()
-        });
+        let up =
+            wait_until(Duration::from_secs(20), || process.listens(RELAY_PORT) || !process.runs());
         assert!(up && process.runs(), "the relay did not start: {}", process.output());
         Self { process, results }
     }

@@ -88,10 +88,10 @@ pub fn play(house: &House, plan: &mut Plan, ports: &[Port], folder: &Path) -> Op
     let network = Topology::create();
     let mut programs = Vec::new();
     let setting = std::mem::take(&mut plan.setting);
-    take(&network, plan, &setting, folder, &mut programs)?;
+    take(&network, plan, &setting, folder, &mut programs, &mut Served::Nobody)?;
     let mut server = serve(&network, plan, folder)?;
     let fault = std::mem::take(&mut plan.fault);
-    take(&network, plan, &fault, folder, &mut programs)?;
+    take(&network, plan, &fault, folder, &mut programs, &mut server)?;
     let relay = Relay::start(house, &network, plan, folder);
     let captures = Captures::start(&network, ports, folder);
     let mut clients = Vec::new();
@@ -101,7 +101,8 @@ pub fn play(house: &House, plan: &mut Plan, ports: &[Port], folder: &Path) -> Op
             address: SocketAddr::new(Port::Pc.address(plan.ip), RELAY_PORT),
         };
         let arguments: Vec<&str> = caller.arguments.iter().map(String::as_str).collect();
-        let mut client = caller.client.start(&place, &arguments, &house.display)?;
+        let client = caller.client.start(&place, &arguments, &house.display, caller.answer);
+        let mut client = client?;
         if let Some(act) = plan.act.take() {
             let (server, client, programs) = (&mut server, &mut client, &mut programs);
             act(&mut Scene { network: &network, server, client, programs, folder });
@@ -122,6 +123,7 @@ fn take(
     steps: &[Step],
     folder: &Path,
     running: &mut Vec<Process>,
+    server: &mut Served,
 ) -> Option<()> {
     for step in steps {
         match step {
@@ -134,6 +136,11 @@ fn take(
             }
             Step::Program(node, program) => {
                 running.push(run(network, *node, plan, program, folder)?);
+            }
+            Step::SignalServer(name) => {
+                if let Some(process) = server.process() {
+                    process.signal(name);
+                }
             }
         }
     }
@@ -150,9 +157,7 @@ fn serve(network: &Topology, plan: &Plan, folder: &Path) -> Option<Served> {
     Some(match plan.faulty_server.as_ref().unwrap_or(&plan.server) {
         Server::Xrdp(options) => Served::Xrdp(Xrdp::start_at(*options, &place)?),
         Server::Shadow(release) => Served::Shadow(Shadow::start_at(*release, &place)?),
-        Server::Program(program) => {
-            Served::Program(run(network, Node::S, plan, program, folder)?)
-        }
+        Server::Program(program) => Served::Program(run(network, Node::S, plan, program, folder)?),
         Server::Nobody => Served::Nobody,
     })
 }

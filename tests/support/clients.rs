@@ -4,6 +4,8 @@ use super::display::Display;
 use super::place::Place;
 use super::process::{Process, command_in};
 use super::{freerdp3_env, need, need_freerdp3, text_of};
+use std::io::Write;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Which client.
@@ -28,6 +30,9 @@ pub struct Ended {
     pub took: Duration,
 }
 
+/// What the user of a client types at its first question, and after which time.
+pub type Answer = (Duration, &'static str);
+
 /// A client at work.
 pub struct Running {
     /// The process.
@@ -42,14 +47,20 @@ impl Client {
     pub fn run(self, port: u16, arguments: &[&str], limit: Duration) -> Option<Ended> {
         let display = Display::start()?;
         let name = display.name.clone();
-        let mut running = self.start(&Place::at_loopback(port), arguments, &name)?;
+        let mut running = self.start(&Place::at_loopback(port), arguments, &name, None)?;
         running._display = Some(display);
         Some(running.finish(limit))
     }
 
     /// Starts the client against an address, in the network namespace of the place, on a display
-    /// that is there already.
-    pub fn start(self, server: &Place, arguments: &[&str], display: &str) -> Option<Running> {
+    /// that is there already. Without an answer there is nobody to be asked.
+    pub fn start(
+        self,
+        server: &Place,
+        arguments: &[&str],
+        display: &str,
+        answer: Option<Answer>,
+    ) -> Option<Running> {
         let program = match self {
             Self::Xfreerdp => need("xfreerdp")?,
             Self::Xfreerdp3 => need_freerdp3("xfreerdp3")?,
@@ -72,20 +83,31 @@ impl Client {
                 command.args(["-g", "800x600"]).args(arguments).arg(server.address.to_string());
             }
         }
-        // rdesktop asks whether the certificate is to be trusted.
-        let answers = home.path().join("answers");
-        std::fs::write(&answers, if self == Self::Rdesktop { "yes\n" } else { "" }).unwrap();
         let log = home.path().join("client.log");
         let output = std::fs::File::create(&log).unwrap();
-        command.stdin(std::fs::File::open(&answers).unwrap());
+        command.stdin(if answer.is_some() { Stdio::piped() } else { Stdio::null() });
         command.stdout(output.try_clone().unwrap()).stderr(output);
         let started = Instant::now();
         let process = Process::spawn(&mut command, &log);
-        Some(Running { process, started, _display: None, _home: home })
+        let mut running = Running { process, started, _display: None, _home: home };
+        if let Some((after, words)) = answer {
+            running.answer(after, words);
+        }
+        Some(running)
     }
 }
 
 impl Running {
+    /// Types these words after this time; nothing can be typed afterwards.
+    fn answer(&mut self, after: Duration, words: &'static str) {
+        let input = self.process.child().stdin.take();
+        std::thread::spawn(move || {
+            std::thread::sleep(after);
+            // Its user need not be there any more.
+            let _ = input.map(|mut input| input.write_all(words.as_bytes()));
+        });
+    }
+
     /// Waits for the end, at most until `limit` after the start, then ends it.
     pub fn finish(mut self, limit: Duration) -> Ended {
         let left = limit.saturating_sub(self.started.elapsed());

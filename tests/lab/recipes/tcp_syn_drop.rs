@@ -1,7 +1,7 @@
 //! A router forgets every SYN to the server's port.
 
 use crate::draw::Draw;
-use crate::recipe::{Expected, Leg, Plan, Recipe, Step, Vantage, Why};
+use crate::recipe::{Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Step, Vantage, Why};
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -20,22 +20,23 @@ fn plan(draw: &mut Draw) -> Plan {
     let hook = draw.of_half(&["forward priority filter"], &["prerouting priority raw"]);
     plan.fault = vec![Step::Nft(
         Leg::Server.router(),
-        format!("chain f {{ type filter hook {hook}\n tcp dport {{port}} tcp flags & (syn|ack) == syn drop\n }}"),
+        format!(
+            "chain f {{ type filter hook {hook}\n tcp dport {{port}} tcp flags & (syn|ack) == syn drop\n }}"
+        ),
     )];
     plan.note("hook", hook);
     let seen = Expected {
-        outcome: &["failed"],
         what: &["tcp-syn-drop"],
         // A firewall, a dead host and a lost way look the same.
         why: Why::Open,
-        ..Expected::default()
+        ..FAILED
     };
     plan.label(
-        &[Vantage::Relay, Vantage::RelayPackets],
+        &RELAY,
         // The relay has heard the client's request meanwhile.
         Expected { reached: &["x224_request"], party: &["server_network"], ..seen.clone() },
     );
     let [near, _] = Leg::Server.ends();
-    plan.label(&[Vantage::At(near)], Expected { reached: &["none"], party: &["network"], ..seen });
+    plan.label(&[Vantage::At(near)], Expected { reached: &["none"], party: NETWORK, ..seen });
     plan
 }
