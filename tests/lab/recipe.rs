@@ -7,7 +7,7 @@
 //! does not decide between two causes, the right answer there is to abstain ([`Why::Open`]).
 //!
 //! The clean twin of a recipe is the same plan without its fault: everything in [`Plan::fault`],
-//! [`Plan::act`] and [`Plan::faulty_server`] is left out, and the session has to come up. A decoy
+//! [`Plan::act`], [`Plan::fault_flags`] and [`Plan::faulty_server`] is left out, and the session has to come up. A decoy
 //! twin is another recipe that shows the same symptom for another cause.
 
 use crate::draw::{Draw, Half};
@@ -52,8 +52,8 @@ pub struct Plan {
     pub fault: Vec<Step>,
     /// What happens while the first client runs.
     pub act: Option<Act>,
-    /// More flags for the relay.
-    pub relay_flags: Vec<String>,
+    /// Flags for the relay with which it makes the fault.
+    pub fault_flags: Vec<String>,
     /// What is right to say.
     pub labels: Vec<Label>,
     /// The drawn parameters as they are to stand in the label file.
@@ -303,7 +303,7 @@ impl Plan {
             setting: vec![ttl(Node::C, client_ttl), ttl(Node::S, server_ttl)],
             fault: Vec::new(),
             act: None,
-            relay_flags: Vec::new(),
+            fault_flags: Vec::new(),
             labels: Vec::new(),
         }
     }
@@ -330,10 +330,12 @@ impl Plan {
         self.fault.clear();
         self.act = None;
         self.faulty_server = None;
+        self.fault_flags.clear();
         self.labels.clear();
         self.label(&everywhere(), ESTABLISHED);
         for caller in &mut self.callers {
-            caller.lasts = caller.lasts.min(SESSION);
+            let thinks = caller.answer.map_or(Duration::ZERO, |(thinks, _)| thinks);
+            caller.lasts = caller.lasts.min(SESSION + thinks);
         }
         self
     }

@@ -35,7 +35,7 @@ impl Relay {
         command.args(["--pdeathsig", "KILL"]).arg(&house.rdpwhy);
         command.args(["proxy", "--upstream", &upstream, "--listen", &listen, "--allow-remote"]);
         command.args(["--allow", "10.77.0.0/16", "--allow", "fd77::/16", "--format", "jsonl"]);
-        command.args(&plan.relay_flags);
+        command.args(&plan.fault_flags);
         command.env("HOME", &home).env("XDG_CONFIG_HOME", home.join("config")).current_dir(&home);
         command.stdin(Stdio::null()).stdout(std::fs::File::create(&results).unwrap());
         command.stderr(std::fs::File::create(&log).unwrap());

@@ -8,6 +8,7 @@ use crate::support::clients::{Ended, Running};
 use crate::support::place::Place;
 use crate::support::process::Process;
 use crate::support::shadow::Shadow;
+use crate::support::wait_until;
 use crate::support::xrdp::Xrdp;
 use crate::topology::{Node, Port, Topology};
 use serde_json::Value;
@@ -36,6 +37,20 @@ pub struct Scene<'a> {
     pub programs: &'a mut Vec<Process>,
     /// The run's folder.
     pub folder: &'a Path,
+}
+
+impl Scene<'_> {
+    /// Waits until the server has sent this many bytes of some connection, for at most 10 s.
+    pub fn until_server_sent(&self, bytes: u64) {
+        let mut ss = || {
+            let mut command = self.network.command(Node::S, Path::new("ss"));
+            let output = command.args(["-Htin", "state", "established"]).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let sent = text.split_whitespace().filter_map(|word| word.strip_prefix("bytes_sent:"));
+            sent.filter_map(|number| number.parse::<u64>().ok()).any(|sent| sent >= bytes)
+        };
+        wait_until(Duration::from_secs(10), &mut ss);
+    }
 }
 
 /// A running server.
