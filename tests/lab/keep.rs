@@ -14,7 +14,8 @@ pub fn keep(to: &Path, plan: &Plan, played: &Played, judged: &[Judged], from: &P
             std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
         }
     }
-    let mut label = String::new();
+    let server = plan.faulty_server.as_ref().unwrap_or(&plan.server);
+    let mut label = format!("server: {server:?}\nclients: {:?}\n", plan.callers);
     for (name, value) in &plan.notes {
         writeln!(label, "{name}: {value}").unwrap();
     }

@@ -48,6 +48,8 @@ pub struct Plan {
     pub callers: Vec<Caller>,
     /// The client of the clean twin when the fault is the client itself.
     pub sound_caller: Option<Caller>,
+    /// What stands in front of the server in the clean twin, where the fault stands there otherwise.
+    pub sound_front: Option<Step>,
     /// What is there with and without the fault, made before anything is started.
     pub setting: Vec<Step>,
     /// The fault, made before the first client is started.
@@ -294,8 +296,6 @@ impl Plan {
             port,
             behind: None,
             notes: vec![
-                ("server", format!("{server:?}")),
-                ("client", format!("{:?}", caller.client)),
                 ("port", port.to_string()),
                 ("ttl", format!("client {client_ttl}, server {server_ttl}")),
             ],
@@ -303,6 +303,7 @@ impl Plan {
             faulty_server: None,
             callers: vec![caller],
             sound_caller: None,
+            sound_front: None,
             setting: vec![ttl(Node::C, client_ttl), ttl(Node::S, server_ttl)],
             fault: Vec::new(),
             act: None,
@@ -330,7 +331,7 @@ impl Plan {
 
     /// The clean twin: no fault, and a session that comes up.
     pub fn without_fault(mut self) -> Self {
-        self.fault.clear();
+        self.fault = self.sound_front.take().into_iter().collect();
         self.act = None;
         self.faulty_server = None;
         self.fault_flags.clear();
