@@ -141,6 +141,9 @@ pub struct Label {
     pub which: Which,
     /// What.
     pub expected: Expected,
+    /// Whether the catalogue says that these vantages establish the row. Where they only suggest it, a
+    /// wrong name said with "possible" is no more than the suggestion it claims to be.
+    pub best: bool,
 }
 
 /// Which connections of a run a label is about.
@@ -312,16 +315,29 @@ impl Plan {
         }
     }
 
-    /// Adds a label of every connection.
+    /// What is right at vantages that establish the row, of every connection.
     pub fn label(&mut self, vantages: &[Vantage], expected: Expected) {
         let vantages = vantages.to_vec();
-        self.labels.push(Label { vantages, which: Which::Every, expected });
+        self.labels.push(Label { vantages, which: Which::Every, expected, best: true });
     }
 
-    /// Adds a label of the connection with this number.
+    /// What is right at vantages that can only suggest the row, of every connection.
+    pub fn hint(&mut self, vantages: &[Vantage], expected: Expected) {
+        let vantages = vantages.to_vec();
+        self.labels.push(Label { vantages, which: Which::Every, expected, best: false });
+    }
+
+    /// What is right of the connection with this number.
     pub fn label_nth(&mut self, number: usize, vantages: &[Vantage], expected: Expected) {
         let vantages = vantages.to_vec();
-        self.labels.push(Label { vantages, which: Which::Nth(number), expected });
+        self.labels.push(Label { vantages, which: Which::Nth(number), expected, best: true });
+    }
+
+    /// Restricts every label to the first connection, where the client comes again and fares otherwise.
+    pub fn first_only(&mut self) {
+        for label in &mut self.labels {
+            label.which = Which::Nth(0);
+        }
     }
 
     /// Notes a drawn parameter.

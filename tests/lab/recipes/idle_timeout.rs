@@ -35,8 +35,9 @@ fn silent(draw: &mut Draw) -> Plan {
     };
     let [near, _] = Leg::Server.ends();
     plan.label(&RELAY, Expected { party: Leg::Server.network(), ..seen.clone() });
-    plan.label(&[Vantage::At(near)], Expected { party: NETWORK, ..seen.clone() });
+    plan.hint(&[Vantage::At(near)], Expected { party: NETWORK, ..seen.clone() });
     plan.label(&[Leg::Server.pair()], Expected { party: Leg::Server.network(), ..seen });
+    plan.first_only();
     plan
 }
 
@@ -54,7 +55,7 @@ fn rst(draw: &mut Draw) -> Plan {
     };
     let [near, _] = Leg::Server.ends();
     // Over IPv4 a relay without captures cannot tell whose RST it was.
-    plan.label(
+    plan.hint(
         &[Vantage::Relay],
         Expected {
             what: &["idle-timeout-rst", "rst-genuine-server"],
@@ -63,11 +64,12 @@ fn rst(draw: &mut Draw) -> Plan {
         },
     );
     plan.label(&[Vantage::RelayPackets], Expected { party: network, ..seen.clone() });
-    plan.label(&[Vantage::At(near)], Expected { party: NETWORK, ..seen.clone() });
+    plan.hint(&[Vantage::At(near)], Expected { party: NETWORK, ..seen.clone() });
     plan.label(
         &[Leg::Server.pair()],
         Expected { party: network, why: Why::Is("idle-timeout-rst"), ..seen },
     );
+    plan.first_only();
     plan
 }
 

@@ -25,7 +25,7 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     plan.note("program", program.program);
     plan.faulty_server = Some(Server::Program(program));
-    plan.label(
+    plan.hint(
         &everywhere(),
         Expected {
             reached: &["tcp", "x224_request"],

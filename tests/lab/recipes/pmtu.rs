@@ -30,7 +30,8 @@ fn to_client(draw: &mut Draw) -> Plan {
         why: Why::Perhaps("pmtu-blackhole-s2c"),
         ..FAILED
     };
-    labels(&mut plan, seen);
+    let [near, far] = Leg::Server.ends().map(Vantage::At);
+    labels(&mut plan, &[near, far], seen);
     plan
 }
 
@@ -44,7 +45,9 @@ fn to_server(draw: &mut Draw) -> Plan {
         why: Why::Perhaps("pmtu-blackhole-c2s"),
         ..FAILED
     };
-    labels(&mut plan, seen);
+    // The server's own capture shows a client that says nothing more.
+    let [near, _] = Leg::Server.ends().map(Vantage::At);
+    labels(&mut plan, &[near], seen);
     plan
 }
 
@@ -68,10 +71,9 @@ fn narrow(draw: &mut Draw, mtu: u64, [network, interface]: [&str; 2]) -> Plan {
     plan
 }
 
-fn labels(plan: &mut Plan, seen: Expected) {
-    let [near, far] = Leg::Server.ends();
+fn labels(plan: &mut Plan, captures: &[Vantage], seen: Expected) {
     let network = Leg::Server.network();
     plan.label(&RELAY, Expected { party: network, ..seen.clone() });
-    plan.label(&[Vantage::At(near), Vantage::At(far)], Expected { party: NETWORK, ..seen.clone() });
+    plan.label(captures, Expected { party: NETWORK, ..seen.clone() });
     plan.label(&[Leg::Server.pair()], Expected { party: network, ..seen });
 }

@@ -39,6 +39,7 @@ fn plan(draw: &mut Draw) -> Plan {
         ..FAILED
     };
     let ends = Leg::Client.ends().map(Vantage::At);
-    plan.label(&[&RELAY[..], &ends].concat(), seen);
+    plan.hint(&[&RELAY[..], &ends].concat(), seen.clone());
+    plan.label(&[Leg::Client.pair()], seen);
     plan
 }

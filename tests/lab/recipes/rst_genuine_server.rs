@@ -27,7 +27,7 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     let ends = Leg::Server.ends().map(Vantage::At);
     let open = Expected { why: Why::Perhaps("lb-no-backend"), ..seen.clone() };
-    plan.label(&[&RELAY[..], &ends].concat(), open);
+    plan.hint(&[&RELAY[..], &ends].concat(), open);
     plan.label(&[Leg::Server.pair()], Expected { why: Why::Perhaps("rst-genuine-server"), ..seen });
     plan
 }

@@ -28,5 +28,7 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     let ends = Leg::Server.ends().map(Vantage::At);
     plan.label(&[&RELAY[..], &ends].concat(), seen);
+    // rdesktop comes again without TLS.
+    plan.first_only();
     plan
 }

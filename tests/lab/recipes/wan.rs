@@ -67,7 +67,7 @@ fn slow(draw: &mut Draw) -> Plan {
         Expected { what: &["slow-path-timeout"], why: Why::Perhaps("slow-path-timeout"), ..FAILED };
     let ends = leg.ends().map(Vantage::At);
     plan.label(&RELAY, Expected { party: leg.network(), ..seen.clone() });
-    plan.label(&ends, Expected { party: NETWORK, ..seen });
+    plan.hint(&ends, Expected { party: NETWORK, ..seen });
     plan
 }
 
