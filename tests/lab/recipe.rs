@@ -94,8 +94,9 @@ pub struct Caller {
 }
 
 /// A program of its own that makes a fault or stands in for a server. In its arguments and files
-/// `{folder}`, `{server}` (address and port), `{server_ip}`, `{port}`, `{behind}` and
-/// `{client_ip}`, `{relay_ip}` (its address towards the server) are filled in.
+/// `{folder}`, `{server}` (address and port the relay is told), `{backend}` (those of the server
+/// itself), `{server_ip}`, `{port}`, `{behind}`, `{client_ip}` and `{relay_ip}` (its address towards the
+/// server) are filled in.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// A program of the system, or `NAME.c` or `NAME.py` of `tests/lab/programs`.
@@ -295,7 +296,7 @@ impl Plan {
             )
         };
         Self {
-            ip: Ip::V4,
+            ip: draw.one(&[Ip::V4, Ip::V4, Ip::V4, Ip::V4, Ip::V6]),
             port,
             behind: None,
             notes: vec![

@@ -4,6 +4,7 @@ use crate::recipe::Recipe;
 
 mod cert_key_mismatch;
 mod clean_session;
+mod clean_sessions;
 mod client_declines;
 mod half_open_asymmetric;
 mod http_answer;
@@ -37,6 +38,7 @@ mod zero_window;
 /// The table. What is cheap and decisive comes first.
 pub const RECIPES: &[Recipe] = &[
     clean_session::RECIPE,
+    clean_sessions::RECIPE,
     tcp_syn_drop::RECIPE,
     tcp_refused::RECIPE,
     tcp_refused_by_router::RECIPE,

@@ -3,6 +3,7 @@
 
 use crate::draw::{Draw, Half};
 use crate::recipe::{Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Step, Vantage, Why};
+use crate::topology::Ip;
 use std::time::Duration;
 
 pub const TO_CLIENT: Recipe = Recipe {
@@ -54,6 +55,8 @@ fn to_server(draw: &mut Draw) -> Plan {
 /// The link behind M2 towards a network takes packets of `mtu` bytes.
 fn narrow(draw: &mut Draw, mtu: u64, [network, interface]: [&str; 2]) -> Plan {
     let mut plan = Plan::sound(draw);
+    // IPv6 has no links below 1280 bytes.
+    plan.ip = Ip::V4;
     let router = Leg::Server.router();
     plan.note("mtu", mtu);
     plan.callers[0].lasts = Duration::from_secs(draw.between(13, 15));

@@ -29,5 +29,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let open = Expected { why: Why::Perhaps("lb-no-backend"), ..seen.clone() };
     plan.hint(&[&RELAY[..], &ends].concat(), open);
     plan.label(&[Leg::Server.pair()], Expected { why: Why::Perhaps("rst-genuine-server"), ..seen });
+    // rdesktop comes again without TLS.
+    plan.first_only();
     plan
 }

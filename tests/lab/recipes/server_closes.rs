@@ -30,6 +30,8 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     let ends = Leg::Server.ends().map(Vantage::At);
     plan.label(&[&RELAY[..], &ends].concat(), seen);
+    // rdesktop comes again without TLS.
+    plan.first_only();
     plan
 }
 
@@ -49,7 +51,7 @@ pub fn cut(plan: &mut Plan, how: &[&str]) {
     plan.fault.push(front("cutter.py", words));
     plan.sound_front = Some(front(
         "socat",
-        vec!["TCP-LISTEN:{port},fork,reuseaddr".into(), "TCP:{server_ip}:{behind}".into()],
+        vec!["TCP6-LISTEN:{port},fork,reuseaddr,ipv6only=0".into(), "TCP:{backend}".into()],
     ));
     plan.note("cut", how.join(" "));
 }

@@ -22,7 +22,10 @@ fn plan(draw: &mut Draw) -> Plan {
     } else {
         Program {
             program,
-            arguments: vec!["TCP-LISTEN:8080,fork,reuseaddr".into(), "TCP:{server}".into()],
+            arguments: vec![
+                "TCP6-LISTEN:8080,fork,reuseaddr,ipv6only=0".into(),
+                "TCP:{server}".into(),
+            ],
             files: Vec::new(),
             ready: Ready::Listens(8080),
         }
