@@ -5,6 +5,7 @@
 //! settings, its sockets and the X server's. When the namespace ends, the kernel ends every process in
 //! it, and nothing was ever written to the machine's own files.
 
+use super::place::Place;
 use super::process::{Process, command};
 use super::xrdp::{SOUND, configure};
 use super::{free_port, lacking, listens, need, skip, text_of, wait_until};
@@ -46,7 +47,7 @@ impl Desktop {
         std::fs::set_permissions(folder, PermissionsExt::from_mode(0o711)).unwrap();
         make_account(folder);
         let (port, manager) = (free_port(), free_port());
-        configure(folder, SOUND, port)?;
+        configure(folder, SOUND, &Place::at_loopback(port))?;
         std::fs::write(folder.join("sesman.ini"), manager_settings(folder, manager)).unwrap();
         std::fs::write(folder.join("stage.sh"), STAGE).unwrap();
         let mut command = command(&unshare);

@@ -13,6 +13,7 @@ pub mod display;
 pub mod endpoints;
 pub mod expected;
 pub mod json;
+pub mod place;
 pub mod process;
 pub mod rdpwhy;
 pub mod rows;
@@ -142,6 +143,11 @@ pub fn free_port() -> u16 {
 pub fn listens(port: u16) -> bool {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let table = tables.map(|table| std::fs::read_to_string(table).unwrap_or_default()).concat();
+    listening(&table, port)
+}
+
+/// Whether this table of `/proc/net` has a listener on the port.
+fn listening(table: &str, port: u16) -> bool {
     let local = format!(":{port:04X} ");
     table.lines().any(|line| {
         let mut fields = line.split_whitespace().skip(1);

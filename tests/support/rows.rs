@@ -64,7 +64,7 @@ fn check_row(row: &Row, may_agree: bool) -> Option<String> {
         }
         Server::Shadow(release) => {
             let server = Shadow::start(release)?;
-            (run(server.port)?, String::new())
+            (run(server.port)?, server.log())
         }
     };
     let mut problems = seen.problems();

@@ -4,9 +4,11 @@
 //! manager and an account behind it.
 
 use super::certs::{self, Kind};
-use super::process::{Process, command};
-use super::{free_port, listens, need, text_of, wait_until};
+use super::place::Place;
+use super::process::{Process, command_in};
+use super::{need, text_of, wait_until};
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -50,21 +52,27 @@ pub const SOUND: Options = Options {
 
 /// A running xrdp.
 pub struct Xrdp {
-    /// The port it listens on, at 127.0.0.1.
+    /// The port it listens on, at 127.0.0.1 unless it was given another place.
     pub port: u16,
-    process: Process,
+    /// The process.
+    pub process: Process,
     scratch: tempfile::TempDir,
 }
 
 impl Xrdp {
     /// Starts a server of its own with these options.
     pub fn start(options: Options) -> Option<Self> {
+        Self::start_at(options, &Place::loopback())
+    }
+
+    /// The same at a place of the test's choice.
+    pub fn start_at(options: Options, place: &Place) -> Option<Self> {
         let program = need("xrdp")?;
         let scratch = super::scratch();
         let folder = scratch.path();
-        let port = free_port();
-        configure(folder, options, port)?;
-        let mut command = command(&program);
+        let port = place.port();
+        configure(folder, options, place)?;
+        let mut command = command_in(place.namespace.as_deref(), &program);
         command.args(["-n", "-c", &text_of(&folder.join("xrdp.ini"))]);
         if options.legacy_openssl {
             let config = folder.join("openssl.cnf");
@@ -72,7 +80,7 @@ impl Xrdp {
             command.env("OPENSSL_CONF", config);
         }
         let mut process = Process::start(&mut command, &folder.join("xrdp.out"));
-        let up = wait_until(Duration::from_secs(20), || listens(port) || !process.runs());
+        let up = wait_until(Duration::from_secs(20), || process.listens(port) || !process.runs());
         let mut server = Self { port, process, scratch };
         assert!(up && server.process.runs(), "xrdp did not start: {}", server.log());
         Some(server)
@@ -91,7 +99,7 @@ const LEGACY_OPENSSL: &str = "openssl_conf = init\n[init]\nssl_conf = tls\n[tls]
     system_default = low\n[low]\nMinProtocol = TLSv1\nCipherString = DEFAULT:@SECLEVEL=0\n";
 
 /// Writes `xrdp.ini`, the certificate and its key to `folder`; the log will be `xrdp.log`.
-pub fn configure(folder: &Path, options: Options, port: u16) -> Option<()> {
+pub fn configure(folder: &Path, options: Options, place: &Place) -> Option<()> {
     let own = certs::make(folder, options.certificate)?;
     let key = match options.key {
         Key::Own => own.key,
@@ -99,7 +107,7 @@ pub fn configure(folder: &Path, options: Options, port: u16) -> Option<()> {
         Key::Missing => folder.join("no-such.key"),
     };
     let log = text_of(&folder.join("xrdp.log"));
-    let mut ini = settings(options, port, &log);
+    let mut ini = settings(options, place, &log);
     for (name, file) in [("certificate", &own.certificate), ("key_file", &key)] {
         ini = ini.replace(&format!("{name}=?"), &format!("{name}={}", text_of(file)));
     }
@@ -108,10 +116,15 @@ pub fn configure(folder: &Path, options: Options, port: u16) -> Option<()> {
 }
 
 /// A whole xrdp.ini with `?` for the two files.
-fn settings(options: Options, port: u16, log: &str) -> String {
+fn settings(options: Options, place: &Place, log: &str) -> String {
     let Options { security_layer, ssl_protocols, tls_ciphers, .. } = options;
+    // Of IPv6 it takes no address but the one that stands for all.
+    let port = match place.ip() {
+        IpAddr::V4(address) => format!("tcp://{address}:{}", place.port()),
+        IpAddr::V6(_) => format!("tcp6://:{}", place.port()),
+    };
     let mut ini = format!(
-        "[Globals]\nini_version=1\nfork=true\nport=tcp://127.0.0.1:{port}\ntcp_nodelay=true\n\
+        "[Globals]\nini_version=1\nfork=true\nport={port}\ntcp_nodelay=true\n\
          security_layer={security_layer}\ncrypt_level=high\ncertificate=?\nkey_file=?\n\
          ssl_protocols={ssl_protocols}\n"
     );

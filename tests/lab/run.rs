@@ -1,0 +1,222 @@
+//! Runs recipes, several at once, and says how each fared.
+
+use crate::arguments::Arguments;
+use crate::citations::{Checked, check};
+use crate::degrade::{DAMAGES, Damage};
+use crate::draw::{Draw, Half};
+use crate::judge::judge;
+use crate::look::{captures_for, look};
+use crate::recipe::{Recipe, Vantage};
+use crate::recipes::RECIPES;
+use crate::results::Sample;
+use crate::stage::{self, House};
+use crate::support::display::Display;
+use std::collections::VecDeque;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// One run that is to be made.
+#[derive(Clone, Copy)]
+pub struct Job {
+    pub recipe: &'static Recipe,
+    pub half: Half,
+    pub seed: u64,
+    /// With the fault, or its clean twin.
+    pub faulty: bool,
+    /// With a relay that captures its legs (V3), or without (V2).
+    pub packets: bool,
+}
+
+impl Job {
+    fn name(&self) -> String {
+        let twin = if self.faulty { "" } else { " (clean twin)" };
+        format!("{}{twin}, {}, seed {}", self.recipe.name, self.half.name(), self.seed)
+    }
+}
+
+/// What all runs came to.
+#[derive(Default)]
+pub struct Done {
+    /// Runs in which nothing wrong was said.
+    pub passed: usize,
+    /// Runs in which something was.
+    pub failed: usize,
+    /// Everything that was judged.
+    pub samples: Vec<Sample>,
+    /// The packets that were cited.
+    pub citations: Checked,
+}
+
+/// Runs what the arguments say.
+pub fn run(arguments: &Arguments) -> Done {
+    let Some(display) = Display::start() else { return Done::default() };
+    let scratch = crate::support::scratch();
+    let house = House::new(&display.name, public_copy(&arguments.program, scratch.path()));
+    let jobs: Mutex<VecDeque<Job>> = Mutex::new(jobs(arguments, house.has_packets).into());
+    let done = Mutex::new(Done::default());
+    std::thread::scope(|scope| {
+        for _ in 0..arguments.jobs {
+            scope.spawn(|| {
+                loop {
+                    let next = jobs.lock().unwrap().pop_front();
+                    let Some(job) = next else { break };
+                    let made = report(&house, job, arguments);
+                    let mut done = done.lock().unwrap();
+                    match made {
+                        Some((samples, citations)) => {
+                            done.citations.add(citations);
+                            let whole = samples.iter().filter(|s| s.damage == Damage::None);
+                            let sound = whole.into_iter().all(|sample| sample.judged.sound());
+                            done.passed += usize::from(sound);
+                            done.failed += usize::from(!sound);
+                            done.samples.extend(samples);
+                        }
+                        None => done.failed += 1,
+                    }
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap()
+}
+
+/// The runs that the arguments ask for.
+fn jobs(arguments: &Arguments, has_packets: bool) -> Vec<Job> {
+    let chosen = RECIPES.iter().filter(|recipe| {
+        if arguments.recipes.is_empty() {
+            arguments.full || recipe.smoke
+        } else {
+            arguments.recipes.iter().any(|name| name == recipe.name)
+        }
+    });
+    let mut jobs = Vec::new();
+    for recipe in chosen {
+        for half in &arguments.halves {
+            for number in 0..arguments.runs {
+                let (half, seed) = (*half, arguments.seed + number);
+                let packets = has_packets && seed % 2 == 0;
+                let job = Job { recipe, half, seed, faulty: true, packets };
+                jobs.push(job);
+                // One clean twin for every five runs of the fault says whether the setting is sound.
+                if !BENIGN.contains(&recipe.row) && number % 5 == 0 {
+                    jobs.push(Job { faulty: false, ..job });
+                }
+            }
+        }
+    }
+    jobs
+}
+
+/// Rows without a fault, which need no twin without it.
+const BENIGN: [&str; 2] = ["none", "client-rehearsal-close"];
+
+/// Makes one run and prints how it fared; its samples, or `None` where it broke down.
+fn report(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
+    let started = Instant::now();
+    let result = std::panic::catch_unwind(|| make(house, job, arguments));
+    let seconds = started.elapsed().as_secs_f32();
+    let name = job.name();
+    let Ok(made) = result else {
+        println!("FAILED {name}: it broke down ({seconds:.1} s)");
+        return None;
+    };
+    let Some((samples, citations)) = made else {
+        println!("skipped {name}");
+        return Some(Made::default());
+    };
+    let wrong: Vec<&Sample> =
+        samples.iter().filter(|s| s.damage == Damage::None && !s.judged.sound()).collect();
+    let word = if wrong.is_empty() { "ok    " } else { "MISSED" };
+    let mut text = format!("{word} {name} ({seconds:.1} s)\n");
+    for sample in &wrong {
+        let judged = &sample.judged;
+        text += &format!("         {:?}: {}\n", judged.vantage, judged.complaint());
+    }
+    if arguments.verbose {
+        for Sample { damage, judged, .. } in &samples {
+            text += &format!("         {:?}, {damage:?}: {:?}\n", judged.vantage, judged.said);
+        }
+    }
+    print!("{text}");
+    Some((samples, citations))
+}
+
+/// What one run gave.
+type Made = (Vec<Sample>, Checked);
+
+/// Makes one run and judges it at every vantage its labels name.
+fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
+    let seed = job.seed.wrapping_mul(1_000_003) ^ hash(job.recipe.name);
+    let mut plan = (job.recipe.plan)(&mut Draw::new(seed, job.half));
+    if !job.faulty {
+        plan = plan.without_fault();
+    }
+    let scratch = crate::support::scratch();
+    open_to_all(scratch.path());
+    let vantages: Vec<Vantage> =
+        plan.labels.iter().flat_map(|label| label.vantages.iter().copied()).collect();
+    let ports = captures_for(&vantages);
+    let played = stage::play(house, &mut plan, &ports, job.packets, scratch.path())?;
+    let damages = if arguments.full { &DAMAGES[..] } else { &[] };
+    let mut samples = Vec::new();
+    // One capture of each run has its citations checked.
+    let one = ports.get(seed as usize % ports.len().max(1));
+    let citations = match (arguments.full, one) {
+        (true, Some(port)) => {
+            let objects = look(house, &played, Vantage::At(*port), plan.port, scratch.path());
+            check(&objects.unwrap_or_default(), &played.captures[port], plan.port)
+        }
+        _ => Checked::default(),
+    };
+    for damage in [&[Damage::None][..], damages].concat() {
+        let seen = if damage == Damage::None { None } else { Some(played.damaged(damage, seed)) };
+        let seen = seen.as_ref().unwrap_or(&played);
+        for label in &plan.labels {
+            for vantage in &label.vantages {
+                if damage != Damage::None && vantage.class() != "V1" {
+                    continue;
+                }
+                if let Some(objects) = look(house, seen, *vantage, plan.port, scratch.path()) {
+                    samples.extend(judge(*vantage, label, &objects).into_iter().map(|judged| {
+                        Sample {
+                            recipe: job.recipe.name,
+                            row: if job.faulty { job.recipe.row } else { "none" },
+                            half: job.half,
+                            seed: job.seed,
+                            ip: plan.ip,
+                            damage,
+                            judged,
+                        }
+                    }));
+                }
+            }
+        }
+    }
+    if let Some(keep) = &arguments.keep {
+        let twin = if job.faulty { "fault" } else { "clean" };
+        let name = format!("{}-{}-{}-{twin}", job.recipe.name, job.half.name(), job.seed);
+        crate::keep::keep(&keep.join(name), &plan, &played, &samples, scratch.path());
+    }
+    Some((samples, citations))
+}
+
+/// FNV-1a, so that recipes draw different parameters from one seed.
+fn hash(name: &str) -> u64 {
+    name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    })
+}
+
+/// A copy of the program where an ordinary user can run it.
+fn public_copy(program: &Path, folder: &Path) -> std::path::PathBuf {
+    open_to_all(folder);
+    let copy = folder.join("rdpwhy");
+    std::fs::copy(program, &copy).unwrap();
+    copy
+}
+
+fn open_to_all(folder: &Path) {
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
