@@ -1,8 +1,11 @@
 //! Real RDP clients, each run to its end or to a deadline, with a home of its own.
 
 use super::display::Display;
-use super::process::{Process, command};
+use super::place::Place;
+use super::process::{Process, command_in};
 use super::{freerdp3_env, need, need_freerdp3, text_of};
+use std::io::Write;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Which client.
@@ -27,18 +30,45 @@ pub struct Ended {
     pub took: Duration,
 }
 
+/// What the user of a client types at its first question, and after which time.
+pub type Answer = (Duration, &'static str);
+
+/// A client at work.
+pub struct Running {
+    /// The process.
+    pub process: Process,
+    started: Instant,
+    _display: Option<Display>,
+    _home: tempfile::TempDir,
+}
+
 impl Client {
     /// Runs the client against 127.0.0.1:`port` for at most `limit`.
     pub fn run(self, port: u16, arguments: &[&str], limit: Duration) -> Option<Ended> {
+        let display = Display::start()?;
+        let name = display.name.clone();
+        let mut running = self.start(&Place::at_loopback(port), arguments, &name, None)?;
+        running._display = Some(display);
+        Some(running.finish(limit))
+    }
+
+    /// Starts the client against an address, in the network namespace of the place, on a display
+    /// that is there already. Without an answer there is nobody to be asked.
+    pub fn start(
+        self,
+        server: &Place,
+        arguments: &[&str],
+        display: &str,
+        answer: Option<Answer>,
+    ) -> Option<Running> {
         let program = match self {
             Self::Xfreerdp => need("xfreerdp")?,
             Self::Xfreerdp3 => need_freerdp3("xfreerdp3")?,
             Self::Rdesktop => need("rdesktop")?,
         };
-        let display = Display::start()?;
         let home = super::scratch();
-        let mut command = command(&program);
-        command.env("HOME", home.path()).env("DISPLAY", &display.name).env("LC_ALL", "C");
+        let mut command = command_in(server.namespace.as_deref(), &program);
+        command.env("HOME", home.path()).env("DISPLAY", display).env("LC_ALL", "C");
         command.env("XDG_CONFIG_HOME", text_of(&home.path().join("config")));
         command.env_remove("XDG_RUNTIME_DIR");
         if self == Self::Xfreerdp3 {
@@ -47,16 +77,42 @@ impl Client {
         }
         match self {
             Self::Xfreerdp | Self::Xfreerdp3 => {
-                command.args([&format!("/v:127.0.0.1:{port}"), "/size:800x600"]).args(arguments);
+                command.args([&format!("/v:{}", server.address), "/size:800x600"]).args(arguments);
             }
             Self::Rdesktop => {
-                command.args(["-g", "800x600"]).args(arguments).arg(format!("127.0.0.1:{port}"));
+                command.args(["-g", "800x600"]).args(arguments).arg(server.address.to_string());
             }
         }
+        let log = home.path().join("client.log");
+        let output = std::fs::File::create(&log).unwrap();
+        command.stdin(if answer.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.stdout(output.try_clone().unwrap()).stderr(output);
         let started = Instant::now();
-        let mut process = Process::start(&mut command, &home.path().join("client.log"));
-        let code = process.wait(limit).and_then(|status| status.code());
-        process.stop();
-        Some(Ended { code, output: process.output(), took: started.elapsed() })
+        let process = Process::spawn(&mut command, &log);
+        let mut running = Running { process, started, _display: None, _home: home };
+        if let Some((after, words)) = answer {
+            running.answer(after, words);
+        }
+        Some(running)
+    }
+}
+
+impl Running {
+    /// Types these words after this time; nothing can be typed afterwards.
+    fn answer(&mut self, after: Duration, words: &'static str) {
+        let input = self.process.child().stdin.take();
+        std::thread::spawn(move || {
+            std::thread::sleep(after);
+            // Its user need not be there any more.
+            let _ = input.map(|mut input| input.write_all(words.as_bytes()));
+        });
+    }
+
+    /// Waits for the end, at most until `limit` after the start, then ends it.
+    pub fn finish(mut self, limit: Duration) -> Ended {
+        let left = limit.saturating_sub(self.started.elapsed());
+        let code = self.process.wait(left).and_then(|status| status.code());
+        self.process.stop();
+        Ended { code, output: self.process.output(), took: self.started.elapsed() }
     }
 }

@@ -12,6 +12,7 @@ pub mod display;
 pub mod endpoints;
 pub mod expected;
 pub mod json;
+pub mod place;
 pub mod process;
 pub mod rdpwhy;
 pub mod rows;
@@ -139,7 +140,11 @@ pub fn free_port() -> u16 {
 /// Whether something listens on this port, read from the kernel's table: a connection made to
 /// find out would be a session to the server.
 pub fn listens(port: u16) -> bool {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    listening(&std::fs::read_to_string("/proc/net/tcp").unwrap_or_default(), port)
+}
+
+/// Whether this table of `/proc/net` has a listener on the port.
+fn listening(table: &str, port: u16) -> bool {
     let local = format!(":{port:04X} ");
     table.lines().any(|line| {
         let mut fields = line.split_whitespace().skip(1);

@@ -46,6 +46,15 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Whether something listens on this TCP port where the process lives, read from the kernel's
+    /// table: a connection made to find out would be a session to the server.
+    pub fn listens(&self, port: u16) -> bool {
+        ["tcp", "tcp6"].iter().any(|table| {
+            let file = format!("/proc/{}/net/{table}", self.child.id());
+            super::listening(&std::fs::read_to_string(file).unwrap_or_default(), port)
+        })
+    }
+
     /// Waits for its end, at most this long.
     pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
         wait_until(limit, || !self.runs());
@@ -79,12 +88,20 @@ impl Drop for Process {
 /// A command for this program. Where `setpriv` is installed the kernel ends the child even when
 /// the test process is killed and runs no destructor.
 pub fn command(program: &Path) -> Command {
-    match super::find_program("setpriv") {
-        Some(setpriv) => {
-            let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", "KILL"]).arg(program);
-            command
-        }
-        None => Command::new(program),
+    command_in(None, program)
+}
+
+/// The same in a network namespace of `ip netns`, or where the test itself is.
+pub fn command_in(namespace: Option<&str>, program: &Path) -> Command {
+    let mut words: Vec<PathBuf> = Vec::new();
+    if let Some(setpriv) = super::find_program("setpriv") {
+        words.extend([setpriv, "--pdeathsig".into(), "KILL".into()]);
     }
+    if let Some(name) = namespace {
+        words.extend(["nsenter".into(), format!("--net=/run/netns/{name}").into()]);
+    }
+    words.push(program.to_owned());
+    let mut command = Command::new(words.remove(0));
+    command.args(words);
+    command
 }

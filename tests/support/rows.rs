@@ -53,7 +53,7 @@ fn check_row(row: &Row) -> Option<String> {
         }
         Server::Shadow(release) => {
             let server = Shadow::start(release)?;
-            (run(server.port)?, String::new())
+            (run(server.port)?, server.log())
         }
     };
     let mut problems = seen.problems();

@@ -1,8 +1,9 @@
 //! FreeRDP's shadow server: a real NLA server (CredSSP with NTLM) that shows an X display.
 
 use super::display::Display;
-use super::process::{Process, command};
-use super::{free_port, freerdp3_env, listens, need, need_freerdp3, text_of, wait_until};
+use super::place::Place;
+use super::process::{Process, command_in};
+use super::{freerdp3_env, need, need_freerdp3, text_of, wait_until};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -23,9 +24,10 @@ pub enum Release {
 
 /// A running shadow server that insists on NLA.
 pub struct Shadow {
-    /// The port it listens on, at 127.0.0.1.
+    /// The port it listens on, at 127.0.0.1 unless it was given another place.
     pub port: u16,
-    _process: Process,
+    /// The process.
+    pub process: Process,
     _display: Display,
     _scratch: tempfile::TempDir,
 }
@@ -33,6 +35,11 @@ pub struct Shadow {
 impl Shadow {
     /// Starts a server of its own.
     pub fn start(release: Release) -> Option<Self> {
+        Self::start_at(release, &Place::loopback())
+    }
+
+    /// The same at a place of the test's choice.
+    pub fn start_at(release: Release, place: &Place) -> Option<Self> {
         let (server, hash) = match release {
             Release::Two => (need("freerdp-shadow-cli")?, need("winpr-hash")?),
             Release::Three => {
@@ -44,20 +51,27 @@ impl Shadow {
         let env = environment(release, scratch.path(), &display);
         let accounts = scratch.path().join("sam");
         std::fs::write(&accounts, account_line(&hash, &env)).unwrap();
-        let port = free_port();
-        let mut command = command(&server);
+        let port = place.port();
+        let mut command = command_in(place.namespace.as_deref(), &server);
         command.envs(env).args([
             format!("/port:{port}"),
-            "/bind-address:127.0.0.1".to_owned(),
+            format!("/bind-address:{}", place.ip()),
             format!("/sam-file:{}", text_of(&accounts)),
             "/sec:nla".to_owned(),
             "+auth".to_owned(),
         ]);
         let mut process = Process::start(&mut command, &scratch.path().join("shadow.log"));
         // The first start makes a key and a certificate.
-        let up = wait_until(Duration::from_secs(30), || listens(port) || !process.runs());
+        let up = wait_until(Duration::from_secs(30), || process.listens(port) || !process.runs());
         assert!(up && process.runs(), "the shadow server did not start: {}", process.output());
-        Some(Self { port, _process: process, _display: display, _scratch: scratch })
+        Some(Self { port, process, _display: display, _scratch: scratch })
+    }
+}
+
+impl Shadow {
+    /// What the server printed.
+    pub fn log(&self) -> String {
+        self.process.output()
     }
 }
 

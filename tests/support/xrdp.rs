@@ -4,9 +4,11 @@
 //! it would need a session manager and an account on this machine.
 
 use super::certs::{self, Kind};
-use super::process::{Process, command};
-use super::{free_port, listens, need, text_of, wait_until};
+use super::place::Place;
+use super::process::{Process, command_in};
+use super::{need, text_of, wait_until};
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Which private key the server is told to use.
@@ -49,15 +51,21 @@ pub const SOUND: Options = Options {
 
 /// A running xrdp.
 pub struct Xrdp {
-    /// The port it listens on, at 127.0.0.1.
+    /// The port it listens on, at 127.0.0.1 unless it was given another place.
     pub port: u16,
-    process: Process,
+    /// The process.
+    pub process: Process,
     scratch: tempfile::TempDir,
 }
 
 impl Xrdp {
     /// Starts a server of its own with these options.
     pub fn start(options: Options) -> Option<Self> {
+        Self::start_at(options, &Place::loopback())
+    }
+
+    /// The same at a place of the test's choice.
+    pub fn start_at(options: Options, place: &Place) -> Option<Self> {
         let program = need("xrdp")?;
         let scratch = super::scratch();
         let folder = scratch.path();
@@ -67,15 +75,15 @@ impl Xrdp {
             Key::Foreign => certs::make(folder, Kind::Other)?.key,
             Key::Missing => folder.join("no-such.key"),
         };
-        let port = free_port();
+        let port = place.port();
         let log = text_of(&folder.join("xrdp.log"));
-        let mut ini = settings(options, port, &log);
+        let mut ini = settings(options, place, &log);
         let files = [("certificate", &own.certificate), ("key_file", &key)];
         for (name, file) in files {
             ini = ini.replace(&format!("{name}=?"), &format!("{name}={}", text_of(file)));
         }
         std::fs::write(folder.join("xrdp.ini"), ini).unwrap();
-        let mut command = command(&program);
+        let mut command = command_in(place.namespace.as_deref(), &program);
         command.args(["-n", "-c", &text_of(&folder.join("xrdp.ini"))]);
         if options.legacy_openssl {
             let config = folder.join("openssl.cnf");
@@ -83,7 +91,7 @@ impl Xrdp {
             command.env("OPENSSL_CONF", config);
         }
         let mut process = Process::start(&mut command, &folder.join("xrdp.out"));
-        let up = wait_until(Duration::from_secs(20), || listens(port) || !process.runs());
+        let up = wait_until(Duration::from_secs(20), || process.listens(port) || !process.runs());
         let mut server = Self { port, process, scratch };
         assert!(up && server.process.runs(), "xrdp did not start: {}", server.log());
         Some(server)
@@ -102,10 +110,15 @@ const LEGACY_OPENSSL: &str = "openssl_conf = init\n[init]\nssl_conf = tls\n[tls]
     system_default = low\n[low]\nMinProtocol = TLSv1\nCipherString = DEFAULT:@SECLEVEL=0\n";
 
 /// A whole xrdp.ini with `?` for the two files.
-fn settings(options: Options, port: u16, log: &str) -> String {
+fn settings(options: Options, place: &Place, log: &str) -> String {
     let Options { security_layer, ssl_protocols, tls_ciphers, .. } = options;
+    // Of IPv6 it takes no address but the one that stands for all.
+    let port = match place.ip() {
+        IpAddr::V4(address) => format!("tcp://{address}:{}", place.port()),
+        IpAddr::V6(_) => format!("tcp6://:{}", place.port()),
+    };
     let mut ini = format!(
-        "[Globals]\nini_version=1\nfork=true\nport=tcp://127.0.0.1:{port}\ntcp_nodelay=true\n\
+        "[Globals]\nini_version=1\nfork=true\nport={port}\ntcp_nodelay=true\n\
          security_layer={security_layer}\ncrypt_level=high\ncertificate=?\nkey_file=?\n\
          ssl_protocols={ssl_protocols}\n"
     );

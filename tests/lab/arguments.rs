@@ -1,0 +1,78 @@
+//! The command line of the laboratory.
+
+use crate::draw::Half;
+use std::path::PathBuf;
+
+/// What is to be run.
+pub struct Arguments {
+    /// Every recipe, not only the smoke subset.
+    pub full: bool,
+    /// Runs per recipe, half and twin.
+    pub runs: u64,
+    /// Runs at once.
+    pub jobs: usize,
+    /// Only these recipes.
+    pub recipes: Vec<String>,
+    /// Only these halves.
+    pub halves: Vec<Half>,
+    /// Where the drawing begins.
+    pub seed: u64,
+    /// Where the files of every run are kept.
+    pub keep: Option<PathBuf>,
+    /// Print each thing the program said.
+    pub verbose: bool,
+}
+
+/// What `--help` says.
+const USAGE: &str = "usage: cargo test --test lab -- [--full] [--runs N] [--jobs N] [--recipe NAME]... \
+[--half training|held-out] [--seed N] [--keep FOLDER] [--verbose]";
+
+impl Arguments {
+    /// Reads them; what is said instead where they are wrong.
+    pub fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut read = Self {
+            full: false,
+            runs: 1,
+            jobs: 4,
+            recipes: Vec::new(),
+            halves: vec![Half::Training, Half::HeldOut],
+            seed: 1,
+            keep: None,
+            verbose: false,
+        };
+        let mut runs = None;
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("{word} needs a value\n{USAGE}"));
+            match word.as_str() {
+                "--full" => read.full = true,
+                "--verbose" => read.verbose = true,
+                "--runs" => runs = Some(number(&value()?)?),
+                "--jobs" => read.jobs = number(&value()?)? as usize,
+                "--seed" => read.seed = number(&value()?)?,
+                "--recipe" => read.recipes.push(value()?),
+                "--keep" => read.keep = Some(value()?.into()),
+                "--half" => {
+                    let name = value()?;
+                    read.halves.retain(|half| half.name() == name);
+                    if read.halves.is_empty() {
+                        return Err(format!("there is no half {name}\n{USAGE}"));
+                    }
+                }
+                // What `cargo test` passes to every harness: flags about its output, and a filter,
+                // which is part of a name.
+                "--nocapture" | "--quiet" | "-q" | "--show-output" => {}
+                "--list" | "--ignored" => read.recipes.push("(none)".into()),
+                _ if word.starts_with("--test-threads") => {}
+                _ if !word.starts_with('-') => read.recipes.push(word),
+                _ => return Err(USAGE.to_owned()),
+            }
+        }
+        read.runs = runs.unwrap_or(if read.full { 10 } else { 1 });
+        read.jobs = read.jobs.max(1);
+        Ok(read)
+    }
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text} is no number\n{USAGE}"))
+}

@@ -1,0 +1,59 @@
+//! Captures of one run, made by tcpdump where the recipe wants them.
+
+use crate::support::process::Process;
+use crate::support::{text_of, wait_until};
+use crate::topology::{Port, Topology};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+/// Running captures; stopped on drop.
+pub struct Captures {
+    running: Vec<(Port, Process)>,
+    folder: PathBuf,
+}
+
+impl Captures {
+    /// Starts one at each port and waits until all of them listen.
+    pub fn start(network: &Topology, ports: &[Port], folder: &Path) -> Self {
+        let running = ports.iter().map(|port| (*port, tcpdump(network, *port, folder))).collect();
+        let mut captures = Self { running, folder: folder.to_owned() };
+        for (port, process) in &mut captures.running {
+            let ready = wait_until(Duration::from_secs(20), || {
+                process.output().contains("listening on") || !process.runs()
+            });
+            assert!(ready && process.runs(), "tcpdump at {port:?}: {}", process.output());
+        }
+        captures
+    }
+
+    /// Ends them; the files by where they were made.
+    pub fn stop(mut self) -> BTreeMap<Port, PathBuf> {
+        for (_, process) in &mut self.running {
+            process.signal("INT");
+        }
+        let mut files = BTreeMap::new();
+        for (port, process) in &mut self.running {
+            let ended = process.wait(Duration::from_secs(10));
+            assert!(ended.is_some(), "tcpdump at {port:?} does not end: {}", process.output());
+            files.insert(*port, file_of(&self.folder, *port));
+        }
+        files
+    }
+}
+
+fn file_of(folder: &Path, port: Port) -> PathBuf {
+    folder.join(format!("{}.pcap", port.name()))
+}
+
+fn tcpdump(network: &Topology, port: Port, folder: &Path) -> Process {
+    let log = folder.join(format!("{}.tcpdump.log", port.name()));
+    let mut command = network.command(port.node(), Path::new("tcpdump"));
+    // Without --immediate-mode a short capture can come out empty.
+    command.args(["-i", port.name(), "--immediate-mode", "-U", "-n", "-s", "0", "-Z", "root"]);
+    command.args(["-w", &text_of(&file_of(folder, port)), "tcp or icmp or icmp6"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(std::fs::File::create(&log).unwrap());
+    Process::spawn(&mut command, &log)
+}

@@ -1,0 +1,184 @@
+//! Compares what the program said with what was right.
+
+use crate::recipe::{Expected, Label, Vantage, Which, Why};
+use crate::support::json::{at, text};
+use serde_json::Value;
+
+/// One connection at one vantage, judged.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// From where.
+    pub vantage: Vantage,
+    /// What was right.
+    pub expected: Expected,
+    /// What was said; `None` where the program reported no such connection.
+    pub said: Option<Said>,
+    /// How each point fared.
+    pub marks: Marks,
+}
+
+/// What the program said of one connection, as far as it is judged.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub outcome: String,
+    pub reached: String,
+    pub from: String,
+    pub what: String,
+    pub cause: String,
+    pub class: String,
+    pub party: String,
+    pub confidence: [f64; 3],
+    /// The candidate causes, best first, each with its confidence.
+    pub causes: Vec<(String, f64)>,
+    /// The findings.
+    pub findings: Vec<String>,
+}
+
+/// How one point fared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// As expected.
+    Right,
+    /// Another answer.
+    Wrong,
+    /// No answer where one was possible.
+    Abstained,
+    /// The recipe leaves it open.
+    NotAsked,
+}
+
+/// The points.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks {
+    pub outcome: Mark,
+    pub reached: Mark,
+    pub from: Mark,
+    pub what: Mark,
+    pub why: Mark,
+    pub party: Mark,
+    pub finds: Mark,
+}
+
+impl Marks {
+    /// Each with its name.
+    pub fn named(&self) -> [(&'static str, Mark); 7] {
+        [
+            ("outcome", self.outcome),
+            ("reached", self.reached),
+            ("from", self.from),
+            ("what", self.what),
+            ("why", self.why),
+            ("party", self.party),
+            ("finds", self.finds),
+        ]
+    }
+}
+
+impl Judged {
+    /// Whether nothing wrong was said.
+    pub fn sound(&self) -> bool {
+        self.marks.named().iter().all(|(_, mark)| *mark != Mark::Wrong)
+    }
+
+    /// What was wrong, for people; empty where nothing was.
+    pub fn complaint(&self) -> String {
+        let Some(said) = &self.said else { return "no connection reported".to_owned() };
+        let expected = &self.expected;
+        let why = match expected.why {
+            Why::Open => "none".to_owned(),
+            Why::Is(id) => id.to_owned(),
+            Why::Perhaps(id) => format!("{id} or none"),
+        };
+        let rows = [
+            (self.marks.outcome, "outcome", &said.outcome, expected.outcome.join("|")),
+            (self.marks.reached, "reached", &said.reached, expected.reached.join("|")),
+            (self.marks.from, "from", &said.from, expected.from.join("|")),
+            (self.marks.what, "what", &said.what, expected.what.join("|")),
+            (self.marks.why, "why", &said.cause, why),
+            (self.marks.party, "party", &said.party, expected.party.join("|")),
+        ];
+        let wrong = rows.iter().filter(|(mark, ..)| *mark == Mark::Wrong);
+        wrong
+            .map(|(_, name, got, right)| format!("{name} {got}, not {right}"))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+}
+
+/// Judges the objects at one vantage by a label.
+pub fn judge(vantage: Vantage, label: &Label, objects: &[Value]) -> Vec<Judged> {
+    let chosen: Vec<&Value> = match label.which {
+        Which::Every => objects.iter().collect(),
+        Which::Nth(number) => objects.get(number).into_iter().collect(),
+    };
+    if chosen.is_empty() {
+        let marks = compare(&label.expected, None);
+        return vec![Judged { vantage, expected: label.expected.clone(), said: None, marks }];
+    }
+    let of = |object: &&Value| {
+        let said = Said::of(object);
+        let marks = compare(&label.expected, Some(&said));
+        Judged { vantage, expected: label.expected.clone(), said: Some(said), marks }
+    };
+    chosen.iter().map(of).collect()
+}
+
+impl Said {
+    fn of(object: &Value) -> Self {
+        let confidence = ["what", "who", "why"].map(|name| {
+            object.pointer(&format!("/verdict/confidence/{name}")).and_then(Value::as_f64)
+        });
+        let causes = at(object, "/causes").as_array().cloned().unwrap_or_default();
+        let findings = at(object, "/findings").as_array().cloned().unwrap_or_default();
+        let cause =
+            |row: &Value| (text(row, "/id"), at(row, "/confidence").as_f64().unwrap_or(0.0));
+        Self {
+            outcome: text(object, "/outcome"),
+            reached: text(object, "/reached"),
+            from: text(object, "/ended/from"),
+            what: text(object, "/verdict/what"),
+            cause: text(object, "/verdict/cause"),
+            class: text(object, "/verdict/class"),
+            party: text(object, "/verdict/party"),
+            confidence: confidence.map(Option::unwrap_or_default),
+            causes: causes.iter().map(cause).collect(),
+            findings: findings.iter().map(|row| text(row, "/id")).collect(),
+        }
+    }
+}
+
+fn compare(expected: &Expected, said: Option<&Said>) -> Marks {
+    let mark = |right: &[&str], got: Option<&String>, silence: &str| match got {
+        _ if right.is_empty() => Mark::NotAsked,
+        Some(got) if right.contains(&got.as_str()) => Mark::Right,
+        Some(got) if got == silence => Mark::Abstained,
+        _ => Mark::Wrong,
+    };
+    let why = match (said.map(|said| said.cause.as_str()), expected.why) {
+        (None, _) => Mark::NotAsked,
+        // What a session without a fault is about has no cause either.
+        (Some("null"), Why::Is(_)) => Mark::Abstained,
+        (Some("null"), _) => Mark::Right,
+        (Some(got), Why::Is(id) | Why::Perhaps(id)) if got == id => Mark::Right,
+        (Some(got), Why::Open | Why::Perhaps(_)) if expected.what.contains(&got) => Mark::Right,
+        _ => Mark::Wrong,
+    };
+    // A finding may be called the phenomenon or the cause as well.
+    let found = |said: &Said, id: &str| {
+        said.findings.iter().chain([&said.what, &said.cause]).any(|found| found == id)
+    };
+    let finds = match said {
+        _ if expected.finds.is_empty() => Mark::NotAsked,
+        Some(said) if expected.finds.iter().any(|id| found(said, id)) => Mark::Right,
+        _ => Mark::Abstained,
+    };
+    Marks {
+        finds,
+        outcome: mark(expected.outcome, said.map(|said| &said.outcome), "unknown"),
+        reached: mark(expected.reached, said.map(|said| &said.reached), "-"),
+        from: mark(expected.from, said.map(|said| &said.from), "-"),
+        what: mark(expected.what, said.map(|said| &said.what), "null"),
+        why,
+        party: mark(expected.party, said.map(|said| &said.party), "unknown"),
+    }
+}

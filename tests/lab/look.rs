@@ -1,0 +1,70 @@
+//! What the program says at each vantage of a run that is over.
+
+use crate::recipe::{RELAY_PORT, Vantage};
+use crate::stage::{House, Played};
+use crate::support::process::{Process, command};
+use crate::support::{json, text_of};
+use crate::topology::Port;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+/// The objects at a vantage, in order of time; `None` where the program has no such vantage.
+pub fn look(
+    house: &House,
+    played: &Played,
+    vantage: Vantage,
+    port: u16,
+    folder: &Path,
+) -> Option<Vec<Value>> {
+    match vantage {
+        Vantage::Relay => Some(in_time(played.relay.clone())),
+        Vantage::At(place) => {
+            let capture = played.captures.get(&place)?;
+            Some(analyze(house, &[&text_of(capture)], port, folder))
+        }
+        Vantage::RelayPackets | Vantage::Pair(..) => None,
+    }
+}
+
+/// The ports whose captures these vantages need.
+pub fn captures_for(vantages: &[Vantage]) -> Vec<Port> {
+    let mut ports: Vec<Port> = vantages
+        .iter()
+        .flat_map(|vantage| match vantage {
+            Vantage::At(port) => vec![*port],
+            Vantage::Pair(client, server) => vec![*client, *server],
+            Vantage::Relay | Vantage::RelayPackets => Vec::new(),
+        })
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// Runs `rdpwhy analyze` with these arguments.
+pub fn analyze(house: &House, files: &[&str], port: u16, folder: &Path) -> Vec<Value> {
+    let results = tempfile::NamedTempFile::new_in(folder).unwrap();
+    let log = results.path().with_extension("log");
+    let mut command = command(&house.rdpwhy);
+    command.args(["analyze", "--format", "jsonl"]).args(files);
+    command.args(["--port", &port.to_string(), "--port", &RELAY_PORT.to_string()]);
+    command.env("HOME", folder).env("XDG_CONFIG_HOME", folder.join("config"));
+    command.stdin(Stdio::null()).stdout(results.reopen().unwrap());
+    command.stderr(std::fs::File::create(&log).unwrap());
+    let mut process = Process::spawn(&mut command, &log);
+    let code = process.wait(Duration::from_secs(60)).and_then(|status| status.code());
+    // 0, 3, 4 and 5 are answers.
+    assert!(
+        matches!(code, Some(0 | 3 | 4 | 5)),
+        "analyze {files:?}: {code:?} {}",
+        process.output()
+    );
+    in_time(json::latest(&json::lines(&std::fs::read_to_string(results.path()).unwrap())))
+}
+
+fn in_time(mut objects: Vec<Value>) -> Vec<Value> {
+    objects.sort_by_key(|object| json::text(object, "/started"));
+    objects
+}

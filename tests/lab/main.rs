@@ -1,0 +1,62 @@
+//! The truth laboratory: every cause made for real between real peers in network namespaces, and
+//! the program asked at each vantage what it was.
+//!
+//! `cargo test --test lab` runs the smoke subset; `-- --full` runs every recipe and writes
+//! `RESULTS.md`; `-- --help` lists the other arguments. `recipe.rs` says how to add a recipe.
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code)] // the other half of it serves the integration tests
+mod support;
+
+mod arguments;
+mod capture;
+mod draw;
+mod judge;
+mod keep;
+mod look;
+mod programs;
+mod recipe;
+mod recipes;
+mod relay;
+mod run;
+mod stage;
+mod topology;
+
+use arguments::Arguments;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::read(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(words) => {
+            eprintln!("{words}");
+            return ExitCode::from(2);
+        }
+    };
+    if !able() {
+        println!("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+        return ExitCode::SUCCESS;
+    }
+    topology::sweep();
+    let (passed, failed) = run::run(&arguments);
+    let word = if failed == 0 { "ok" } else { "FAILED" };
+    println!(
+        "test result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out"
+    );
+    ExitCode::from(u8::from(failed > 0))
+}
+
+/// Whether the laboratory can stand here; a skip where it cannot.
+fn able() -> bool {
+    let programs = ["ip", "nft", "nsenter", "setpriv", "ethtool", "tcpdump", "Xvfb", "cc"];
+    if programs.iter().any(|program| support::need(program).is_none()) {
+        return false;
+    }
+    match topology::possible() {
+        Ok(()) => true,
+        Err(reason) => {
+            support::skip(&format!("no network namespaces here: {}", reason.trim()));
+            false
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Programs of their own that make faults: those of the system, and those of `programs/`, which
+//! know nothing of the program under test.
+
+use crate::recipe::Ready;
+use crate::support::process::{Process, command_in};
+use crate::support::{need, text_of, wait_until};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+/// Starts a program in a namespace and waits until it is ready; `None` where it is missing.
+pub fn start(
+    namespace: &str,
+    program: &str,
+    arguments: &[String],
+    ready: Ready,
+    folder: &Path,
+) -> Option<Process> {
+    let mut command = match program.rsplit_once('.') {
+        Some((_, "c")) => command_in(Some(namespace), &compiled(program)?),
+        Some((_, "py")) => {
+            let mut python = command_in(Some(namespace), &need("python3")?);
+            python.args(["-u", &text_of(&source(program))]);
+            python
+        }
+        _ => command_in(Some(namespace), &need(program)?),
+    };
+    let number = std::fs::read_dir(folder).map_or(0, Iterator::count);
+    let log = folder.join(format!("{}-{number}.log", program.replace('/', "-")));
+    command.args(arguments).current_dir(folder).stdin(Stdio::piped());
+    let output = std::fs::File::create(&log).unwrap();
+    command.stdout(output.try_clone().unwrap()).stderr(output);
+    let mut process = Process::spawn(&mut command, &log);
+    let up = wait_until(Duration::from_secs(20), || {
+        !process.runs()
+            || match ready {
+                Ready::Listens(port) => process.listens(port),
+                Ready::Says(words) => process.output().contains(words),
+                Ready::AtOnce => true,
+            }
+    });
+    assert!(up && process.runs(), "{program} {arguments:?} did not start: {}", process.output());
+    Some(process)
+}
+
+/// Where the programs of the laboratory are.
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/programs").join(name)
+}
+
+/// Compiles a C program once in the life of this process.
+fn compiled(name: &str) -> Option<PathBuf> {
+    static BUILT: LazyLock<(tempfile::TempDir, Mutex<BTreeMap<String, PathBuf>>)> =
+        LazyLock::new(|| (crate::support::scratch(), Mutex::new(BTreeMap::new())));
+    let compiler = need("cc")?;
+    let (folder, built) = &*BUILT;
+    let mut built = built.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(file) = built.get(name) {
+        return Some(file.clone());
+    }
+    let file = folder.path().join(name.trim_end_matches(".c"));
+    let mut command = Command::new(compiler);
+    command.args(["-O2", "-Wall", "-Werror", "-o", &text_of(&file), &text_of(&source(name))]);
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} does not compile: {errors}");
+    built.insert(name.to_owned(), file.clone());
+    Some(file)
+}

@@ -1,0 +1,56 @@
+//! A web server listens on the port.
+
+use crate::draw::{Draw, Half};
+use crate::recipe::{Expected, FAILED, Plan, Program, Ready, Recipe, Server, Why, everywhere};
+
+pub const RECIPE: Recipe = Recipe {
+    name: "http-answer",
+    row: "http-answer",
+    decoys: &["http-portal", "non-rdp-endpoint"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    let program = match draw.half() {
+        Half::Training => Program {
+            program: "python3",
+            arguments: vec!["-m".into(), "http.server".into(), plan.port.to_string()],
+            files: Vec::new(),
+            ready: Ready::Listens(plan.port),
+        },
+        Half::HeldOut => nginx(plan.port, "return 200 'a page';", ""),
+    };
+    plan.note("program", program.program);
+    plan.faulty_server = Some(Server::Program(program));
+    plan.label(
+        &everywhere(),
+        Expected {
+            reached: &["x224_request"],
+            what: &["http-answer"],
+            why: Why::Is("http-answer"),
+            party: &["server"],
+            ..FAILED
+        },
+    );
+    plan
+}
+
+/// nginx on a port, with directives of its server and of its one location.
+pub fn nginx(port: u16, location: &str, server: &str) -> Program {
+    let configuration = format!(
+        "daemon off;\nworker_processes 1;\npid {{folder}}/nginx.pid;\nerror_log {{folder}}/nginx.error;\n\
+         user root;\nevents {{ worker_connections 64; }}\n\
+         http {{\n access_log off;\n client_body_temp_path {{folder}}/body;\n\
+         proxy_temp_path {{folder}}/proxy;\n fastcgi_temp_path {{folder}}/fastcgi;\n\
+         uwsgi_temp_path {{folder}}/uwsgi;\n scgi_temp_path {{folder}}/scgi;\n\
+         server {{ listen {port};\n {server}\n location / {{ {location} }} }}\n}}\n"
+    );
+    Program {
+        program: "nginx",
+        arguments: vec!["-c".into(), "{folder}/nginx.conf".into(), "-p".into(), "{folder}".into()],
+        files: vec![("nginx.conf", configuration)],
+        ready: Ready::Listens(port),
+    }
+}

@@ -1,0 +1,55 @@
+//! A load balancer listens on the port and has no healthy server behind it.
+
+use crate::draw::{Draw, Half};
+use crate::recipe::{Expected, FAILED, Plan, Program, Ready, Recipe, Server, Why, everywhere};
+
+pub const RECIPE: Recipe = Recipe {
+    name: "lb-no-backend",
+    row: "lb-no-backend",
+    decoys: &["server-closes-after-request", "service-down-after-accept"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    let port = plan.port;
+    let program = match draw.half() {
+        Half::Training => haproxy(port, "127.0.0.1:9"),
+        Half::HeldOut => Program {
+            program: "socat",
+            arguments: vec![format!("TCP-LISTEN:{port},fork,reuseaddr"), "TCP:127.0.0.1:9".into()],
+            files: Vec::new(),
+            ready: Ready::Listens(port),
+        },
+    };
+    plan.note("program", program.program);
+    plan.faulty_server = Some(Server::Program(program));
+    plan.label(
+        &everywhere(),
+        Expected {
+            reached: &["tcp", "x224_request"],
+            from: &["server"],
+            what: &["lb-no-backend", "rst-genuine-server", "clean-close-no-reason"],
+            why: Why::Perhaps("lb-no-backend"),
+            party: &["server"],
+            ..FAILED
+        },
+    );
+    plan
+}
+
+/// HAProxy on a port in front of one server.
+pub fn haproxy(port: u16, backend: &str) -> Program {
+    let configuration = format!(
+        "global\n stats socket {{folder}}/haproxy.sock mode 600 level admin\n\
+         defaults\n mode tcp\n timeout connect 2s\n timeout client 1m\n timeout server 1m\n\
+         listen rdp\n bind :::{port} v4v6\n server one {backend}\n"
+    );
+    Program {
+        program: "haproxy",
+        arguments: vec!["-db".into(), "-f".into(), "{folder}/haproxy.cfg".into()],
+        files: vec![("haproxy.cfg", configuration)],
+        ready: Ready::Listens(port),
+    }
+}

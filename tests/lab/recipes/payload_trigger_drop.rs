@@ -1,0 +1,45 @@
+//! A router lets every packet pass but those with a certain content: the X.224 request or the
+//! ClientHello. The connection is up, and what matters never arrives.
+
+use crate::draw::Draw;
+use crate::recipe::{Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Step, Vantage, Why};
+use std::time::Duration;
+
+pub const RECIPE: Recipe = Recipe {
+    name: "payload-trigger-drop",
+    row: "payload-trigger-drop",
+    decoys: &["service-down-after-accept", "pmtu-blackhole-c2s", "server-stall"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    // The code of a connection request in the sixth byte; a TLS record of handshake messages.
+    let (trigger, reached): (_, &[&str]) = draw.of_half(
+        &[("@ih,40,8 0xe0", &["x224_request"][..])],
+        &[("@ih,0,16 0x1603", &["tls_client_hello"][..])],
+    );
+    plan.note("trigger", trigger);
+    plan.fault = vec![Step::Nft(
+        Leg::Server.router(),
+        format!(
+            "chain f {{ type filter hook forward priority filter\n \
+             tcp dport {{port}} {trigger} drop\n }}"
+        ),
+    )];
+    plan.callers[0].lasts = Duration::from_secs(draw.between(13, 15));
+    let seen = Expected {
+        reached,
+        what: &["payload-trigger-drop"],
+        why: Why::Perhaps("payload-trigger-drop"),
+        ..FAILED
+    };
+    let [near, far] = Leg::Server.ends();
+    plan.label(&RELAY, Expected { party: Leg::Server.network(), ..seen.clone() });
+    plan.label(&[Vantage::At(near)], Expected { party: NETWORK, ..seen.clone() });
+    // A server's own capture shows a client that says nothing, or nothing more.
+    plan.label(&[Vantage::At(far)], Expected { party: &["unknown"], ..FAILED });
+    plan.label(&[Leg::Server.pair()], Expected { party: Leg::Server.network(), ..seen });
+    plan
+}

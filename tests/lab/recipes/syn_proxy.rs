@@ -1,0 +1,56 @@
+//! A firewall completes handshakes in the name of a server that does not listen.
+
+use crate::draw::Draw;
+use crate::recipe::{Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Step, Vantage, Why};
+use crate::topology::Node;
+
+pub const RECIPE: Recipe = Recipe {
+    name: "syn-proxy-fake-open",
+    row: "syn-proxy-fake-open",
+    decoys: &["tcp-refused-rst", "lb-no-backend"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    plan.faulty_server = Some(Server::Nobody);
+    let scale = draw.of_half(&[7, 8], &[4, 5]);
+    plan.note("wscale", scale);
+    plan.fault = vec![
+        Step::Sh(Node::M2, "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0".into()),
+        Step::Nft(
+            Node::M2,
+            format!(
+                "chain r {{ type filter hook prerouting priority raw\n \
+                 tcp dport {{port}} tcp flags syn notrack\n }}\n\
+                 chain f {{ type filter hook forward priority filter\n \
+                 tcp dport {{port}} ct state invalid,untracked \
+                 synproxy mss 1460 wscale {scale} timestamp sack-perm\n \
+                 ct state invalid drop\n }}"
+            ),
+        ),
+    ];
+    let seen = Expected {
+        what: &["syn-proxy-fake-open"],
+        why: Why::Perhaps("syn-proxy-fake-open"),
+        ..FAILED
+    };
+    let [near, _] = Leg::Server.ends();
+    plan.label(&RELAY, Expected { party: Leg::Server.network(), ..seen.clone() });
+    // Alone it does not show who sent which segment.
+    plan.label(
+        &[Vantage::At(near)],
+        Expected {
+            what: &["syn-proxy-fake-open", "lb-no-backend", "rst-genuine-server"],
+            party: &["network"],
+            why: Why::Perhaps("syn-proxy-fake-open"),
+            ..FAILED
+        },
+    );
+    plan.label(
+        &[Leg::Server.pair()],
+        Expected { party: Leg::Server.network(), why: Why::Is("syn-proxy-fake-open"), ..seen },
+    );
+    plan
+}

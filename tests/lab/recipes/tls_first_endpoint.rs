@@ -1,0 +1,62 @@
+//! A service listens on the port that speaks TLS from the first byte.
+
+use crate::draw::{Draw, Half};
+use crate::recipe::{
+    Expected, FAILED, Plan, Program, Ready, Recipe, Server, Step, Why, everywhere,
+};
+use crate::topology::Node;
+
+pub const RECIPE: Recipe = Recipe {
+    name: "tls-first-endpoint",
+    row: "tls-first-endpoint",
+    decoys: &["non-rdp-endpoint"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    let port = plan.port.to_string();
+    let make = "openssl req -x509 -newkey rsa:2048 -nodes -days 3 -subj /CN=tls.example.org \
+                -keyout {folder}/tls.key -out {folder}/tls.crt 2>{folder}/openssl.log";
+    plan.setting.push(Step::Sh(Node::S, make.into()));
+    let words: Vec<&str> = match draw.half() {
+        Half::Training => {
+            vec![
+                "openssl", "s_server", "-quiet", "-accept", &port, "-cert", "tls.crt", "-key",
+                "tls.key",
+            ]
+        }
+        Half::HeldOut => vec![
+            "gnutls-serv",
+            "--quiet",
+            "--http",
+            "-p",
+            &port,
+            "--x509certfile",
+            "tls.crt",
+            "--x509keyfile",
+            "tls.key",
+        ],
+    };
+    let program = words[0];
+    let arguments = words[1..].iter().map(|word| (*word).to_owned()).collect();
+    plan.note("program", program);
+    plan.faulty_server = Some(Server::Program(Program {
+        program: if program == "openssl" { "openssl" } else { "gnutls-serv" },
+        arguments,
+        files: Vec::new(),
+        ready: Ready::Listens(plan.port),
+    }));
+    plan.label(
+        &everywhere(),
+        Expected {
+            reached: &["x224_request"],
+            what: &["tls-first-endpoint"],
+            why: Why::Is("tls-first-endpoint"),
+            party: &["server"],
+            ..FAILED
+        },
+    );
+    plan
+}

@@ -1,0 +1,210 @@
+//! One run of a plan: machines, server, fault, relay, captures, clients, and what is left of it.
+
+use crate::capture::Captures;
+use crate::programs;
+use crate::recipe::{Plan, Program, RELAY_PORT, Server, Step};
+use crate::relay::Relay;
+use crate::support::clients::{Ended, Running};
+use crate::support::place::Place;
+use crate::support::process::Process;
+use crate::support::shadow::Shadow;
+use crate::support::wait_until;
+use crate::support::xrdp::Xrdp;
+use crate::topology::{Node, Port, Topology};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What all runs share.
+pub struct House {
+    /// The X display of every client.
+    pub display: String,
+    /// A copy of the program that anybody may run.
+    pub rdpwhy: PathBuf,
+}
+
+/// What an act can reach while the client runs.
+pub struct Scene<'a> {
+    /// The machines.
+    pub network: &'a Topology,
+    /// The server.
+    pub server: &'a mut Served,
+    /// The client.
+    pub client: &'a mut Running,
+    /// The programs of the fault, in the order of the plan.
+    pub programs: &'a mut Vec<Process>,
+    /// The run's folder.
+    pub folder: &'a Path,
+}
+
+impl Scene<'_> {
+    /// Waits until the server has sent this many bytes of some connection, for at most 10 s.
+    pub fn until_server_sent(&self, bytes: u64) {
+        let mut ss = || {
+            let mut command = self.network.command(Node::S, Path::new("ss"));
+            let output = command.args(["-Htin", "state", "established"]).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let sent = text.split_whitespace().filter_map(|word| word.strip_prefix("bytes_sent:"));
+            sent.filter_map(|number| number.parse::<u64>().ok()).any(|sent| sent >= bytes)
+        };
+        wait_until(Duration::from_secs(10), &mut ss);
+    }
+}
+
+/// A running server.
+pub enum Served {
+    /// xrdp.
+    Xrdp(Xrdp),
+    /// The shadow server.
+    Shadow(Shadow),
+    /// Another program.
+    Program(Process),
+    /// None.
+    Nobody,
+}
+
+impl Served {
+    /// Its process.
+    pub fn process(&mut self) -> Option<&mut Process> {
+        match self {
+            Self::Xrdp(server) => Some(&mut server.process),
+            Self::Shadow(server) => Some(&mut server.process),
+            Self::Program(process) => Some(process),
+            Self::Nobody => None,
+        }
+    }
+
+    fn log(&self) -> String {
+        match self {
+            Self::Xrdp(server) => server.log(),
+            Self::Shadow(server) => server.log(),
+            Self::Program(process) => process.output(),
+            Self::Nobody => String::new(),
+        }
+    }
+}
+
+/// What is left of a run.
+pub struct Played {
+    /// What the relay printed: the objects that hold in the end.
+    pub relay: Vec<Value>,
+    /// The captures.
+    pub captures: BTreeMap<Port, PathBuf>,
+    /// How the clients ended.
+    pub clients: Vec<Ended>,
+    /// The server's log, for people.
+    pub server_log: String,
+}
+
+/// Runs a plan in `folder`, with captures at `ports`. `None` where a peer is missing.
+pub fn play(house: &House, plan: &mut Plan, ports: &[Port], folder: &Path) -> Option<Played> {
+    let network = Topology::create();
+    let mut programs = Vec::new();
+    let setting = std::mem::take(&mut plan.setting);
+    take(&network, plan, &setting, folder, &mut programs, &mut Served::Nobody)?;
+    let mut server = serve(&network, plan, folder)?;
+    let fault = std::mem::take(&mut plan.fault);
+    take(&network, plan, &fault, folder, &mut programs, &mut server)?;
+    let relay = Relay::start(house, &network, plan, folder);
+    let captures = Captures::start(&network, ports, folder);
+    let mut clients = Vec::new();
+    for caller in &plan.callers {
+        let place = Place {
+            namespace: Some(network.namespace(Node::C)),
+            address: SocketAddr::new(Port::Pc.address(plan.ip), RELAY_PORT),
+        };
+        let arguments: Vec<&str> = caller.arguments.iter().map(String::as_str).collect();
+        let client = caller.client.start(&place, &arguments, &house.display, caller.answer);
+        let mut client = client?;
+        if let Some(act) = plan.act.take() {
+            let (server, client, programs) = (&mut server, &mut client, &mut programs);
+            act(&mut Scene { network: &network, server, client, programs, folder });
+        }
+        clients.push(client.finish(caller.lasts));
+    }
+    // What is still on its way.
+    std::thread::sleep(Duration::from_millis(250));
+    let captures = captures.stop();
+    let relay = relay.finish();
+    Some(Played { relay, captures, clients, server_log: server.log() })
+}
+
+/// Takes steps; programs stay in `running`.
+fn take(
+    network: &Topology,
+    plan: &Plan,
+    steps: &[Step],
+    folder: &Path,
+    running: &mut Vec<Process>,
+    server: &mut Served,
+) -> Option<()> {
+    for step in steps {
+        match step {
+            Step::Sh(node, line) => network.sh(*node, &fill(line, plan, folder)),
+            Step::Nft(node, chains) => {
+                let file = folder.join(format!("{node:?}.nft"));
+                let text = format!("table inet lab {{\n{}\n}}\n", fill(chains, plan, folder));
+                std::fs::write(&file, text).unwrap();
+                network.sh(*node, &format!("nft -f {}", file.display()));
+            }
+            Step::Program(node, program) => {
+                running.push(run(network, *node, plan, program, folder)?);
+            }
+            Step::SignalServer(name) => {
+                if let Some(process) = server.process() {
+                    process.signal(name);
+                }
+            }
+        }
+    }
+    Some(())
+}
+
+/// Starts the server of the plan.
+fn serve(network: &Topology, plan: &Plan, folder: &Path) -> Option<Served> {
+    let port = plan.behind.unwrap_or(plan.port);
+    let place = Place {
+        namespace: Some(network.namespace(Node::S)),
+        address: SocketAddr::new(Port::S.address(plan.ip), port),
+    };
+    Some(match plan.faulty_server.as_ref().unwrap_or(&plan.server) {
+        Server::Xrdp(options) => Served::Xrdp(Xrdp::start_at(*options, &place)?),
+        Server::Shadow(release) => Served::Shadow(Shadow::start_at(*release, &place)?),
+        Server::Program(program) => Served::Program(run(network, Node::S, plan, program, folder)?),
+        Server::Nobody => Served::Nobody,
+    })
+}
+
+/// Starts one of the programs and waits until it is ready.
+fn run(
+    network: &Topology,
+    node: Node,
+    plan: &Plan,
+    program: &Program,
+    folder: &Path,
+) -> Option<Process> {
+    for (name, text) in &program.files {
+        std::fs::write(folder.join(name), fill(text, plan, folder)).unwrap();
+    }
+    let arguments: Vec<String> =
+        program.arguments.iter().map(|word| fill(word, plan, folder)).collect();
+    let namespace = network.namespace(node);
+    programs::start(&namespace, program.program, &arguments, program.ready, folder)
+}
+
+/// Fills in what is written in braces.
+fn fill(text: &str, plan: &Plan, folder: &Path) -> String {
+    let server = SocketAddr::new(Port::S.address(plan.ip), plan.port);
+    let values = [
+        ("{folder}", folder.display().to_string()),
+        ("{server}", server.to_string()),
+        ("{server_ip}", server.ip().to_string()),
+        ("{port}", plan.port.to_string()),
+        ("{behind}", plan.behind.unwrap_or(plan.port).to_string()),
+        ("{client_ip}", Port::C.address(plan.ip).to_string()),
+        ("{relay_ip}", Port::Ps.address(plan.ip).to_string()),
+    ];
+    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+}
