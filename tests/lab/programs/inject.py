@@ -11,7 +11,7 @@ KIND    `rst`, `rst-triple` (at +0, +1460, +4380), `fin`, `data`
 --ttl       a number as it shall leave this router, or `copy` (what the named sender's packets have)
 --ip-id     a number, `random`, or `copy` (the named sender's last, plus 1)
 --ack       whether a RST carries ACK and the acknowledgement: `yes`, `no`
---timestamps `copy` (the named sender's last option), `none`
+--timestamps `copy` (the option as the named sender would send it now), `none`
 --data      for `data`: `alert:N` (a fatal TLS alert in clear), `random:N`, `hex:BYTES`
 --delay-ms  waits so long after the trigger, then uses what it knows by then
 --count     acts on the first N connections only; the others are left alone
@@ -26,6 +26,7 @@ import heapq
 import os
 import random
 import socket
+import struct
 import time
 
 from common.packets import ACK, FIN, PSH, RST, SYN, Segment, build, name, parse, timestamps
@@ -72,7 +73,8 @@ class Forger:
             return
         connection, who, frames = taken
         if connection.state is None:
-            connection.state = {"done": False, "ttl": {}}
+            connection.state = {"done": False, "ttl": {}, "seen": {}}
+        connection.state["seen"][who] = time.monotonic()
         connection.state["ttl"][who] = segment.ttl if leaves else segment.ttl - 1
         if connection.state["done"] or 0 < self._options.count < connection.number:
             return
@@ -141,7 +143,7 @@ class Forger:
             model.source, model.target, model.source_port, model.target_port,
             (side.highest + shift + step) & 0xFFFFFFFF, peer.highest if flags & ACK else 0, flags,
             window=0 if flags & RST else model.window,
-            options=timestamps(model.options) if options.timestamps == "copy" else b"",
+            options=clock(connection, named) if options.timestamps == "copy" else b"",
             payload=payload(options.data) if options.send == "data" else b"",
             ttl=connection.state["ttl"][named] if options.ttl == "copy" else int(options.ttl),
             ip_id=(int(options.ip_id) if ip_id is None else ip_id) & 0xFFFF,
@@ -153,6 +155,17 @@ class Forger:
             self._raw[family] = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
         target = (socket.inet_ntop(family, segment.target), 0)
         self._raw[family].sendto(build(segment), target)
+
+
+def clock(connection, named):
+    """The timestamps option that the named sender would send now: an older one than its last would
+    be thrown away by the receiver (PAWS, RFC 7323), and its clock runs in milliseconds."""
+    option = timestamps(getattr(connection, named).last.options)
+    if not option:
+        return b""
+    value, echo = struct.unpack_from("!II", option, 4)
+    value += int((time.monotonic() - connection.state["seen"][named]) * 1000) + 1
+    return option[:4] + struct.pack("!II", value & 0xFFFFFFFF, echo)
 
 
 def payload(text):
