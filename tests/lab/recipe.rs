@@ -46,6 +46,8 @@ pub struct Plan {
     pub faulty_server: Option<Server>,
     /// The clients, one after the other.
     pub callers: Vec<Caller>,
+    /// The client of the clean twin when the fault is the client itself.
+    pub sound_caller: Option<Caller>,
     /// What is there with and without the fault, made before anything is started.
     pub setting: Vec<Step>,
     /// The fault, made before the first client is started.
@@ -300,6 +302,7 @@ impl Plan {
             server,
             faulty_server: None,
             callers: vec![caller],
+            sound_caller: None,
             setting: vec![ttl(Node::C, client_ttl), ttl(Node::S, server_ttl)],
             fault: Vec::new(),
             act: None,
@@ -333,6 +336,9 @@ impl Plan {
         self.fault_flags.clear();
         self.labels.clear();
         self.label(&everywhere(), ESTABLISHED);
+        if let Some(caller) = self.sound_caller.take() {
+            self.callers = vec![caller];
+        }
         for caller in &mut self.callers {
             let thinks = caller.answer.map_or(Duration::ZERO, |(thinks, _)| thinks);
             caller.lasts = caller.lasts.min(SESSION + thinks);

@@ -40,6 +40,13 @@ pub struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    /// Sends a signal to the server and its children.
+    pub fn signal_server(&mut self, name: &str) {
+        if let Some(process) = self.server.process() {
+            process.signal(name);
+        }
+    }
+
     /// Waits until the server has sent this many bytes of some connection, for at most 10 s.
     pub fn until_server_sent(&self, bytes: u64) {
         let mut ss = || {

@@ -5,6 +5,7 @@ use super::place::Place;
 use super::process::{Process, command_in};
 use super::{freerdp3_env, need, need_freerdp3, text_of};
 use std::io::Write;
+use std::net::IpAddr;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -77,7 +78,13 @@ impl Client {
         }
         match self {
             Self::Xfreerdp | Self::Xfreerdp3 => {
-                command.args([&format!("/v:{}", server.address), "/size:800x600"]).args(arguments);
+                // FreeRDP 2 does not read a port behind an IPv6 address.
+                let host = match server.ip() {
+                    IpAddr::V4(address) => address.to_string(),
+                    IpAddr::V6(address) => format!("[{address}]"),
+                };
+                command.args([format!("/v:{host}"), format!("/port:{}", server.port())]);
+                command.arg("/size:800x600").args(arguments);
             }
             Self::Rdesktop => {
                 command.args(["-g", "800x600"]).args(arguments).arg(server.address.to_string());

@@ -49,10 +49,15 @@ impl Process {
     /// Whether something listens on this TCP port where the process lives, read from the kernel's
     /// table: a connection made to find out would be a session to the server.
     pub fn listens(&self, port: u16) -> bool {
-        ["tcp", "tcp6"].iter().any(|table| {
-            let file = format!("/proc/{}/net/{table}", self.child.id());
-            super::listening(&std::fs::read_to_string(file).unwrap_or_default(), port)
-        })
+        let folder = PathBuf::from(format!("/proc/{}", self.child.id()));
+        // Before it has become the program it can still be in another network namespace.
+        let program = std::fs::read_link(folder.join("exe")).unwrap_or_default();
+        let itself = !["setpriv", "nsenter"].iter().any(|name| program.ends_with(name));
+        itself
+            && ["net/tcp", "net/tcp6"].iter().any(|table| {
+                let table = std::fs::read_to_string(folder.join(table)).unwrap_or_default();
+                super::listening(&table, port)
+            })
     }
 
     /// Waits for its end, at most this long.

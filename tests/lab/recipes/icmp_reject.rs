@@ -36,7 +36,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let seen = Expected { what: &["icmp-reject"], why: Why::Perhaps("icmp-reject"), ..FAILED };
     if leg == Leg::Server {
         let party = leg.network();
-        plan.label(&RELAY, Expected { reached: &["x224_request"], party, ..seen.clone() });
+        plan.label(&RELAY, Expected { reached: &["tcp", "x224_request"], party, ..seen.clone() });
     }
     let [near, _] = leg.ends();
     plan.label(&[Vantage::At(near)], Expected { reached: &["none"], party: NETWORK, ..seen });

@@ -4,6 +4,7 @@ use crate::recipe::Recipe;
 
 mod cert_key_mismatch;
 mod clean_session;
+mod client_declines;
 mod half_open_asymmetric;
 mod http_answer;
 mod http_portal;
@@ -20,6 +21,7 @@ mod tcp_refused;
 mod tcp_refused_by_router;
 mod tcp_syn_drop;
 mod tls_first_endpoint;
+mod tls_first_silent;
 
 /// The table. What is cheap and decisive comes first.
 pub const RECIPES: &[Recipe] = &[
@@ -35,10 +37,12 @@ pub const RECIPES: &[Recipe] = &[
     http_answer::RECIPE,
     http_portal::RECIPE,
     tls_first_endpoint::RECIPE,
+    tls_first_silent::RECIPE,
     lb_no_backend::RECIPE,
     service_down::RECIPE,
     server_stall::RECIPE,
     payload_trigger_drop::RECIPE,
     relay_induced::RECIPE,
     rehearsal::RECIPE,
+    client_declines::RECIPE,
 ];

@@ -1,28 +1,31 @@
-//! The relay's own deadline ends a connection whose user is still reading the certificate.
+//! The relay's own deadline ends a connection whose server would have answered a little later.
 
 use crate::draw::Draw;
-use crate::recipe::{Caller, Expected, FAILED, Plan, RELAY, Recipe, Server, Why};
-use crate::support::clients::Client;
-use crate::support::xrdp::SOUND;
+use crate::recipe::{Expected, FAILED, Plan, RELAY, Recipe, Step, Why};
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
     name: "relay-induced",
     row: "relay-induced",
-    decoys: &["rst-genuine-server"],
+    decoys: &["rst-genuine-server", "service-down-after-accept"],
     smoke: true,
     plan,
 };
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
-    let client = draw.of_half(&[Client::Rdesktop, Client::Xfreerdp], &[Client::Xfreerdp3]);
-    plan.callers = vec![Caller::asking(client, Duration::from_secs(4))];
-    let limit = draw.between(1500, 2500);
+    let limit = draw.range_of_half([1000, 2000], [2200, 3000]);
     plan.note("deadline", format!("{limit} ms"));
+    plan.fault = vec![Step::SignalServer("STOP")];
     plan.fault_flags = vec!["--handshake-timeout".into(), format!("{limit}ms")];
-    plan.label(
+    plan.act = Some(Box::new(move |scene| {
+        std::thread::sleep(Duration::from_millis(limit + 1500));
+        scene.signal_server("CONT");
+    }));
+    plan.callers[0].lasts = Duration::from_millis(limit + 1200);
+    // What the client tries after that is its own affair.
+    plan.label_nth(
+        0,
         &RELAY,
         Expected {
             from: &["relay"],

@@ -1,7 +1,8 @@
 //! The server's processes stop in the middle of the handshake, once its confirm has gone out.
 
-use crate::draw::Draw;
-use crate::recipe::{Expected, FAILED, Plan, Recipe, Why, everywhere};
+use crate::draw::{Draw, Half};
+use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Why, everywhere};
+use crate::support::clients::Client;
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -14,16 +15,24 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    // After the confirm (19 bytes), or somewhat later in the TLS handshake.
-    let sent = draw.range_of_half([19, 19], [20, 600]);
-    plan.note("stopped after bytes sent", sent);
-    plan.act = Some(Box::new(move |scene| {
-        scene.until_server_sent(sent);
-        if let Some(process) = scene.server.process() {
-            process.signal("STOP");
-        }
-    }));
-    plan.callers[0].lasts = Duration::from_secs(draw.between(9, 11));
+    // The training half stops it after its confirm (19 bytes), the held-out half while the user
+    // reads the certificate.
+    if draw.half() == Half::Training {
+        plan.act = Some(Box::new(|scene| {
+            scene.until_server_sent(19);
+            scene.signal_server("STOP");
+        }));
+        plan.callers[0].lasts = Duration::from_secs(draw.between(9, 11));
+    } else {
+        let thinks = draw.between(2000, 3000);
+        plan.note("user thinks", format!("{thinks} ms"));
+        plan.callers = vec![Caller::asking(Client::Xfreerdp3, Duration::from_millis(thinks))];
+        plan.callers[0].lasts = Duration::from_millis(thinks + 8500);
+        plan.act = Some(Box::new(|scene| {
+            std::thread::sleep(Duration::from_millis(1500));
+            scene.signal_server("STOP");
+        }));
+    }
     plan.label(
         &everywhere(),
         Expected {

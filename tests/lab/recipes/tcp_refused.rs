@@ -27,8 +27,8 @@ pub fn refused(plan: &mut Plan, party: &'static [&'static str], alone: &'static 
         from: &["server"],
         ..FAILED
     };
-    // The relay has heard the client's request meanwhile.
-    plan.label(&RELAY, Expected { reached: &["x224_request"], party, ..seen.clone() });
+    // The relay may have heard the client's request meanwhile.
+    plan.label(&RELAY, Expected { reached: &["tcp", "x224_request"], party, ..seen.clone() });
     let capture = Expected { reached: &["none"], party: alone, ..seen };
     plan.label(&[Vantage::At(near)], capture.clone());
     if alone != NETWORK {

@@ -1,6 +1,6 @@
 //! A service listens on the port that speaks TLS from the first byte.
 
-use crate::draw::{Draw, Half};
+use crate::draw::Draw;
 use crate::recipe::{
     Expected, FAILED, Plan, Program, Ready, Recipe, Server, Step, Why, everywhere,
 };
@@ -20,31 +20,14 @@ fn plan(draw: &mut Draw) -> Plan {
     let make = "openssl req -x509 -newkey rsa:2048 -nodes -days 3 -subj /CN=tls.example.org \
                 -keyout {folder}/tls.key -out {folder}/tls.crt 2>{folder}/openssl.log";
     plan.setting.push(Step::Sh(Node::S, make.into()));
-    let words: Vec<&str> = match draw.half() {
-        Half::Training => {
-            vec![
-                "openssl", "s_server", "-quiet", "-accept", &port, "-cert", "tls.crt", "-key",
-                "tls.key",
-            ]
-        }
-        Half::HeldOut => vec![
-            "gnutls-serv",
-            "--quiet",
-            "--http",
-            "-p",
-            &port,
-            "--x509certfile",
-            "tls.crt",
-            "--x509keyfile",
-            "tls.key",
-        ],
-    };
-    let program = words[0];
-    let arguments = words[1..].iter().map(|word| (*word).to_owned()).collect();
-    plan.note("program", program);
+    // OpenSSL's server says nothing to what is no TLS, so it can not be recognised.
+    let echo = draw.of_half(&["--http"], &["--echo"]);
+    plan.note("gnutls-serv", echo);
+    let words =
+        ["--quiet", echo, "-p", &port, "--x509certfile", "tls.crt", "--x509keyfile", "tls.key"];
     plan.faulty_server = Some(Server::Program(Program {
-        program: if program == "openssl" { "openssl" } else { "gnutls-serv" },
-        arguments,
+        program: "gnutls-serv",
+        arguments: words.map(str::to_owned).to_vec(),
         files: Vec::new(),
         ready: Ready::Listens(plan.port),
     }));
