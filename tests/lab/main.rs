@@ -9,6 +9,7 @@
 mod support;
 
 mod arguments;
+mod boxes;
 mod capture;
 mod draw;
 mod judge;
