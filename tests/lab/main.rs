@@ -9,6 +9,7 @@
 mod support;
 
 mod arguments;
+mod boxes;
 mod capture;
 mod citations;
 mod degrade;

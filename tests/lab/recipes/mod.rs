@@ -6,6 +6,8 @@ mod cert_key_mismatch;
 mod clean_session;
 mod clean_sessions;
 mod client_declines;
+mod data_injected;
+mod fin_injected;
 mod half_open_asymmetric;
 mod http_answer;
 mod http_portal;
@@ -13,6 +15,13 @@ mod icmp_reject;
 mod idle_timeout;
 mod lb_no_backend;
 mod lb_reset;
+mod neg_failure_forged;
+mod neg_flags_shape;
+mod neg_rsp_rewritten;
+mod neg_rsp_unrequested;
+mod nego_failure_tail;
+mod nla_not_offered;
+mod nla_required;
 mod non_rdp_endpoint;
 mod option_rewrite;
 mod payload_trigger_drop;
@@ -21,9 +30,14 @@ mod rehearsal;
 mod relay_induced;
 mod rst_genuine_client;
 mod rst_genuine_server;
+mod rst_injected_toclient;
+mod rst_injected_toserver;
+mod rst_inpath_reject;
 mod server_closes;
 mod server_stall;
 mod service_down;
+mod ssl_cert_not_on_server;
+mod ssl_required;
 mod syn_proxy;
 mod tcp_refused;
 mod tcp_refused_by_router;
@@ -33,6 +47,9 @@ mod tls_first_silent;
 mod transparent_proxy;
 mod truncated_tls;
 mod wan;
+mod x224_cookie_altered;
+mod x224_negreq_removed;
+mod x224_protocols_cleared;
 mod zero_window;
 
 /// The table. What is cheap and decisive comes first.
@@ -57,6 +74,11 @@ pub const RECIPES: &[Recipe] = &[
     payload_trigger_drop::RECIPE,
     relay_induced::RECIPE,
     rehearsal::RECIPE,
+    data_injected::RECIPE,
+    fin_injected::RECIPE,
+    rst_injected_toclient::RECIPE,
+    rst_injected_toserver::RECIPE,
+    rst_inpath_reject::RECIPE,
     client_declines::RECIPE,
     server_closes::RECIPE,
     truncated_tls::RECIPE,
@@ -73,4 +95,16 @@ pub const RECIPES: &[Recipe] = &[
     wan::REORDERING,
     wan::SLOW,
     zero_window::RECIPE,
+    x224_protocols_cleared::RECIPE,
+    x224_negreq_removed::RECIPE,
+    x224_cookie_altered::RECIPE,
+    neg_rsp_rewritten::RECIPE,
+    neg_rsp_unrequested::RECIPE,
+    neg_failure_forged::RECIPE,
+    neg_flags_shape::RECIPE,
+    ssl_required::RECIPE,
+    nla_required::RECIPE,
+    nla_not_offered::RECIPE,
+    ssl_cert_not_on_server::RECIPE,
+    nego_failure_tail::RECIPE,
 ];

@@ -1,0 +1,1 @@
+"""What the laboratory's fault programs share. None of it knows the product."""

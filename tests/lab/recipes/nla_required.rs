@@ -1,0 +1,36 @@
+//! A client without NLA meets a server that insists on it.
+
+use crate::boxes::{freerdp, with};
+use crate::draw::{Draw, Half};
+use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
+use crate::support::shadow::Release;
+use crate::support::xrdp::SOUND;
+
+pub const RECIPE: Recipe = Recipe {
+    name: "nla-required",
+    row: "nla-required",
+    decoys: &["x224-protocols-cleared", "neg-failure-forged"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    plan.server = Server::Xrdp(SOUND);
+    let release = if draw.half() == Half::Training { Release::Two } else { Release::Three };
+    plan.faulty_server = Some(Server::Shadow(release));
+    let caller = Caller::of(freerdp(draw), &plan.server);
+    plan.callers = vec![with(&caller, &["/sec:tls"])];
+    plan.note("client", format!("{:?} /sec:tls, {release:?}", caller.client));
+    plan.label(
+        &everywhere(),
+        Expected {
+            reached: &["x224_confirm"],
+            what: &["nla-required"],
+            why: Why::Is("nla-required"),
+            party: &["server", "client"],
+            ..FAILED
+        },
+    );
+    plan
+}
