@@ -268,7 +268,7 @@ fn report(
     let cases = casebook::cases(&summaries);
     for (at, session) in rdp.iter().enumerate() {
         let siblings = casebook::siblings(&summaries, at);
-        let case = Case { this: session.facts(), siblings: &siblings };
+        let case = Case::new(session.facts(), &siblings);
         let place = Place {
             source: source.to_owned(),
             file: Some(source.to_owned()),

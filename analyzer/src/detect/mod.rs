@@ -7,6 +7,7 @@
 
 mod certificate;
 mod opinion;
+pub(crate) mod pair;
 mod who;
 
 mod cert_expired;
@@ -49,11 +50,34 @@ use certificate::{
     as_cause, certificate_band, hard_certificate_defect, malformed_certificate, out_of_validity,
     wrong_name,
 };
-pub use opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+pub use opinion::{Band, Class, Control, Detector, Evidence, Kind, Next, Opinion, Party};
 
 /// Every detector. The order is the precedence among what was seen: specific before general.
 pub const ALL: &[Detector] = &[
     relay_induced::DETECTOR,
+    // What two captures of one session prove: that is no reading of one end any more.
+    pair::PROTOCOLS_CLEARED,
+    pair::REQUEST_REMOVED,
+    pair::RESPONSE_REWRITTEN,
+    pair::FAILURE_FORGED,
+    pair::CLONED,
+    pair::SUBSTITUTED,
+    pair::VERSION_DOWNGRADE,
+    pair::REWRITTEN,
+    pair::TAMPERED,
+    pair::INJECTED,
+    pair::INPATH_REJECT,
+    pair::IDLE_RST,
+    pair::LB_RESET,
+    pair::TO_CLIENT,
+    pair::TO_SERVER,
+    pair::FIN_INJECTED,
+    pair::IDLE_SILENT,
+    pair::TRIGGER_DROP,
+    pair::BLACKHOLE_C2S,
+    pair::BLACKHOLE_S2C,
+    pair::HALF_OPEN,
+    pair::FAKE_OPEN,
     client_rehearsal_close::DETECTOR,
     name_not_found::DETECTOR,
     icmp_reject::DETECTOR,
@@ -96,6 +120,12 @@ pub const ALL: &[Detector] = &[
     // True, and no explanation.
     fallback_retry::DETECTOR,
     nego_failure_tail::DETECTOR,
+    pair::COOKIE_ALTERED,
+    pair::CORRELATION_STRIPPED,
+    pair::FLAGS_SHAPE,
+    pair::TRANSPARENT_PROXY,
+    pair::OPTION_REWRITE,
+    pair::WITHOUT_PARTNER,
 ];
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::case::Case;
+use crate::diff::Side;
 use crate::event::At;
 use crate::facts::Seen;
 
@@ -131,6 +132,15 @@ pub struct Evidence {
     pub fact: String,
     /// When and where; `None` for what was measured by its absence.
     pub at: Option<At>,
+    /// In which of two captures; `None` where there is one.
+    pub side: Option<Side>,
+}
+
+/// What would have differed had the path been clean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// The same session, captured at its other end.
+    Pair,
 }
 
 /// What one detector says of one case.
@@ -152,22 +162,30 @@ pub struct Opinion {
     pub unknown: Vec<&'static str>,
     /// It is true and does not explain this end, whatever the row's kind.
     pub fact_only: bool,
+    /// The control that an accusation of the path rests on.
+    pub control: Option<Control>,
 }
 
 impl Evidence {
     /// Something measured at a time and place.
     pub fn at(at: At, fact: impl Into<String>) -> Evidence {
-        Evidence { fact: fact.into(), at: Some(at) }
+        Evidence { fact: fact.into(), at: Some(at), side: None }
     }
 
     /// Something measured by its absence, or over the whole input.
     pub fn absent(fact: impl Into<String>) -> Evidence {
-        Evidence { fact: fact.into(), at: None }
+        Evidence { fact: fact.into(), at: None, side: None }
     }
 
     /// Something measured where a fact was seen.
     pub fn of<T>(seen: &Seen<T>, fact: impl Into<String>) -> Evidence {
         Evidence::at(seen.at, fact)
+    }
+
+    /// Says in which of two captures.
+    pub fn side(mut self, side: Side) -> Evidence {
+        self.side = Some(side);
+        self
     }
 }
 
@@ -183,6 +201,7 @@ impl Opinion {
             contradicts: Vec::new(),
             unknown: Vec::new(),
             fact_only: false,
+            control: None,
         }
     }
 
@@ -213,6 +232,12 @@ impl Opinion {
     /// States that it explains nothing here.
     pub fn only_a_fact(mut self) -> Opinion {
         self.fact_only = true;
+        self
+    }
+
+    /// Names the control it rests on.
+    pub fn control(mut self, control: Control) -> Opinion {
+        self.control = Some(control);
         self
     }
 

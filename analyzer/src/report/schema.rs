@@ -12,6 +12,8 @@ pub struct Connection {
     pub schema: String,
     /// Capture file, or the relay's listening address.
     pub source: String,
+    /// From where it was seen: V1 a capture, V2 a relay, V6 captures from both ends.
+    pub vantage: String,
     /// Number of the connection in its source, from 1.
     pub index: u64,
     /// Number of the case it belongs to: connections of one attempt of one user.

@@ -18,7 +18,7 @@ pub use build::{Identities, Place, connection};
 pub use outcome::may_be_rehearsal;
 
 use crate::case::Case;
-use crate::detect::{ALL, Class, Detector, Kind, Opinion};
+use crate::detect::{ALL, Class, Detector, Kind, Opinion, pair};
 use crate::report::Outcome;
 
 /// Below this an opinion is listed and not named.
@@ -72,6 +72,7 @@ impl Ranked {
     /// An accusation of the path. A note accuses nobody.
     fn needs_control(&self) -> bool {
         self.row.kind != Kind::Note
+            && self.opinion.control.is_none()
             && matches!(self.row.class, Class::Interference | Class::Downgrade)
     }
 
@@ -106,7 +107,7 @@ pub fn judge(case: &Case<'_>) -> Judgement {
 }
 
 fn ask(row: &'static Detector, case: &Case<'_>) -> Option<Ranked> {
-    let opinion = (row.detect)(case)?;
+    let opinion = pair::located(row.id, case, (row.detect)(case)?)?;
     let mut ranked = Ranked { row, confidence: opinion.band.confidence(), opinion };
     if ranked.needs_control() {
         ranked.confidence = ranked.confidence.min(WITHOUT_CONTROL);

@@ -4,6 +4,7 @@
 mod certificate;
 mod ending;
 mod negotiation;
+mod pair;
 mod reachability;
 mod stall;
 mod tls;
@@ -72,6 +73,7 @@ fn every_row_has_a_case_that_fires_it() {
         certificate::FIRED,
         ending::FIRED,
         stall::FIRED,
+        pair::FIRED,
     ];
     let fired: BTreeSet<&str> = fired.concat().into_iter().collect();
     let rows: BTreeSet<&str> = ALL.iter().map(|row| row.id).collect();
