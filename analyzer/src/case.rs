@@ -28,8 +28,10 @@ pub struct Pair<'a> {
     pub here: Side,
     /// What the other capture holds.
     pub there: There<'a>,
-    /// The other capture's name, for evidence.
-    pub name: &'a str,
+    /// The other capture's file, for evidence.
+    pub file: &'a str,
+    /// The names of the two captures between which it happens, the client's first.
+    pub between: [&'a str; 2],
 }
 
 /// What the other capture holds of a session.

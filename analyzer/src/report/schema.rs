@@ -138,6 +138,8 @@ pub struct Verdict {
     pub sentence: String,
     /// What to do.
     pub remedy: Option<String>,
+    /// The captures between which it happens, the client's side first; only where captures prove it.
+    pub between: Option<[String; 2]>,
 }
 
 /// Three confidences, 0 to 1.

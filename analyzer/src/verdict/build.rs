@@ -61,7 +61,8 @@ pub fn connection(case: &Case<'_>, place: &Place, identities: &Identities) -> Co
     let facts = case.this;
     let judgement = judge(case);
     let mut book = Book { items: Vec::new(), facts, file: place.file.clone(), pair: case.pair };
-    let verdict = verdict(facts, &judgement, &mut book);
+    let mut verdict = verdict(facts, &judgement, &mut book);
+    verdict.between = between(case, &judgement);
     let causes = judgement.causes.iter().map(|cause| candidate(cause, &mut book)).collect();
     let findings = judgement.findings.iter().map(|found| finding(found, &mut book)).collect();
     let ruled_out = excluded(facts, &judgement, &mut book);
@@ -127,7 +128,7 @@ impl Book<'_> {
                 kind: kind.to_owned(),
                 n,
                 leg: legs::word(at.leg).to_owned(),
-                file: other.map_or(self.file.clone(), |pair| Some(pair.name.to_owned())),
+                file: other.map_or(self.file.clone(), |pair| Some(pair.file.to_owned())),
             }
         });
         let known =
@@ -157,6 +158,13 @@ fn vantage(case: &Case<'_>) -> &'static str {
         (None, Vantage::Capture) => "V1",
         (None, Vantage::Relay) => "V2",
     }
+}
+
+/// The captures between which it happens, where they prove that.
+fn between(case: &Case<'_>, judgement: &Judgement) -> Option<[String; 2]> {
+    let named = judgement.cause.as_ref().or(judgement.what.as_ref())?;
+    named.opinion.control?;
+    Some(case.pair?.between.map(str::to_owned))
 }
 
 /// A time of the other capture, in ms from the start; `None` where nothing tells how its clock stands.
@@ -189,6 +197,7 @@ fn verdict(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Verdict
         },
         sentence: sentence(facts, judgement),
         remedy: leading.map(|row| row.row.remedy.to_owned()),
+        between: None,
     }
 }
 
