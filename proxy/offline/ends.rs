@@ -162,12 +162,8 @@ fn hop<'a>(taken: &'a [Taken], at: usize, facts: &Facts, whole: &Diff) -> [&'a s
 
 /// What two captures prove of a session.
 fn trouble(here: &Facts, there: &Facts, diff: &Diff) -> Option<String> {
-    let pair = Pair {
-        here: Side::Client,
-        there: There::Seen(there, diff),
-        file: "",
-        between: ["", ""],
-    };
+    let pair =
+        Pair { here: Side::Client, there: There::Seen(there, diff), file: "", between: ["", ""] };
     let judgement = verdict::judge(&Case { pair: Some(pair), ..Case::new(here, &[]) });
     let named = judgement.cause.or(judgement.what)?;
     named.opinion.control.map(|_| named.id().to_owned())
@@ -212,8 +208,7 @@ impl Report<'_> {
     /// Judges sessions of one capture beside another.
     fn list(&mut self, capture: &Taken, other: &Taken, here: Side, views: &[View<'_>]) {
         let facts = |view: &View<'_>| capture.sessions[view.at].facts();
-        let summaries: Vec<Summary> =
-            views.iter().map(|view| Summary::of(facts(view))).collect();
+        let summaries: Vec<Summary> = views.iter().map(|view| Summary::of(facts(view))).collect();
         let cases = casebook::cases(&summaries);
         for (n, view) in views.iter().enumerate() {
             let siblings = casebook::siblings(&summaries, n);

@@ -198,8 +198,9 @@ impl Reading {
         let Reading { table, flows, sessions, recorded, make, now, .. } = self;
         let mut sink =
             |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
-                let slot =
-                    *flows.entry(flow.id).or_insert_with(|| open(flow, 0, &[], sessions, recorded, *make));
+                let slot = *flows
+                    .entry(flow.id)
+                    .or_insert_with(|| open(flow, 0, &[], sessions, recorded, *make));
                 match slot {
                     Slot::Single(at) => sessions[at].feed(time, origin, input),
                     Slot::Leg(at, leg) => {

@@ -1,7 +1,7 @@
 //! Real RDP clients, each run to its end or to a deadline, with a home of its own.
 
 use super::display::Display;
-use super::process::{Process, command};
+use super::process::{Process, command, command_in};
 use super::{freerdp3_env, need, need_freerdp3, text_of};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,27 @@ pub struct Ended {
 impl Client {
     /// Runs the client against 127.0.0.1:`port` for at most `limit`.
     pub fn run(self, port: u16, arguments: &[&str], limit: Duration) -> Option<Ended> {
+        self.run_against(&format!("127.0.0.1:{port}"), None, arguments, limit)
+    }
+
+    /// The same from a network namespace, against any address.
+    pub fn run_in(
+        self,
+        namespace: &str,
+        server: &str,
+        arguments: &[&str],
+        limit: Duration,
+    ) -> Option<Ended> {
+        self.run_against(server, Some(namespace), arguments, limit)
+    }
+
+    fn run_against(
+        self,
+        server: &str,
+        namespace: Option<&str>,
+        arguments: &[&str],
+        limit: Duration,
+    ) -> Option<Ended> {
         let program = match self {
             Self::Xfreerdp => need("xfreerdp")?,
             Self::Xfreerdp3 => need_freerdp3("xfreerdp3")?,
@@ -37,7 +58,10 @@ impl Client {
         };
         let display = Display::start()?;
         let home = super::scratch();
-        let mut command = command(&program);
+        let mut command = match namespace {
+            Some(namespace) => command_in(namespace, &program),
+            None => command(&program),
+        };
         command.env("HOME", home.path()).env("DISPLAY", &display.name).env("LC_ALL", "C");
         command.env("XDG_CONFIG_HOME", text_of(&home.path().join("config")));
         command.env_remove("XDG_RUNTIME_DIR");
@@ -47,10 +71,10 @@ impl Client {
         }
         match self {
             Self::Xfreerdp | Self::Xfreerdp3 => {
-                command.args([&format!("/v:127.0.0.1:{port}"), "/size:800x600"]).args(arguments);
+                command.args([&format!("/v:{server}"), "/size:800x600"]).args(arguments);
             }
             Self::Rdesktop => {
-                command.args(["-g", "800x600"]).args(arguments).arg(format!("127.0.0.1:{port}"));
+                command.args(["-g", "800x600"]).args(arguments).arg(server);
             }
         }
         let started = Instant::now();

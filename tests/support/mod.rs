@@ -10,6 +10,7 @@ pub mod clients;
 pub mod contract;
 pub mod display;
 pub mod endpoints;
+pub mod ends;
 pub mod expected;
 pub mod json;
 pub mod process;
@@ -139,7 +140,12 @@ pub fn free_port() -> u16 {
 /// Whether something listens on this port, read from the kernel's table: a connection made to
 /// find out would be a session to the server.
 pub fn listens(port: u16) -> bool {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    listens_by("/proc/net/tcp", port)
+}
+
+/// The same by another table, as each network namespace has its own.
+pub fn listens_by(table: &str, port: u16) -> bool {
+    let table = std::fs::read_to_string(table).unwrap_or_default();
     let local = format!(":{port:04X} ");
     table.lines().any(|line| {
         let mut fields = line.split_whitespace().skip(1);

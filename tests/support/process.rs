@@ -76,6 +76,13 @@ impl Drop for Process {
     }
 }
 
+/// A command for this program in a network namespace.
+pub fn command_in(namespace: &str, program: &Path) -> Command {
+    let mut command = command(Path::new("ip"));
+    command.args(["netns", "exec", namespace]).arg(program);
+    command
+}
+
 /// A command for this program. Where `setpriv` is installed the kernel ends the child even when
 /// the test process is killed and runs no destructor.
 pub fn command(program: &Path) -> Command {

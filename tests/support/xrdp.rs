@@ -4,8 +4,8 @@
 //! it would need a session manager and an account on this machine.
 
 use super::certs::{self, Kind};
-use super::process::{Process, command};
-use super::{free_port, listens, need, text_of, wait_until};
+use super::process::{Process, command, command_in};
+use super::{free_port, listens_by, need, text_of, wait_until};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ pub const SOUND: Options = Options {
 
 /// A running xrdp.
 pub struct Xrdp {
-    /// The port it listens on, at 127.0.0.1.
+    /// The port it listens on.
     pub port: u16,
     process: Process,
     scratch: tempfile::TempDir,
@@ -58,6 +58,15 @@ pub struct Xrdp {
 impl Xrdp {
     /// Starts a server of its own with these options.
     pub fn start(options: Options) -> Option<Self> {
+        Self::launch(options, "127.0.0.1", free_port(), None)
+    }
+
+    /// The same in a network namespace, at an address of it.
+    pub fn start_in(namespace: &str, address: &str, port: u16, options: Options) -> Option<Self> {
+        Self::launch(options, address, port, Some(namespace))
+    }
+
+    fn launch(options: Options, address: &str, port: u16, namespace: Option<&str>) -> Option<Self> {
         let program = need("xrdp")?;
         let scratch = super::scratch();
         let folder = scratch.path();
@@ -67,15 +76,17 @@ impl Xrdp {
             Key::Foreign => certs::make(folder, Kind::Other)?.key,
             Key::Missing => folder.join("no-such.key"),
         };
-        let port = free_port();
         let log = text_of(&folder.join("xrdp.log"));
-        let mut ini = settings(options, port, &log);
+        let mut ini = settings(options, address, port, &log);
         let files = [("certificate", &own.certificate), ("key_file", &key)];
         for (name, file) in files {
             ini = ini.replace(&format!("{name}=?"), &format!("{name}={}", text_of(file)));
         }
         std::fs::write(folder.join("xrdp.ini"), ini).unwrap();
-        let mut command = command(&program);
+        let mut command = match namespace {
+            Some(namespace) => command_in(namespace, &program),
+            None => command(&program),
+        };
         command.args(["-n", "-c", &text_of(&folder.join("xrdp.ini"))]);
         if options.legacy_openssl {
             let config = folder.join("openssl.cnf");
@@ -83,7 +94,10 @@ impl Xrdp {
             command.env("OPENSSL_CONF", config);
         }
         let mut process = Process::start(&mut command, &folder.join("xrdp.out"));
-        let up = wait_until(Duration::from_secs(20), || listens(port) || !process.runs());
+        // Its own namespace's table: the program takes the place of what started it.
+        let table = format!("/proc/{}/net/tcp", process.child().id());
+        let up =
+            wait_until(Duration::from_secs(20), || listens_by(&table, port) || !process.runs());
         let mut server = Self { port, process, scratch };
         assert!(up && server.process.runs(), "xrdp did not start: {}", server.log());
         Some(server)
@@ -102,10 +116,10 @@ const LEGACY_OPENSSL: &str = "openssl_conf = init\n[init]\nssl_conf = tls\n[tls]
     system_default = low\n[low]\nMinProtocol = TLSv1\nCipherString = DEFAULT:@SECLEVEL=0\n";
 
 /// A whole xrdp.ini with `?` for the two files.
-fn settings(options: Options, port: u16, log: &str) -> String {
+fn settings(options: Options, address: &str, port: u16, log: &str) -> String {
     let Options { security_layer, ssl_protocols, tls_ciphers, .. } = options;
     let mut ini = format!(
-        "[Globals]\nini_version=1\nfork=true\nport=tcp://127.0.0.1:{port}\ntcp_nodelay=true\n\
+        "[Globals]\nini_version=1\nfork=true\nport=tcp://{address}:{port}\ntcp_nodelay=true\n\
          security_layer={security_layer}\ncrypt_level=high\ncertificate=?\nkey_file=?\n\
          ssl_protocols={ssl_protocols}\n"
     );

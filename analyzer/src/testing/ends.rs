@@ -87,7 +87,8 @@ pub(crate) fn absent(client: &Trace, same_host: bool) -> Connection {
 }
 
 fn report(facts: &crate::facts::Facts, there: There<'_>) -> Connection {
-    let pair = Pair { here: Side::Client, there, file: "server.pcapng", between: ["client", "server"] };
+    let pair =
+        Pair { here: Side::Client, there, file: "server.pcapng", between: ["client", "server"] };
     let report = contract::of_case(&Case { pair: Some(pair), ..Case::new(facts, &[]) });
     contract::check(&report);
     report

@@ -15,7 +15,7 @@ pub(crate) fn located(id: &str, case: &Case<'_>, opinion: Opinion) -> Option<Opi
         ("tcp-syn-drop" | "tcp-refused-rst" | "icmp-reject", There::Absent { same_host }) => {
             Some(before_the_host(opinion, pair.here, same_host))
         }
-        ("tcp-syn-drop", There::Seen(server, diff)) => syn_drop(opinion, server, diff),
+        ("tcp-syn-drop", There::Seen(server, diff)) => syn_drop(opinion, case.this, server, diff),
         ("tcp-refused-rst" | "icmp-reject", There::Seen(server, diff)) => {
             Some(refused(id, opinion, server, diff))
         }
@@ -41,7 +41,7 @@ fn before_the_host(opinion: Opinion, here: Side, same_host: bool) -> Opinion {
     }
 }
 
-fn syn_drop(opinion: Opinion, server: &Facts, diff: &Diff) -> Option<Opinion> {
+fn syn_drop(mut opinion: Opinion, client: &Facts, server: &Facts, diff: &Diff) -> Option<Opinion> {
     let leg = server.tcp.leg(Leg::Single);
     let answered = leg.kept(SegmentKind::SynAck).count() > 0
         || leg.kept(SegmentKind::Rst).any(|rst| rst.value.dir == Direction::ToClient);
@@ -50,11 +50,15 @@ fn syn_drop(opinion: Opinion, server: &Facts, diff: &Diff) -> Option<Opinion> {
     }
     let Some(syn) = leg.kept(SegmentKind::Syn).next() else { return Some(opinion) };
     let fact = "the SYN arrived at the server's side, and the server answered nothing";
-    let band = if diff.complete[Side::Server.index()] { Band::High } else { Band::Possible };
+    opinion.unknown.clear();
+    let tried = client.tcp.leg(Leg::Single).kept(SegmentKind::Syn).last();
+    let watched = tried.is_some_and(|syn| diff.ran(Side::Server, syn.at.time));
+    let band =
+        if watched && diff.complete[Side::Server.index()] { Band::High } else { Band::Possible };
     Some(opinion.party(Party::Server, band).supports(Evidence::of(syn, fact).side(Side::Server)))
 }
 
-fn refused(id: &str, opinion: Opinion, server: &Facts, diff: &Diff) -> Opinion {
+fn refused(id: &str, mut opinion: Opinion, server: &Facts, diff: &Diff) -> Opinion {
     let leg = server.tcp.leg(Leg::Single);
     let own = leg.attempts.iter().find(|attempt| match attempt.failure.kind {
         ConnectFailureKind::Refused => id == "tcp-refused-rst",
@@ -63,14 +67,19 @@ fn refused(id: &str, opinion: Opinion, server: &Facts, diff: &Diff) -> Opinion {
     });
     if let Some(own) = own {
         let fact = "the refusal left the server's side";
+        opinion.unknown.clear();
         return opinion
             .party(Party::Server, Band::Certain)
             .supports(Evidence::at(own.at, fact).side(Side::Server));
     }
-    match leg.kept(SegmentKind::Syn).next().filter(|_| diff.complete[Side::Server.index()]) {
+    let told = opinion.supports.iter().find_map(|evidence| evidence.at);
+    let watched = told.is_some_and(|at| diff.ran(Side::Server, at.time));
+    let syn = leg.kept(SegmentKind::Syn).next();
+    match syn.filter(|_| watched && diff.complete[Side::Server.index()]) {
         Some(syn) => {
             let fact =
                 "the SYN arrived at the server's side, and the refusal did not come from there";
+            opinion.unknown.clear();
             opinion
                 .party(Party::Network, Band::High)
                 .supports(Evidence::of(syn, fact).side(Side::Server))
@@ -95,6 +104,15 @@ fn closed(mut opinion: Opinion, client: &Facts, server: &Facts, diff: &Diff) -> 
     let lone = diff.lone.iter().find(of_end);
     if lone.is_some_and(|lone| lone.is_forged()) {
         return None;
+    }
+    if lone.is_some() && dir == Direction::ToClient {
+        // The other capture lacks it and may have ended before: that speaks against its sender and proves
+        // nothing.
+        opinion.band = opinion.band.min(Band::Possible);
+        let fact =
+            "no such segment is in the capture at the server's side, which may have missed it";
+        let opinion = opinion.contradicts(Evidence::absent(fact));
+        return Some(opinion.party(Party::Unknown, Band::Weak));
     }
     let mut there = server.tcp.leg(Leg::Single).kept(kind);
     let Some(copy) = there.find(|seen| seen.value.dir == dir).filter(|_| lone.is_none()) else {

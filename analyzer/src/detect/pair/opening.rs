@@ -112,7 +112,7 @@ fn fake_open(case: &Case<'_>) -> Option<Opinion> {
 }
 
 fn transparent_proxy(case: &Case<'_>) -> Option<Opinion> {
-    let (_, diff) = case.at_server()?;
+    let (server, diff) = case.at_server()?;
     let says = "TCP does not reach from end to end: something between ends the client's connection and opens one of its own.";
     if diff.is_split() {
         let syn = diff.syn.as_ref()?;
@@ -124,7 +124,10 @@ fn transparent_proxy(case: &Case<'_>) -> Option<Opinion> {
         let stream = diff.stream(dir);
         let [_, arrived] = stream.sent_and_arrived(dir);
         let acknowledged = stream.acknowledged[Side::of_sender(dir).index()]?;
-        let whole = diff.complete.iter().all(|complete| *complete);
+        let sender = if dir == Direction::ToServer { case.this } else { server };
+        let last = sender.stream(dir).last?;
+        let whole = diff.complete.iter().all(|complete| *complete)
+            && diff.ran(Side::of_sender(dir).other(), last.time);
         (whole && stream.missing(dir) > 0 && acknowledged > arrived + 1).then_some((
             dir,
             acknowledged,

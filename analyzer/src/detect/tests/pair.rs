@@ -248,7 +248,11 @@ fn a_reset_that_its_sender_did_not_send_is_the_paths() {
         ..Default::default()
     };
     let holes = start().after_ms(5).counts(acknowledged(40), acknowledged(90));
-    clean(&both(&reset(asked()), &holes));
+    let doubtful = both(&reset(asked()), &holes);
+    clean(&doubtful);
+    let verdict = (doubtful.verdict.what.as_deref(), doubtful.verdict.party.as_str());
+    assert_eq!(verdict, (Some("rst-genuine-server"), "unknown"));
+    assert_eq!(doubtful.verdict.confidence.what, 0.55);
 }
 
 #[test]
