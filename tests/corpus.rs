@@ -127,6 +127,38 @@ const WITHOUT_SAMPLE: &[(&str, &str)] = &[
 /// The laboratory makes it.
 const LAB: &str = "one machine has no path to disturb: tests/lab makes it";
 
+/// Rows that compare two captures; a sample is one. `tests/pair.rs` makes some for real.
+const TAKES_TWO_CAPTURES: &[&str] = &[
+    "clienthello-rewritten",
+    "data-injected",
+    "fin-injected",
+    "half-open-asymmetric",
+    "idle-timeout-rst",
+    "idle-timeout-silent",
+    "lb-reset",
+    "neg-failure-forged",
+    "neg-flags-shape",
+    "neg-rsp-rewritten",
+    "not-in-other-capture",
+    "payload-trigger-drop",
+    "pmtu-blackhole-c2s",
+    "pmtu-blackhole-s2c",
+    "rst-injected-toclient",
+    "rst-injected-toserver",
+    "rst-inpath-reject",
+    "syn-proxy-fake-open",
+    "tcp-option-rewrite",
+    "tls-cert-cloned",
+    "tls-cert-substituted",
+    "tls-record-tampered",
+    "tls-version-downgrade",
+    "transparent-tcp-proxy",
+    "x224-cookie-altered",
+    "x224-correlation-stripped",
+    "x224-negreq-removed",
+    "x224-protocols-cleared",
+];
+
 #[test]
 fn every_detector_has_a_sample_or_a_reason() {
     let mut seen = BTreeSet::new();
@@ -147,11 +179,15 @@ fn every_detector_has_a_sample_or_a_reason() {
         }
     }
     let mut wrong = Vec::new();
-    for row in rdpwhy_analyzer::detect::ALL {
-        let reason = WITHOUT_SAMPLE.iter().find(|(id, _)| *id == row.id);
-        match (seen.contains(row.id), reason) {
-            (true, Some(_)) => wrong.push(format!("{} has a sample by now", row.id)),
-            (false, None) => wrong.push(format!("{} has no sample", row.id)),
+    let mut rows: Vec<&str> = rdpwhy_analyzer::detect::rows().map(|row| row.id).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    for id in rows {
+        let excused = WITHOUT_SAMPLE.iter().any(|(known, _)| *known == id)
+            || TAKES_TWO_CAPTURES.contains(&id);
+        match (seen.contains(id), excused) {
+            (true, true) => wrong.push(format!("{} has a sample by now", id)),
+            (false, false) => wrong.push(format!("{} has no sample", id)),
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod contract;
+pub(crate) mod ends;
 
 use std::time::Duration;
 
@@ -374,12 +375,24 @@ impl Trace {
         self.session_in_chunks(&mut |bytes| vec![bytes])
     }
 
+    /// The same, with what a comparison needs.
+    pub fn session_with_transcript(&self) -> Session {
+        self.play(Session::with_transcript(self.subject.clone()), &mut |bytes| vec![bytes])
+    }
+
     /// The session after the whole script, each piece of data cut by `cut`.
     pub fn session_in_chunks<'a>(
         &'a self,
         cut: &mut dyn FnMut(&'a [u8]) -> Vec<&'a [u8]>,
     ) -> Session {
-        let mut session = Session::new(self.subject.clone());
+        self.play(Session::new(self.subject.clone()), cut)
+    }
+
+    fn play<'a>(
+        &'a self,
+        mut session: Session,
+        cut: &mut dyn FnMut(&'a [u8]) -> Vec<&'a [u8]>,
+    ) -> Session {
         let mut n = 0;
         for (time, step) in &self.steps {
             n += 1;

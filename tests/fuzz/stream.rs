@@ -34,10 +34,10 @@ pub fn stream(data: &[u8]) -> Vec<String> {
     play.check();
     let summary = Summary::of(play.session.facts());
     // The relay reports while a session is open, too.
-    let open = report::check(&Case { this: facts_before.facts(), siblings: &[] });
-    let alone = report::check(&Case { this: play.session.facts(), siblings: &[] });
+    let open = report::check(&Case::new(facts_before.facts(), &[]));
+    let alone = report::check(&Case::new(play.session.facts(), &[]));
     let siblings = [earlier(&summary), summary];
-    let beside = report::check(&Case { this: play.session.facts(), siblings: &siblings });
+    let beside = report::check(&Case::new(play.session.facts(), &siblings));
     vec![open, alone, beside]
 }
 

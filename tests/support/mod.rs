@@ -11,6 +11,7 @@ pub mod contract;
 pub mod desktop;
 pub mod display;
 pub mod endpoints;
+pub mod ends;
 pub mod expected;
 pub mod json;
 pub mod place;

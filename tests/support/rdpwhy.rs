@@ -67,7 +67,12 @@ impl Proxy {
 
 /// Runs `rdpwhy analyze` on a capture.
 pub fn analyze(capture: &Path, folder: &Path) -> Said {
-    let arguments = ["analyze", &text_of(capture), "--format", "jsonl"];
+    analyze_with(&[&text_of(capture)], folder)
+}
+
+/// Runs `rdpwhy analyze` with these arguments.
+pub fn analyze_with(arguments: &[&str], folder: &Path) -> Said {
+    let arguments = [&["analyze", "--format", "jsonl"], arguments].concat();
     let (mut process, results) = launch(folder, "analyze", &arguments);
     let code = process.wait(Duration::from_secs(60));
     assert!(code.is_some(), "analyze did not end: {}", process.output());

@@ -9,6 +9,7 @@ mod battery;
 mod certificate;
 mod insistence;
 mod opinion;
+pub(crate) mod pair;
 mod stalled;
 mod who;
 
@@ -77,7 +78,13 @@ use certificate::{
 };
 pub use opinion::{Band, Class, Control, Detector, Evidence, Group, Kind, Next, Opinion, Party};
 
-/// Every detector. The order is the precedence among what was seen: specific before general.
+/// Every row, those of two captures first: what they prove is no reading of one end any more. An id that can be
+/// told from one end and from both has a row in either table; of two opinions the first one counts.
+pub fn rows() -> impl Iterator<Item = &'static Detector> {
+    pair::ALL.iter().chain(ALL)
+}
+
+/// Every detector of one vantage. The order is the precedence among what was seen: specific before general.
 pub const ALL: &[Detector] = &[
     relay_induced::DETECTOR,
     client_rehearsal_close::DETECTOR,

@@ -115,8 +115,14 @@ fn opinion(case: &Case<'_>, code: FailureCode) -> Option<Opinion> {
         ),
         _ => sentence(code, requested),
     };
+    // Of a refusal that does not fit nobody knows who wrote it.
+    let party = if requested.is_some_and(|requested| contradicts(code, Some(requested))) {
+        (Party::Unknown, Band::Weak)
+    } else {
+        (Party::Server, Band::Probable)
+    };
     let mut opinion = Opinion::new(Band::Certain, says)
-        .party(Party::Server, Band::Probable)
+        .party(party.0, party.1)
         .supports(Evidence::of(confirm, format!("RDP_NEG_FAILURE {} {code}", code.0)));
     if let (Some(request), Some(requested)) = (facts.x224.request.seen(), requested) {
         opinion =

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::case::Case;
+use crate::diff::Side;
 use crate::event::At;
 use crate::facts::Seen;
 
@@ -168,6 +169,8 @@ pub struct Evidence {
     pub fact: String,
     /// When and where; `None` for what was measured by its absence.
     pub at: Option<At>,
+    /// In which of two captures; `None` where there is one.
+    pub side: Option<Side>,
 }
 
 /// What one detector says of one case.
@@ -198,17 +201,23 @@ pub struct Opinion {
 impl Evidence {
     /// Something measured at a time and place.
     pub fn at(at: At, fact: impl Into<String>) -> Evidence {
-        Evidence { fact: fact.into(), at: Some(at) }
+        Evidence { fact: fact.into(), at: Some(at), side: None }
     }
 
     /// Something measured by its absence, or over the whole input.
     pub fn absent(fact: impl Into<String>) -> Evidence {
-        Evidence { fact: fact.into(), at: None }
+        Evidence { fact: fact.into(), at: None, side: None }
     }
 
     /// Something measured where a fact was seen.
     pub fn of<T>(seen: &Seen<T>, fact: impl Into<String>) -> Evidence {
         Evidence::at(seen.at, fact)
+    }
+
+    /// Says in which of two captures.
+    pub fn side(mut self, side: Side) -> Evidence {
+        self.side = Some(side);
+        self
     }
 }
 

@@ -144,6 +144,9 @@ pub struct ZeroWindow {
 }
 
 impl LegFacts {
+    /// How many segments are kept.
+    pub const KEPT: usize = 32;
+
     /// Segments of one kind.
     pub fn kept(&self, kind: SegmentKind) -> impl Iterator<Item = &Seen<Segment>> {
         self.segments.iter().filter(move |segment| segment.value.kind == kind)
@@ -167,7 +170,6 @@ impl LegFacts {
     }
 
     pub(super) fn keep(&mut self, at: At, segment: Segment) {
-        const KEPT: usize = 32;
         let zero = &mut self.zero_window[segment.dir.index()];
         match segment.kind {
             SegmentKind::Syn => self.syns += 1,
@@ -184,7 +186,7 @@ impl LegFacts {
             }
             _ => {}
         }
-        if self.segments.len() < KEPT {
+        if self.segments.len() < Self::KEPT {
             self.segments.push(Seen { value: segment, at });
         }
     }

@@ -7,6 +7,7 @@ pub(super) fn blank(index: u64, outcome: Outcome) -> Connection {
     Connection {
         schema: SCHEMA.to_string(),
         source: "case.pcapng".to_string(),
+        vantage: "V2".to_string(),
         index,
         case: 1,
         r#final: true,
@@ -31,6 +32,7 @@ pub(super) fn blank(index: u64, outcome: Outcome) -> Connection {
             confidence: Confidence { what: 0.0, who: 0.0, why: 0.0 },
             sentence: String::new(),
             remedy: None,
+            between: None,
         },
         causes: Vec::new(),
         ruled_out: Vec::new(),
@@ -66,6 +68,7 @@ pub(super) fn failed_at_tls() -> Connection {
         remedy: Some("Give NETWORK SERVICE read access to the key file of the RDP certificate. \
                       Undo: icacls restores the saved list."
             .to_string()),
+        between: None,
     };
     compete(&mut c);
     c.legs = relayed();

@@ -12,6 +12,8 @@ pub struct Connection {
     pub schema: String,
     /// Capture file, or the relay's listening address.
     pub source: String,
+    /// From where it was seen: V1 a capture, V2 a relay, V6 captures from both ends.
+    pub vantage: String,
     /// Number of the connection in its source, from 1.
     pub index: u64,
     /// Number of the case it belongs to: connections of one attempt of one user.
@@ -138,6 +140,8 @@ pub struct Verdict {
     pub sentence: String,
     /// What to do.
     pub remedy: Option<String>,
+    /// The captures between which it happens, the client's side first; only where captures prove it.
+    pub between: Option<[String; 2]>,
 }
 
 /// Three confidences, 0 to 1.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::case::{Case, Summary};
-use crate::detect::{ALL, Class, Detector, Kind, Party};
+use crate::detect::{Class, Detector, Kind, Party, rows};
 use crate::report::{Connection, Outcome};
 use crate::session::Session;
 use crate::verdict::{self, Identities, Place};
@@ -51,12 +51,16 @@ const CLASS: &[&str] = &[
 /// The row that may print this id.
 pub(crate) fn row(id: &str) -> Option<&'static Detector> {
     let row = if id.starts_with("tls-alert-") { "tls-alert-N" } else { id };
-    ALL.iter().find(|detector| detector.id == row)
+    rows().find(|detector| detector.id == row)
 }
 
 /// The report of a session; names of people are hashed.
 pub(crate) fn report(session: &Session, siblings: &[Summary]) -> Connection {
-    let case = Case { this: session.facts(), siblings };
+    of_case(&Case::new(session.facts(), siblings))
+}
+
+/// The report of a case.
+pub(crate) fn of_case(case: &Case<'_>) -> Connection {
     let place = Place {
         source: "test".into(),
         file: None,
@@ -65,7 +69,7 @@ pub(crate) fn report(session: &Session, siblings: &[Summary]) -> Connection {
         r#final: true,
         supersedes: None,
     };
-    let report = verdict::connection(&case, &place, &Identities::Hashed([7; 32]));
+    let report = verdict::connection(case, &place, &Identities::Hashed([7; 32]));
     check(&report);
     report
 }

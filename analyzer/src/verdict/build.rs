@@ -6,9 +6,10 @@ use super::ended::ended;
 use super::layers::{rdp, tls};
 use super::words::{rfc3339, round, word};
 use super::{Judgement, Ranked, judge, legs, mstsc, ruled_out};
-use crate::case::Case;
+use crate::case::{Case, Pair, There};
 use crate::detect::{Band, Class, Evidence, Party};
-use crate::facts::Facts;
+use crate::diff::Clock;
+use crate::facts::{Facts, Vantage};
 use crate::input::{Direction, Leg, Origin, Timestamp};
 use crate::report::{
     Candidate, Confidence, Connection, EvidenceItem, EvidenceOrigin, Finding, NextStep, Outcome,
@@ -59,8 +60,9 @@ impl Identities {
 pub fn connection(case: &Case<'_>, place: &Place, identities: &Identities) -> Connection {
     let facts = case.this;
     let judgement = judge(case);
-    let mut book = Book { items: Vec::new(), facts, file: place.file.clone() };
-    let verdict = verdict(facts, &judgement, &mut book);
+    let mut book = Book { items: Vec::new(), facts, file: place.file.clone(), pair: case.pair };
+    let mut verdict = verdict(facts, &judgement, &mut book);
+    verdict.between = between(case, &judgement);
     let causes = judgement.causes.iter().map(|cause| candidate(cause, &mut book)).collect();
     let findings = judgement.findings.iter().map(|found| finding(found, &mut book)).collect();
     let ruled_out = excluded(facts, &judgement, &mut book);
@@ -68,6 +70,7 @@ pub fn connection(case: &Case<'_>, place: &Place, identities: &Identities) -> Co
     Connection {
         schema: SCHEMA.to_owned(),
         source: place.source.clone(),
+        vantage: vantage(case).to_owned(),
         index: place.index,
         case: place.case,
         r#final: place.r#final,
@@ -105,11 +108,16 @@ struct Book<'a> {
     items: Vec<EvidenceItem>,
     facts: &'a Facts,
     file: Option<String>,
+    pair: Option<Pair<'a>>,
 }
 
 impl Book<'_> {
     fn cite(&mut self, evidence: &Evidence) -> String {
-        let at_ms = evidence.at.map(|at| round(self.facts.ms(at.time)));
+        let other = self.pair.filter(|pair| evidence.side == Some(pair.here.other()));
+        let at_ms = evidence.at.and_then(|at| match other {
+            Some(pair) => elsewhere(self.facts, &pair, at.time),
+            None => Some(round(self.facts.ms(at.time))),
+        });
         let origin = evidence.at.map(|at| {
             let (kind, n) = match at.origin {
                 Origin::Packet(n) => ("packet", Some(n)),
@@ -120,7 +128,7 @@ impl Book<'_> {
                 kind: kind.to_owned(),
                 n,
                 leg: legs::word(at.leg).to_owned(),
-                file: self.file.clone(),
+                file: other.map_or(self.file.clone(), |pair| Some(pair.file.to_owned())),
             }
         });
         let known =
@@ -141,6 +149,31 @@ impl Book<'_> {
     fn cite_all(&mut self, evidence: &[Evidence]) -> Vec<String> {
         evidence.iter().map(|one| self.cite(one)).collect()
     }
+}
+
+/// From where it was seen, in the numbers of the field guide.
+fn vantage(case: &Case<'_>) -> &'static str {
+    match (case.at_server(), case.this.subject.vantage) {
+        (Some(_), _) => "V6",
+        (None, Vantage::Capture) => "V1",
+        (None, Vantage::Relay) => "V2",
+    }
+}
+
+/// The captures between which it happens, where they prove that.
+fn between(case: &Case<'_>, judgement: &Judgement) -> Option<[String; 2]> {
+    let named = judgement.cause.as_ref().or(judgement.what.as_ref())?;
+    named.opinion.control?;
+    Some(case.pair?.between.map(str::to_owned))
+}
+
+/// A time of the other capture, in ms from the start; `None` where nothing tells how its clock stands.
+fn elsewhere(facts: &Facts, pair: &Pair<'_>, time: Timestamp) -> Option<f64> {
+    let There::Seen(_, diff) = pair.there else { return None };
+    let clock: Clock = diff.clock?;
+    let here = clock.on_other(pair.here.other(), time);
+    let ns = here.0 as i128 - i128::from(facts.subject.started.0);
+    Some(round(ns.max(0) as f64 / 1e6))
 }
 
 fn verdict(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Verdict {
@@ -168,6 +201,7 @@ fn verdict(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Verdict
         },
         sentence: sentence(facts, judgement),
         remedy: leading.map(|row| row.row.remedy.to_owned()),
+        between: None,
     }
 }
 

@@ -18,7 +18,7 @@ pub use build::{Identities, Place, connection};
 pub use outcome::may_be_rehearsal;
 
 use crate::case::Case;
-use crate::detect::{ALL, Class, Detector, Kind, Opinion};
+use crate::detect::{Class, Detector, Kind, Opinion, pair, rows};
 use crate::report::Outcome;
 
 /// Below this an opinion is listed and not named.
@@ -98,7 +98,12 @@ impl Ranked {
 
 /// Judges one case.
 pub fn judge(case: &Case<'_>) -> Judgement {
-    let opinions: Vec<Ranked> = ALL.iter().filter_map(|row| ask(row, case)).collect();
+    let mut opinions: Vec<Ranked> = Vec::new();
+    for ranked in rows().filter_map(|row| ask(row, case)) {
+        if !opinions.iter().any(|other| other.id() == ranked.id()) {
+            opinions.push(ranked);
+        }
+    }
     let outcome = outcome::outcome(case, &opinions);
     let what = match outcome {
         Outcome::Failed | Outcome::Rehearsal => opinions.iter().find(|o| o.is_seen()).cloned(),
@@ -119,7 +124,7 @@ pub fn judge(case: &Case<'_>) -> Judgement {
 }
 
 fn ask(row: &'static Detector, case: &Case<'_>) -> Option<Ranked> {
-    let opinion = (row.detect)(case)?;
+    let opinion = pair::located(row.id, case, (row.detect)(case)?)?;
     let mut ranked = Ranked { row, confidence: opinion.confidence(), opinion };
     if ranked.needs_control() {
         ranked.confidence = ranked.confidence.min(WITHOUT_CONTROL);
