@@ -140,8 +140,6 @@ const TAKES_TWO_CAPTURES: &[&str] = &[
     "neg-flags-shape",
     "neg-rsp-rewritten",
     "not-in-other-capture",
-    "payload-trigger-drop",
-    "pmtu-blackhole-c2s",
     "pmtu-blackhole-s2c",
     "rst-injected-toclient",
     "rst-injected-toserver",

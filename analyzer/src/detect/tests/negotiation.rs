@@ -93,7 +93,7 @@ fn a_refusal_that_does_not_fit_the_request_names_no_cause() {
                 what: Some("neg-failure-other"),
                 cause: None,
                 class: Some("server-config"),
-                party: "server",
+                party: "unknown",
                 reached: "x224_confirm",
                 how: "fin",
             },
