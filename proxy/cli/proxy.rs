@@ -15,6 +15,7 @@ use crate::desk::Desk;
 use crate::dial::{DialOptions, Target};
 use crate::error::Error;
 use crate::output::{ExitStatus, Filter, Output, remark};
+use crate::packets::{Missing, Packets};
 use crate::record::{Payload, Policy, Recorder, Ring, stopped};
 use crate::relay::{Deadlines, Guard, Listening, Relay, listen};
 
@@ -36,6 +37,9 @@ pub struct Args {
     /// A network that may connect, besides this machine; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = cidr)]
     allow: Vec<(IpAddr, u8)>,
+    /// Capture the packets of both legs, too: who really sent a RST shows in them (Linux, CAP_NET_RAW)
+    #[arg(long)]
+    packets: bool,
     /// Record to a pcapng file
     #[arg(short, long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -99,7 +103,12 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
     let listening =
         listen(args.listen).map_err(|source| Error::Listen { address: args.listen, source })?;
     let output = args.result.open(Filter::default())?;
+    let clock = Clock::start();
+    // Before anybody is told where to connect: a SYN that passed is not captured any more.
+    let ports = [listening.address.port(), args.upstream.port];
+    let packets = args.packets.then(|| Packets::start(ports, args.max_sessions, clock));
     banner(&args, &listening);
+    packets.as_ref().inspect(|packets| packets_banner(packets.as_ref().err()));
     let recorder = open_recorder(&args);
     let (desk, messages) = mpsc::channel(1024);
     let (stop, stopped) = watch::channel(false);
@@ -113,9 +122,10 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
         target: args.upstream,
         dial: DialOptions::default(),
         deadlines: Deadlines { connect: args.connect_timeout, handshake: args.handshake_timeout },
-        clock: Clock::start(),
+        clock,
         desk,
         recorder: recorder.as_ref().ok().cloned().flatten(),
+        packets: packets.and_then(Result::ok),
         feed: Session::feed,
     });
     let guard = Guard { allow: args.allow, most: args.max_sessions };
@@ -192,6 +202,22 @@ fn open_recorder(args: &Args) -> Result<Option<Recorder>, ()> {
     Recorder::start(ring, args.payload, args.record_policy)
         .map(Some)
         .map_err(|error| remark(&format!("{}: {}", path.display(), stopped(&error))))
+}
+
+/// A capture that can not be begun costs a class of evidence, not the verdict.
+fn packets_banner(missing: Option<&Missing>) {
+    let Some(missing) = missing else {
+        return remark("packets of both legs are captured: their headers, in memory");
+    };
+    remark(&format!("packets are not captured: {missing}"));
+    remark(
+        "missing from the evidence: TTL and IP-ID of a RST, SYN options, what follows a RST, counts;",
+    );
+    remark("whether a host or a device on its leg ended a connection then stays open");
+    if matches!(missing, Missing::Right) {
+        let program = std::env::current_exe().unwrap_or_else(|_| "rdpwhy".into());
+        remark(&format!("to have it: setcap cap_net_raw+ep {}, or run as root", program.display()));
+    }
 }
 
 /// What to type, and what the relay changes.

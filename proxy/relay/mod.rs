@@ -7,6 +7,7 @@ mod listen;
 mod observer;
 mod pump;
 mod session;
+mod watched;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::desk::Message;
 use crate::dial::{DialOptions, Target};
+use crate::packets::Packets;
 use crate::record::Recorder;
 
 pub use listen::{Guard, Listening, listen};
@@ -34,6 +36,8 @@ pub struct Relay {
     pub desk: mpsc::Sender<Message>,
     /// Where recordings go.
     pub recorder: Option<Recorder>,
+    /// The capture of both legs, where there is one.
+    pub packets: Option<Packets>,
     /// The engine's door.
     pub feed: Feed,
 }

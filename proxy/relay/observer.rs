@@ -7,6 +7,7 @@ use rdpwhy_analyzer::facts::{Facts, InputEnd, Subject};
 use rdpwhy_analyzer::input::{Direction, Input, Origin, Timestamp};
 use rdpwhy_analyzer::session::Session;
 
+use crate::packets::Heard;
 use crate::record::Tape;
 
 /// How inputs reach the engine; replaced in tests by one that fails.
@@ -53,6 +54,11 @@ impl Observer {
         let reads = self.reads;
         self.record(|tape, facts| tape.note(time, reads, &input, facts));
         self.feed(time, Origin::Socket, input);
+    }
+
+    /// What a packet told. Its bytes and ends are told by the relay's own sockets.
+    pub fn heard(&mut self, heard: Heard) {
+        self.feed(heard.time, Origin::Live(heard.number), heard.input);
     }
 
     /// The end of the observation.

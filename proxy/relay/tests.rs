@@ -43,6 +43,7 @@ async fn stage(feed: Feed, recorder: Option<Recorder>, deadlines: Deadlines) -> 
         clock: Clock::start(),
         desk,
         recorder,
+        packets: None,
         feed,
     });
     let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();

@@ -68,6 +68,7 @@ pub fn connection(case: &Case<'_>, place: &Place, identities: &Identities) -> Co
     Connection {
         schema: SCHEMA.to_owned(),
         source: place.source.clone(),
+        vantage: legs::vantage(facts),
         index: place.index,
         case: place.case,
         r#final: place.r#final,
@@ -115,6 +116,7 @@ impl Book<'_> {
                 Origin::Packet(n) => ("packet", Some(n)),
                 Origin::Read(n) => ("read", Some(n)),
                 Origin::Socket => ("socket", None),
+                Origin::Live(n) => ("segment", Some(n)),
             };
             EvidenceOrigin {
                 kind: kind.to_owned(),

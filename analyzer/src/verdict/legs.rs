@@ -3,9 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::community::community_id;
-use crate::facts::{Facts, LegFacts, TcpFacts};
-use crate::input::{ConnectFailure, ConnectFailureKind, Leg, SegmentCounts};
-use crate::report::{LegReport, Legs};
+use crate::facts::{Facts, LegFacts, Seen, TcpFacts};
+use crate::input::{
+    ConnectFailure, ConnectFailureKind, Direction, Leg, Segment, SegmentCounts, SegmentKind,
+};
+use crate::report::{LegReport, Legs, Vantage};
 
 pub(super) fn legs(facts: &Facts) -> Legs {
     let subject = &facts.subject;
@@ -20,6 +22,18 @@ pub(super) fn legs(facts: &Facts) -> Legs {
             server: Some(report(&two[1], subject.relay[1], subject.server)),
             single: None,
         },
+    }
+}
+
+/// From where a connection was seen. A relay has packets only where every leg that opened has them.
+pub(super) fn vantage(facts: &Facts) -> Vantage {
+    let lacking = |(name, leg): &(Leg, &LegFacts)| {
+        (*name == Leg::Client || leg.opened.is_seen()) && !facts.has_packets(*name)
+    };
+    match &facts.tcp {
+        TcpFacts::One(_) => Vantage::V1,
+        TcpFacts::Two(_) if facts.tcp.legs().iter().any(lacking) => Vantage::V2,
+        TcpFacts::Two(_) => Vantage::V3,
     }
 }
 
@@ -75,7 +89,30 @@ fn tcp(leg: &LegFacts) -> Map<String, Value> {
         map.insert("from_client".into(), counts(&client));
         map.insert("from_server".into(), counts(&server));
     }
+    let resets: Vec<Value> = leg.kept(SegmentKind::Rst).take(RESETS).map(reset).collect();
+    if !resets.is_empty() {
+        map.insert("resets".into(), resets.into());
+    }
     map
+}
+
+/// RST segments listed of a leg.
+const RESETS: usize = 8;
+
+/// A RST beside what its sender's other segments were like.
+fn reset(seen: &Seen<Segment>) -> Value {
+    let rst = &seen.value;
+    json!({
+        "from": match rst.dir {
+            Direction::ToServer => "client",
+            Direction::ToClient => "server",
+        },
+        "ttl": rst.ttl,
+        "usual_ttl": rst.baseline.ttl.map(|(ttl, _)| ttl),
+        "earlier_segments": rst.baseline.ttl.map_or(0, |(_, of)| of),
+        "ip_id": rst.ip_id,
+        "offset": rst.offset(),
+    })
 }
 
 fn counts(counts: &SegmentCounts) -> Value {
