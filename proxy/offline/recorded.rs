@@ -9,6 +9,7 @@ use rdpwhy_analyzer::input::{
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_captures::tcp::FlowInfo;
 
+use crate::packets::LOST;
 use crate::record::facts::{Begin, Comment, End, close_named};
 
 /// The recorded sessions of a capture.
@@ -74,6 +75,12 @@ impl Recorded {
             if let Some((time, sample)) = socket {
                 session.feed(Timestamp(time), Origin::Socket, Input::Socket { leg, sample });
             }
+        }
+        for (time, origin, input) in end.packets() {
+            session.feed(time, origin, input);
+        }
+        if end.lost_packets() {
+            session.limit(LOST);
         }
         for (time, failure) in end.connect_failures() {
             session.feed(time, Origin::Socket, Input::ConnectFailed { leg: Leg::Server, failure });

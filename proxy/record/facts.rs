@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use rdpwhy_analyzer::facts::Facts;
 use rdpwhy_analyzer::input::{
-    Close, ConnectFailure, ConnectFailureKind, Leg, RelayNote, TcpSample, Timestamp,
+    Close, ConnectFailure, ConnectFailureKind, Input, Leg, Origin, RelayNote, Segment,
+    SegmentCounts, TcpSample, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::packets::LOST;
 
 /// What such a comment starts with; JSON follows.
 pub const MARK: &str = "rdpwhy-facts/1 ";
@@ -65,6 +68,13 @@ pub struct End {
     pub limits: Vec<String>,
     /// When the relay let go of the session.
     pub finished: u64,
+    /// Segments kept of both legs: time, number in the relay's own capture (`null` for what its socket kept), and
+    /// what it was like. The packets of the recording are made up and show none of this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<(u64, Option<u64>, Segment)>,
+    /// Counts of the client leg and the server leg, where their packets were captured.
+    #[serde(default)]
+    pub counts: [Option<[SegmentCounts; 2]>; 2],
 }
 
 impl Comment {
@@ -106,7 +116,34 @@ impl End {
                 .then(|| facts.tls.records.each_ref().map(|sum| [sum.count, sum.bytes])),
             limits: facts.limits.iter().map(|limit| (*limit).to_owned()).collect(),
             finished: facts.now.0,
+            segments: facts
+                .tcp
+                .legs()
+                .iter()
+                .flat_map(|(_, leg)| &leg.segments)
+                .map(|kept| (kept.at.time.0, number(kept.at.origin), kept.value.clone()))
+                .collect(),
+            counts: [Leg::Client, Leg::Server].map(|leg| facts.tcp.leg(leg).counts),
         }
+    }
+
+    /// Segments and counts, as the engine was told of them.
+    pub fn packets(&self) -> impl Iterator<Item = (Timestamp, Origin, Input<'static>)> {
+        let segments = self.segments.iter().map(|(time, number, segment)| {
+            let origin = number.map_or(Origin::Socket, Origin::Live);
+            (Timestamp(*time), origin, Input::Segment(segment.clone()))
+        });
+        let latest = self.segments.iter().filter_map(|(_, number, _)| *number).max();
+        let counts = [Leg::Client, Leg::Server].into_iter().zip(self.counts);
+        segments.chain(counts.filter_map(move |(leg, counts)| {
+            let (time, origin) = (Timestamp(self.finished), Origin::Live(latest.unwrap_or(1)));
+            Some((time, origin, Input::Counts { leg, counts: counts? }))
+        }))
+    }
+
+    /// The relay's own capture lost packets of the session.
+    pub fn lost_packets(&self) -> bool {
+        self.limits.iter().any(|limit| limit == LOST)
     }
 
     /// The relay's own doing, as it was.
@@ -138,6 +175,13 @@ impl End {
             let after = Duration::from_nanos(*after);
             Some((Timestamp(*time), ConnectFailure { to: None, kind, after, syns: None }))
         })
+    }
+}
+
+fn number(origin: Origin) -> Option<u64> {
+    match origin {
+        Origin::Live(number) => Some(number),
+        _ => None,
     }
 }
 

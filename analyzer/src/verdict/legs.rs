@@ -89,7 +89,8 @@ fn tcp(leg: &LegFacts) -> Map<String, Value> {
         map.insert("from_client".into(), counts(&client));
         map.insert("from_server".into(), counts(&server));
     }
-    let resets: Vec<Value> = leg.kept(SegmentKind::Rst).take(RESETS).map(reset).collect();
+    let resets: Vec<Value> =
+        leg.kept(SegmentKind::Rst).take(RESETS).map(|rst| reset(leg, rst)).collect();
     if !resets.is_empty() {
         map.insert("resets".into(), resets.into());
     }
@@ -99,9 +100,11 @@ fn tcp(leg: &LegFacts) -> Map<String, Value> {
 /// RST segments listed of a leg.
 const RESETS: usize = 8;
 
-/// A RST beside what its sender's other segments were like.
-fn reset(seen: &Seen<Segment>) -> Value {
+/// A RST beside what its sender's other segments were like, and how many of them came behind it.
+fn reset(leg: &LegFacts, seen: &Seen<Segment>) -> Value {
     let rst = &seen.value;
+    let behind =
+        |later: &&Seen<Segment>| later.value.dir == rst.dir && later.at.time >= seen.at.time;
     json!({
         "from": match rst.dir {
             Direction::ToServer => "client",
@@ -112,6 +115,7 @@ fn reset(seen: &Seen<Segment>) -> Value {
         "earlier_segments": rst.baseline.ttl.map_or(0, |(_, of)| of),
         "ip_id": rst.ip_id,
         "offset": rst.offset(),
+        "followed_by": leg.kept(SegmentKind::AfterRst).filter(behind).count(),
     })
 }
 
