@@ -11,6 +11,7 @@
 mod capture;
 #[cfg(target_os = "linux")]
 mod capture;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))] // nobody asks it there
 mod flows;
 
 use std::io;

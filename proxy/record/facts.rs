@@ -210,7 +210,48 @@ fn failure_fact(time: Timestamp, failure: &ConnectFailure) -> Option<(u64, Strin
 
 #[cfg(test)]
 mod tests {
+    use rdpwhy_analyzer::input::{Baseline, Direction, SegmentKind};
+
     use super::*;
+
+    fn segment() -> Segment {
+        Segment {
+            leg: Leg::Server,
+            dir: Direction::ToClient,
+            kind: SegmentKind::Rst,
+            ttl: Some(55),
+            ip_id: None,
+            seq: 1,
+            ack: 2,
+            flags: 4,
+            window: 0,
+            len: 0,
+            options: vec![2, 4, 5, 180],
+            baseline: Baseline { ttl: Some((64, 9)), ..Default::default() },
+        }
+    }
+
+    #[test]
+    fn segments_and_counts_come_back_as_they_were_told() {
+        let counted = [SegmentCounts { segments: 3, ..Default::default() }; 2];
+        let end = End {
+            segments: vec![(5, None, segment()), (6, Some(4), segment())],
+            counts: [None, Some(counted)],
+            finished: 9,
+            ..Default::default()
+        };
+        let text = Comment::End(Box::new(end)).to_text();
+        let Some(Comment::End(end)) = Comment::from_text(&text) else { panic!("{text}") };
+        let packets: Vec<_> = end.packets().collect();
+        let told: Vec<_> = packets.iter().map(|(time, origin, _)| (time.0, *origin)).collect();
+        assert_eq!(told, [(5, Origin::Socket), (6, Origin::Live(4)), (9, Origin::Live(4))]);
+        assert!(matches!(&packets[1].2, Input::Segment(told) if *told == segment()));
+        let Input::Counts { leg: Leg::Server, counts } = packets[2].2 else { panic!("{text}") };
+        assert_eq!(counts, counted);
+        // What was written before there were packets is read still.
+        let before = text.split(",\"segments\"").next().unwrap();
+        assert!(matches!(Comment::from_text(&format!("{before}}}")), Some(Comment::End(_))));
+    }
 
     #[test]
     fn comments_survive_their_text_and_others_are_ignored() {

@@ -104,9 +104,7 @@ impl Watched {
         stop: &mut watch::Receiver<bool>,
     ) {
         let (now, index) = (self.clock.now(), self.index);
-        if let Some(packets) = self.packets.take() {
-            self.hear_out(packets, stop).await;
-        }
+        self.hear_out(stop).await;
         let (session, tape) = self.observer.finish(now, why.unwrap_or(InputEnd::Open));
         let _ = relay
             .desk
@@ -115,15 +113,16 @@ impl Watched {
     }
 
     /// The last of the packets.
-    async fn hear_out(&mut self, packets: Watch, stop: &mut watch::Receiver<bool>) {
+    async fn hear_out(&mut self, stop: &mut watch::Receiver<bool>) {
+        let Some(packets) = &self.packets else { return };
         let ending = self.observer.session().facts().ending();
         let reset = ending.is_some_and(|ending| ending.how == Close::Rst);
-        let wait = if reset { AFTER_RST } else { AFTER_FIN };
         if !*stop.borrow() {
+            let wait = if reset { AFTER_RST } else { AFTER_FIN };
             let _ = timeout(wait, stop.changed()).await;
         }
         let whole = packets.finish().await;
-        self.hear(&packets);
+        self.hear();
         if let Some((time, syn)) = self.saved_syn.take().filter(|_| !self.has_client_syn()) {
             self.observer.note(time, Input::Segment(syn));
         }
@@ -132,8 +131,9 @@ impl Watched {
         }
     }
 
-    fn hear(&mut self, packets: &Watch) {
-        for heard in packets.heard() {
+    /// What packets told since it was asked last.
+    fn hear(&mut self) {
+        for heard in self.packets.as_ref().map(Watch::heard).unwrap_or_default() {
             self.observer.heard(heard);
         }
     }
@@ -146,10 +146,7 @@ impl Watched {
     /// Tells the desk about a stall once, and about the session being up once. Closes nothing.
     pub fn look(&mut self, relay: &Relay, pump: Option<&Pump>) {
         let now = self.clock.now();
-        if let Some(packets) = self.packets.take() {
-            self.hear(&packets);
-            self.packets = Some(packets);
-        }
+        self.hear();
         let facts = self.observer.session().facts();
         if facts.is_active() && !self.active {
             self.active = true;
