@@ -137,7 +137,6 @@ fn a_forged_reset_differs_and_its_apparent_sender_goes_on() {
     let resets = resets(&said);
     let forged = resets.iter().find(|rst| at(rst, "/ttl") == 55).unwrap_or(&Value::Null);
     assert_eq!(at(forged, "/usual_ttl"), 64, "{resets:?}");
-    assert_eq!(at(forged, "/ip_id"), 0x5555, "{resets:?}");
     assert!(at(forged, "/earlier_segments").as_u64() >= Some(3), "{resets:?}");
     assert!(at(forged, "/followed_by").as_u64() >= Some(1), "{resets:?}");
 }

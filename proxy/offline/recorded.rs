@@ -65,8 +65,21 @@ impl Recorded {
         Some(at)
     }
 
+    /// What a comment tells of a session as a whole.
+    pub fn fact(&self, comment: &Comment, sessions: &mut [Session]) {
+        let (number, (time, origin, input)) = match comment {
+            Comment::Segment(kept) => (kept.session, kept.input()),
+            Comment::Counts(kept) => (kept.session, kept.input()),
+            Comment::End(end) => return self.end(end, sessions),
+            Comment::Begin(_) | Comment::Error { .. } => return,
+        };
+        if let Some(session) = self.by_number.get(&number).and_then(|at| sessions.get_mut(*at)) {
+            session.feed(time, origin, input);
+        }
+    }
+
     /// What only sockets knew.
-    pub fn end(&mut self, end: &End, sessions: &mut [Session]) {
+    fn end(&self, end: &End, sessions: &mut [Session]) {
         let Some(session) = self.by_number.get(&end.session).and_then(|at| sessions.get_mut(*at))
         else {
             return;
@@ -75,9 +88,6 @@ impl Recorded {
             if let Some((time, sample)) = socket {
                 session.feed(Timestamp(time), Origin::Socket, Input::Socket { leg, sample });
             }
-        }
-        for (time, origin, input) in end.packets() {
-            session.feed(time, origin, input);
         }
         if end.lost_packets() {
             session.limit(LOST);

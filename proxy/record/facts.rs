@@ -27,8 +27,39 @@ pub enum Comment {
         /// The error's name.
         name: String,
     },
-    /// On the last packet of a session.
+    /// On the last packet of a session, one for each segment that was kept of it. The packets of a recording are
+    /// made up and show nothing of what the real ones were like.
+    Segment(Box<KeptSegment>),
+    /// There, too: one for each leg whose packets were captured.
+    Counts(KeptCounts),
+    /// There, behind them.
     End(Box<End>),
+}
+
+/// A segment of one of the legs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSegment {
+    /// Number of the session in the recording.
+    pub session: u64,
+    /// When it passed.
+    pub time: u64,
+    /// Its number in the relay's own capture; `null` for what a socket has kept.
+    pub number: Option<u64>,
+    /// What it was like.
+    pub segment: Segment,
+}
+
+/// The counts of one of the legs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptCounts {
+    /// Number of the session in the recording.
+    pub session: u64,
+    /// When they were told.
+    pub time: u64,
+    /// Which leg.
+    pub leg: Leg,
+    /// Sender to server, sender to client.
+    pub counts: [SegmentCounts; 2],
 }
 
 /// A socket error by its name, as far as names are known.
@@ -68,13 +99,6 @@ pub struct End {
     pub limits: Vec<String>,
     /// When the relay let go of the session.
     pub finished: u64,
-    /// Segments kept of both legs: time, number in the relay's own capture (`null` for what its socket kept), and
-    /// what it was like. The packets of the recording are made up and show none of this.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub segments: Vec<(u64, Option<u64>, Segment)>,
-    /// Counts of the client leg and the server leg, where their packets were captured.
-    #[serde(default)]
-    pub counts: [Option<[SegmentCounts; 2]>; 2],
 }
 
 impl Comment {
@@ -87,6 +111,41 @@ impl Comment {
     /// Reads a comment's text; `None` for any other comment.
     pub fn from_text(text: &str) -> Option<Comment> {
         serde_json::from_str(text.strip_prefix(MARK)?).ok()
+    }
+}
+
+/// What was kept of the packets of a session, each in a comment of its own: readers cut long ones.
+pub fn packets(session: u64, facts: &Facts) -> Vec<Comment> {
+    let mut comments = Vec::new();
+    for (leg, known) in facts.tcp.legs() {
+        comments.extend(known.segments.iter().map(|kept| {
+            let number = match kept.at.origin {
+                Origin::Live(number) => Some(number),
+                _ => None,
+            };
+            let (time, segment) = (kept.at.time.0, kept.value.clone());
+            Comment::Segment(Box::new(KeptSegment { session, time, number, segment }))
+        }));
+        let counts =
+            known.counts.map(|counts| KeptCounts { session, time: facts.now.0, leg, counts });
+        comments.extend(counts.map(Comment::Counts));
+    }
+    comments
+}
+
+impl KeptSegment {
+    /// The input that it was.
+    pub fn input(&self) -> (Timestamp, Origin, Input<'static>) {
+        let origin = self.number.map_or(Origin::Socket, Origin::Live);
+        (Timestamp(self.time), origin, Input::Segment(self.segment.clone()))
+    }
+}
+
+impl KeptCounts {
+    /// The input that they were.
+    pub fn input(&self) -> (Timestamp, Origin, Input<'static>) {
+        let KeptCounts { leg, counts, .. } = *self;
+        (Timestamp(self.time), Origin::Socket, Input::Counts { leg, counts })
     }
 }
 
@@ -116,29 +175,7 @@ impl End {
                 .then(|| facts.tls.records.each_ref().map(|sum| [sum.count, sum.bytes])),
             limits: facts.limits.iter().map(|limit| (*limit).to_owned()).collect(),
             finished: facts.now.0,
-            segments: facts
-                .tcp
-                .legs()
-                .iter()
-                .flat_map(|(_, leg)| &leg.segments)
-                .map(|kept| (kept.at.time.0, number(kept.at.origin), kept.value.clone()))
-                .collect(),
-            counts: [Leg::Client, Leg::Server].map(|leg| facts.tcp.leg(leg).counts),
         }
-    }
-
-    /// Segments and counts, as the engine was told of them.
-    pub fn packets(&self) -> impl Iterator<Item = (Timestamp, Origin, Input<'static>)> {
-        let segments = self.segments.iter().map(|(time, number, segment)| {
-            let origin = number.map_or(Origin::Socket, Origin::Live);
-            (Timestamp(*time), origin, Input::Segment(segment.clone()))
-        });
-        let latest = self.segments.iter().filter_map(|(_, number, _)| *number).max();
-        let counts = [Leg::Client, Leg::Server].into_iter().zip(self.counts);
-        segments.chain(counts.filter_map(move |(leg, counts)| {
-            let (time, origin) = (Timestamp(self.finished), Origin::Live(latest.unwrap_or(1)));
-            Some((time, origin, Input::Counts { leg, counts: counts? }))
-        }))
     }
 
     /// The relay's own capture lost packets of the session.
@@ -175,13 +212,6 @@ impl End {
             let after = Duration::from_nanos(*after);
             Some((Timestamp(*time), ConnectFailure { to: None, kind, after, syns: None }))
         })
-    }
-}
-
-fn number(origin: Origin) -> Option<u64> {
-    match origin {
-        Origin::Live(number) => Some(number),
-        _ => None,
     }
 }
 
@@ -226,31 +256,33 @@ mod tests {
             flags: 4,
             window: 0,
             len: 0,
-            options: vec![2, 4, 5, 180],
+            options: vec![255; 40],
             baseline: Baseline { ttl: Some((64, 9)), ..Default::default() },
         }
     }
 
     #[test]
     fn segments_and_counts_come_back_as_they_were_told() {
-        let counted = [SegmentCounts { segments: 3, ..Default::default() }; 2];
-        let end = End {
-            segments: vec![(5, None, segment()), (6, Some(4), segment())],
-            counts: [None, Some(counted)],
-            finished: 9,
-            ..Default::default()
-        };
-        let text = Comment::End(Box::new(end)).to_text();
-        let Some(Comment::End(end)) = Comment::from_text(&text) else { panic!("{text}") };
-        let packets: Vec<_> = end.packets().collect();
-        let told: Vec<_> = packets.iter().map(|(time, origin, _)| (time.0, *origin)).collect();
-        assert_eq!(told, [(5, Origin::Socket), (6, Origin::Live(4)), (9, Origin::Live(4))]);
-        assert!(matches!(&packets[1].2, Input::Segment(told) if *told == segment()));
-        let Input::Counts { leg: Leg::Server, counts } = packets[2].2 else { panic!("{text}") };
-        assert_eq!(counts, counted);
-        // What was written before there were packets is read still.
-        let before = text.split(",\"segments\"").next().unwrap();
-        assert!(matches!(Comment::from_text(&format!("{before}}}")), Some(Comment::End(_))));
+        let counts = [SegmentCounts { bytes: u64::MAX, ..Default::default() }; 2];
+        let kept = |number| KeptSegment { session: 7, time: 5, number, segment: segment() };
+        let counted = KeptCounts { session: 7, time: 9, leg: Leg::Server, counts };
+        for comment in [
+            Comment::Segment(Box::new(kept(None))),
+            Comment::Segment(Box::new(kept(Some(u64::MAX)))),
+            Comment::Counts(counted.clone()),
+        ] {
+            let text = comment.to_text();
+            // captures::file keeps no more of a comment.
+            assert!(text.len() < 4096, "{} bytes", text.len());
+            assert_eq!(Comment::from_text(&text), Some(comment));
+        }
+        for (number, told) in [(None, Origin::Socket), (Some(4), Origin::Live(4))] {
+            let (time, origin, input) = kept(number).input();
+            assert_eq!((time, origin), (Timestamp(5), told));
+            assert!(matches!(input, Input::Segment(told) if told == segment()));
+        }
+        let Input::Counts { leg: Leg::Server, counts: told } = counted.input().2 else { panic!() };
+        assert_eq!(told, counts);
     }
 
     #[test]

@@ -113,7 +113,6 @@ fn reset(leg: &LegFacts, seen: &Seen<Segment>) -> Value {
         "ttl": rst.ttl,
         "usual_ttl": rst.baseline.ttl.map(|(ttl, _)| ttl),
         "earlier_segments": rst.baseline.ttl.map_or(0, |(_, of)| of),
-        "ip_id": rst.ip_id,
         "offset": rst.offset(),
         "followed_by": leg.kept(SegmentKind::AfterRst).filter(behind).count(),
     })

@@ -99,6 +99,7 @@ fn a_session_hears_what_passed_before_and_after_it_named_its_leg() {
     let Input::Segment(rst) = &heard[2].input else { panic!("{heard:?}") };
     assert_eq!((rst.dir, rst.offset(), rst.len), (Direction::ToClient, Some(0), 0));
     assert_eq!(rst.baseline.ttl, Some((rst.ttl.unwrap(), 3)));
+    assert!(rst.ip_id.is_some());
     assert_eq!((heard[2].number, heard[2].time), (8, at(8)));
     let counts = counts(&heard);
     assert_eq!(counts.len(), 1);
