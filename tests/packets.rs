@@ -13,24 +13,44 @@ use serde_json::Value;
 use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// The server chose TLS. MS-RDPBCGR 2.2.1.2.
 const CONFIRM: [u8; 19] = [3, 0, 0, 19, 14, 0xD0, 0, 0, 0x12, 0x34, 0, 2, 0, 8, 0, 1, 0, 0, 0];
 
-/// A proxy that captures and records; `None` after a skip where it may not capture.
-fn capturing(upstream: u16) -> Option<(Running, PathBuf)> {
-    let folder = crate::support::scratch().keep();
-    let recording = folder.join("case.pcapng");
-    let proxy = Running::jsonl(upstream, &["--packets", "-w", &text_of(&recording)]);
-    if captures(&proxy) {
-        return Some((proxy, recording));
-    }
-    let _ = std::fs::remove_dir_all(folder);
-    skip("packets can not be captured here (root or CAP_NET_RAW)");
-    None
+/// A proxy that captures and records.
+struct Capturing {
+    proxy: Running,
+    folder: tempfile::TempDir,
 }
+
+impl Capturing {
+    /// In front of this server; `None` after a skip where it may not capture.
+    fn start(upstream: SocketAddr) -> Option<Capturing> {
+        let folder = crate::support::scratch();
+        let recording = text_of(&folder.path().join(RECORDING));
+        let flags = ["--format", "jsonl", "--packets", "-w", &recording];
+        let proxy = Running::start(&upstream.to_string(), &flags, None);
+        if captures(&proxy) {
+            return Some(Capturing { proxy, folder });
+        }
+        skip(NO_RIGHT);
+        None
+    }
+
+    /// The live verdict, once it has fallen; asserts that the recording says the same.
+    fn verdict(mut self) -> Value {
+        let live = self.proxy.wait_for(|objects| objects.len() == 1).remove(0);
+        self.proxy.interrupt();
+        let offline = analyze(&self.folder.path().join(RECORDING), self.folder.path()).objects;
+        assert_eq!(offline.len(), 1, "{offline:#?}");
+        assert_same(&live, &offline[0]);
+        live
+    }
+}
+
+const RECORDING: &str = "case.pcapng";
+const NO_RIGHT: &str = "packets can not be captured here (root or CAP_NET_RAW)";
 
 /// Whether its banner says that it captures.
 fn captures(proxy: &Running) -> bool {
@@ -40,24 +60,18 @@ fn captures(proxy: &Running) -> bool {
     word("are captured:")
 }
 
-/// The live verdict, once it has fallen; asserts that the recording says the same.
-fn verdict(mut proxy: Running, recording: PathBuf) -> Value {
-    let live = proxy.wait_for(|objects| objects.len() == 1).remove(0);
-    proxy.interrupt();
-    let offline = analyze(&recording, recording.parent().unwrap()).objects;
-    let _ = std::fs::remove_dir_all(recording.parent().unwrap());
-    assert_eq!(offline.len(), 1, "{offline:#?}");
-    let broken = [check(&live), check(&offline[0]), same_verdict(&live, &offline[0])].concat();
-    assert!(broken.is_empty(), "{broken:?}\n{live:#}\n{:#}", offline[0]);
+/// Asserts that live and recorded agree in the verdict and in what packets told.
+fn assert_same(live: &Value, offline: &Value) {
+    let broken = [check(live), check(offline), same_verdict(live, offline)].concat();
+    assert!(broken.is_empty(), "{broken:?}\n{live:#}\n{offline:#}");
     for field in ["/vantage", "/complete", "/legs/client/tcp", "/legs/server/tcp", "/evidence"] {
         let of = |object: &Value| match (field, at(object, field)) {
             // A recording has its own numbers for what was read.
             ("/evidence", items) => facts(items),
             (_, value) => value.clone(),
         };
-        assert_eq!(of(&live), of(&offline[0]), "{field}");
+        assert_eq!(of(live), of(offline), "{field}");
     }
-    live
 }
 
 fn facts(items: &Value) -> Value {
@@ -80,10 +94,10 @@ fn negotiate(client: &mut TcpStream, server: &mut TcpStream) {
     server.read_exact(&mut [0; 3]).unwrap();
 }
 
-fn listener() -> (TcpListener, u16) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
+fn listener(address: &str) -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind((address, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
 }
 
 fn accept(listener: &TcpListener) -> TcpStream {
@@ -94,17 +108,22 @@ fn accept(listener: &TcpListener) -> TcpStream {
 
 #[test]
 fn a_reset_of_the_server_itself_is_like_its_other_segments() {
-    let (host, port) = listener();
-    let Some((proxy, recording)) = capturing(port) else { return };
-    let mut client = proxy.connect();
-    let mut server = accept(&host);
-    negotiate(&mut client, &mut server);
-    SockRef::from(&server).set_linger(Some(Duration::ZERO)).unwrap();
-    drop(server);
-    assert!(client.read(&mut [0; 1]).is_err(), "the reset was passed on");
-    let said = verdict(proxy, recording);
-    assert_eq!((text(&said, "/vantage"), text(&said, "/complete")), ("V3".into(), "true".into()));
-    let resets = resets(&said);
+    for address in ["127.0.0.1", "::1"] {
+        let (host, upstream) = listener(address);
+        let Some(capturing) = Capturing::start(upstream) else { return };
+        let mut client = capturing.proxy.connect();
+        let mut server = accept(&host);
+        negotiate(&mut client, &mut server);
+        SockRef::from(&server).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(server);
+        assert!(client.read(&mut [0; 1]).is_err(), "the reset was passed on");
+        assert_reset_by_the_server(&capturing.verdict());
+    }
+}
+
+fn assert_reset_by_the_server(said: &Value) {
+    assert_eq!((text(said, "/vantage"), text(said, "/complete")), ("V3".into(), "true".into()));
+    let resets = resets(said);
     assert_eq!(resets.len(), 1, "{resets:?}");
     assert_eq!(at(&resets[0], "/ttl"), at(&resets[0], "/usual_ttl"), "{resets:?}");
     assert_eq!((at(&resets[0], "/offset"), at(&resets[0], "/followed_by")), (&0.into(), &0.into()));
@@ -115,7 +134,7 @@ fn a_reset_of_the_server_itself_is_like_its_other_segments() {
         ("server", "from_server", 19),
     ] {
         let path = format!("/legs/{leg}/tcp/{sender}/bytes");
-        assert_eq!(at(&said, &path), bytes, "{path}");
+        assert_eq!(at(said, &path), bytes, "{path}");
     }
 }
 
@@ -124,16 +143,16 @@ fn a_forged_reset_differs_and_its_apparent_sender_goes_on() {
     let Some(forger) = Forger::start() else {
         return skip("packets can not be forged here (root or CAP_NET_RAW)");
     };
-    let (host, port) = listener();
-    let Some((proxy, recording)) = capturing(port) else { return };
-    let mut client = proxy.connect();
+    let (host, upstream) = listener("127.0.0.1");
+    let Some(capturing) = Capturing::start(upstream) else { return };
+    let mut client = capturing.proxy.connect();
     let mut server = accept(&host);
     negotiate(&mut client, &mut server);
     forger.reset(v4(server.local_addr()), v4(server.peer_addr()), 55);
     assert!(client.read(&mut [0; 1]).is_err(), "the reset was passed on");
     // The server knows of nothing.
     server.write_all(b"late").unwrap();
-    let said = verdict(proxy, recording);
+    let said = capturing.verdict();
     let resets = resets(&said);
     let forged = resets.iter().find(|rst| at(rst, "/ttl") == 55).unwrap_or(&Value::Null);
     assert_eq!(at(forged, "/usual_ttl"), 64, "{resets:?}");
@@ -158,7 +177,7 @@ fn packets_of_another_interface_than_loopback_are_seen() {
     let flags = ["--format", "jsonl", "--packets"];
     let mut proxy = Running::start("10.99.0.2:3389", &flags, Some(&within));
     if !captures(&proxy) {
-        return skip("packets can not be captured here (root or CAP_NET_RAW)");
+        return skip(NO_RIGHT);
     }
     let peers = [
         (
@@ -200,11 +219,10 @@ fn packets_of_another_interface_than_loopback_are_seen() {
 #[test]
 fn bytes_are_exact_while_packets_are_captured() {
     const LEN: usize = 25 << 20;
-    let Some((mut proxy, recording)) = capturing(serve(echoes)) else { return };
-    echo(proxy.connect(), LEN);
-    let said = proxy.wait_for(|objects| objects.len() == 1).remove(0);
-    proxy.interrupt();
-    let _ = std::fs::remove_dir_all(recording.parent().unwrap());
+    let upstream = SocketAddr::from(([127, 0, 0, 1], serve(echoes)));
+    let Some(capturing) = Capturing::start(upstream) else { return };
+    echo(capturing.proxy.connect(), LEN);
+    let said = capturing.verdict();
     assert_eq!(text(&said, "/vantage"), "V3");
     for leg in ["client", "server"] {
         let tcp = at(&said, &format!("/legs/{leg}/tcp"));
