@@ -11,6 +11,7 @@ mod endpoints;
 mod fuzz_regression;
 mod labelled;
 mod misconfigured;
+mod packets;
 mod pair;
 mod parity;
 mod peers;

@@ -67,6 +67,8 @@ pub enum Origin {
     Read(u64),
     /// A property of a socket, asked by the relay.
     Socket,
+    /// Packet number of the relay's own capture, counted from 1; it is in no file.
+    Live(u64),
 }
 
 /// One thing that was observed, at one time and place.

@@ -17,6 +17,7 @@ use crate::desk::Desk;
 use crate::dial::{DialOptions, Target};
 use crate::error::Error;
 use crate::output::{ExitStatus, Filter, Output, remark};
+use crate::packets::{Missing, Packets};
 use crate::record::{Payload, Policy, Recorder, Ring, stopped};
 use crate::relay::{Deadlines, Guard, Listening, Relay, Transparent, Upstream, listen};
 
@@ -49,6 +50,9 @@ pub struct Args {
     /// A network that may connect, besides this machine; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = cidr)]
     allow: Vec<(IpAddr, u8)>,
+    /// Capture the packets of both legs, too: who really sent a RST shows in them (Linux, CAP_NET_RAW)
+    #[arg(long)]
+    packets: bool,
     /// Record to a pcapng file
     #[arg(short, long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -152,7 +156,20 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
         .map_err(|source| Error::Listen { address: args.listen, source })?;
     let upstream = upstream(&args, listening.address)?;
     let output = args.result.open(Filter::default())?;
+    let clock = Clock::start();
+    // Before anybody is told where to connect: a SYN that passed is not captured any more.
+    let packets = match (args.packets, upstream.port()) {
+        (false, _) => None,
+        (true, None) => {
+            return Err(Error::Usage("--packets captures one port of servers, not several".into()));
+        }
+        (true, Some(server)) => {
+            let ports = [listening.address.port(), server];
+            Some(Packets::start(ports, args.max_sessions, clock))
+        }
+    };
     banner(&args, &upstream, &listening);
+    packets.as_ref().inspect(|packets| packets_banner(packets.as_ref().err()));
     let recorder = open_recorder(&args);
     let (desk, messages) = mpsc::channel(1024);
     let (stop, stopped) = watch::channel(false);
@@ -167,9 +184,10 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
         dial: DialOptions::default(),
         deadlines: Deadlines { connect: args.connect_timeout, handshake: args.handshake_timeout },
         rst_immune: args.rst_immune.then_some(SILENCE),
-        clock: Clock::start(),
+        clock,
         desk,
         recorder: recorder.as_ref().ok().cloned().flatten(),
+        packets: packets.and_then(Result::ok),
         feed: Session::feed,
     });
     let guard = Guard { allow: args.allow, most: args.max_sessions };
@@ -253,6 +271,22 @@ fn upstream(args: &Args, listening: SocketAddr) -> Result<Upstream, Error> {
     let diverted = args.transparency.diverted(listening).map(Upstream::Original);
     let fixed = args.upstream.clone().map(Upstream::Fixed);
     diverted.or(fixed).ok_or_else(|| Error::Usage("--upstream names no server".into()))
+}
+
+/// A capture that can not be begun costs a class of evidence, not the verdict.
+fn packets_banner(missing: Option<&Missing>) {
+    let Some(missing) = missing else {
+        return remark("packets of both legs are captured: their headers, in memory");
+    };
+    remark(&format!("packets are not captured: {missing}"));
+    remark(
+        "missing from the evidence: TTL and IP-ID of a RST, SYN options, what follows a RST, counts;",
+    );
+    remark("whether a host or a device on its leg ended a connection then stays open");
+    if matches!(missing, Missing::Right) {
+        let program = std::env::current_exe().unwrap_or_else(|_| "rdpwhy".into());
+        remark(&format!("to have it: setcap cap_net_raw+ep {}, or run as root", program.display()));
+    }
 }
 
 /// What to type, and what the relay changes.

@@ -188,6 +188,7 @@ impl Stage {
             clock: self.clock,
             desk: from_relay,
             recorder: Some(self.recorder.clone()),
+            packets: None,
             feed: Session::feed,
         });
         let guard = Guard { allow: Vec::new(), most: 1 };

@@ -188,9 +188,7 @@ impl Reading {
             self.counts.rdp_udp += 1;
         }
         for comment in comments {
-            if let Comment::End(end) = comment {
-                self.recorded.end(end, &mut self.sessions);
-            }
+            self.recorded.fact(comment, &mut self.sessions);
         }
     }
 

@@ -94,7 +94,12 @@ fn next_queued(socket: &Socket) -> Option<Vec<u8>> {
 }
 
 /// getsockopt into `bytes`; gives how many of them the kernel filled.
-fn get_option(socket: &Socket, level: i32, name: i32, bytes: &mut [u8]) -> io::Result<usize> {
+pub(super) fn get_option(
+    socket: &Socket,
+    level: i32,
+    name: i32,
+    bytes: &mut [u8],
+) -> io::Result<usize> {
     let mut len = libc::socklen_t::try_from(bytes.len()).unwrap_or(libc::socklen_t::MAX);
     // SAFETY: the pointer and `len` describe `bytes`, which lives through the call and may hold any byte;
     // `len` is a live socklen_t.

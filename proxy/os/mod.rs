@@ -22,6 +22,9 @@ mod linux;
 #[cfg(not(any(target_os = "linux", windows)))]
 mod other;
 #[cfg(target_os = "linux")]
+#[allow(unsafe_code)] // a ring of packets that is shared with the kernel
+pub mod packets;
+#[cfg(target_os = "linux")]
 mod tcp_info;
 #[cfg(unix)]
 #[allow(unsafe_code)] // getrlimit and setrlimit

@@ -9,6 +9,7 @@ mod pump;
 mod session;
 mod upstream;
 mod waiting;
+mod watched;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::desk::Message;
 use crate::dial::DialOptions;
+use crate::packets::Packets;
 use crate::record::Recorder;
 
 pub use listen::{Guard, Listening, listen};
@@ -40,6 +42,8 @@ pub struct Relay {
     pub desk: mpsc::Sender<Message>,
     /// Where recordings go.
     pub recorder: Option<Recorder>,
+    /// The capture of both legs, where there is one.
+    pub packets: Option<Packets>,
     /// The engine's door.
     pub feed: Feed,
 }

@@ -10,6 +10,7 @@ use rdpwhy_analyzer::input::{
 use rdpwhy_analyzer::session::Session;
 
 use crate::os::syn::SynFacts;
+use crate::packets::Heard;
 use crate::record::Tape;
 
 /// How inputs reach the engine; replaced in tests by one that fails.
@@ -56,6 +57,11 @@ impl Observer {
         let reads = self.reads;
         self.record(|tape, facts| tape.note(time, reads, &input, facts));
         self.feed(time, Origin::Socket, input);
+    }
+
+    /// What a packet told. Its bytes and ends are told by the relay's own sockets.
+    pub fn heard(&mut self, heard: Heard) {
+        self.feed(heard.time, Origin::Live(heard.number), heard.input);
     }
 
     /// The end of the observation.

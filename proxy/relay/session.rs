@@ -4,24 +4,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
+use rdpwhy_analyzer::facts::InputEnd;
 use rdpwhy_analyzer::input::{
-    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote, Timestamp,
+    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote,
 };
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Relay;
-use super::observer::{Observer, syn_segment};
 use super::pump::{Pump, close_of};
 use super::upstream::Route;
-use super::waiting::{at, is_stalled, without_answer};
-use crate::clock::Clock;
+use super::waiting::at;
+use super::watched::Watched;
 use crate::desk::Message;
 use crate::dial::{self, DialOutcome};
 use crate::os;
-use crate::os::syn::SynFacts;
+use crate::packets::Ends;
 
 /// Bytes of the client kept while the server is being reached.
 const EARLY: usize = 64 << 10;
@@ -53,8 +52,10 @@ pub async fn run(
             match carry(&relay, pump, &mut watched, &mut stop).await {
                 Carried::Over(end) => end,
                 Carried::Lingers(pump) => {
-                    watched.end(&relay, index, None).await;
-                    return linger(*pump, &mut stop).await;
+                    let mut stopped = stop.clone();
+                    let verdict = watched.end(&relay, None, &mut stopped);
+                    tokio::join!(verdict, linger(*pump, &mut stop));
+                    return;
                 }
             }
         }
@@ -67,130 +68,13 @@ pub async fn run(
             None
         }
     };
-    watched.end(&relay, index, end).await;
-}
-
-/// A session's observer with its clock.
-struct Watched {
-    observer: Observer,
-    clock: Clock,
-    index: u64,
-    warned: bool,
-    active: bool,
+    watched.end(&relay, end, &mut stop).await;
 }
 
 enum Reached {
     /// The server, what the client said until then, and whether it has closed its half.
     Server(TcpStream, Vec<u8>, Option<Close>),
     Nobody,
-}
-
-impl Watched {
-    fn begin(
-        relay: &Relay,
-        client: &TcpStream,
-        peer: SocketAddr,
-        index: u64,
-        route: &Route,
-    ) -> Watched {
-        let clock = relay.clock;
-        let now = clock.now();
-        let sample = os::tcp_sample(client);
-        let rtt =
-            sample.and_then(|sample| sample.rtt_us).map(|us| Duration::from_micros(us.into()));
-        // The relay learns of the client when its handshake is over.
-        let started = Clock::before(now, rtt.unwrap_or_default());
-        let (server, server_name) = route.server();
-        let subject = Subject {
-            client: peer,
-            server,
-            server_name,
-            relay: [client.local_addr().ok(), None],
-            vantage: Vantage::Relay,
-            starts_in_the_middle: false,
-            started,
-        };
-        let tape = relay.recorder.as_ref().map(|recorder| recorder.tape(index, &subject));
-        let mut observer = Observer::new(subject, tape, relay.feed);
-        if let Some(syn) = os::saved_syn(client).and_then(|bytes| SynFacts::parse(&bytes).ok()) {
-            observer.note(started, Input::Segment(syn_segment(&syn)));
-        }
-        observer.note(now, Input::Opened { leg: Leg::Client, took: rtt });
-        Watched { observer, clock, index, warned: false, active: false }
-    }
-
-    fn note(&mut self, input: Input<'_>) {
-        self.observer.note(self.clock.now(), input);
-    }
-
-    fn sample(&mut self, time: Timestamp, leg: Leg, socket: &TcpStream) {
-        if let Some(sample) = os::tcp_sample(socket) {
-            self.observer.note(time, Input::Socket { leg, sample });
-        }
-    }
-
-    /// From here on a RST from the server's side is not seen, and reports say so.
-    fn ignore_resets(&mut self, server: &TcpStream) {
-        match os::ignore_resets(server) {
-            Ok(()) => self.note(Input::Relay(RelayNote::RstImmune)),
-            Err(error) => tracing::warn!("this session does not ignore resets: {error}"),
-        }
-    }
-
-    /// Hands the session over for its verdict.
-    async fn end(self, relay: &Relay, index: u64, why: Option<InputEnd>) {
-        let now = self.clock.now();
-        let (session, tape) = self.observer.finish(now, why.unwrap_or(InputEnd::Open));
-        let _ = relay
-            .desk
-            .send(Message::Ended { index, session: Box::new(session), tape: tape.map(Box::new) })
-            .await;
-    }
-
-    /// Tells the desk about a stall once, and about the session being up once. Closes nothing.
-    fn look(&mut self, relay: &Relay, pump: Option<&Pump>) {
-        let now = self.clock.now();
-        let facts = self.observer.session().facts();
-        if facts.is_active() && !self.active {
-            self.active = true;
-            relay.tell(Message::Active {
-                index: self.index,
-                session: Box::new(self.observer.session().clone()),
-            });
-        }
-        if self.warned || self.active || !is_stalled(facts, now) {
-            return;
-        }
-        self.warned = true;
-        if let Some(pump) = pump {
-            self.sample_both(now, pump);
-        }
-        let mut session = self.observer.session().clone();
-        session.finish(now, InputEnd::Open);
-        relay.tell(Message::Stalled { index: self.index, session: Box::new(session) });
-    }
-
-    /// Nothing passed for a while.
-    fn is_quiet(&self) -> bool {
-        let facts = self.observer.session().facts();
-        let last = Direction::BOTH
-            .into_iter()
-            .filter_map(|dir| facts.stream(dir).last)
-            .map(|at| at.time)
-            .max();
-        last.is_none_or(|last| self.clock.now().since(last) >= LINGER)
-    }
-
-    /// The client has waited this long for the server.
-    fn waits(&self, limit: Duration) -> bool {
-        let facts = self.observer.session().facts();
-        without_answer(facts, self.clock.now()).is_some_and(|waited| waited >= limit)
-    }
-
-    fn sample_both(&mut self, now: Timestamp, pump: &Pump) {
-        self.sample(now, Leg::Client, pump.source(Direction::ToServer));
-        self.sample(now, Leg::Server, pump.source(Direction::ToClient));
-    }
 }
 
 /// Dials the server while listening to the client: what it says is evidence, and its leaving ends it.
@@ -264,7 +148,12 @@ fn read_early(client: &TcpStream, early: &mut Vec<u8>, watched: &mut Watched) ->
 
 /// Reports every attempt, and the connection where there is one.
 fn answered(outcome: DialOutcome, watched: &mut Watched) -> Option<TcpStream> {
+    let nobody = outcome.stream.is_none();
     for attempt in &outcome.attempts {
+        // Segments of attempts beside one that came through would pass for those of the connection.
+        if let (true, Some(client), Some(server)) = (nobody, attempt.from, attempt.to) {
+            watched.claim(Leg::Server, Ends { client, server }, false);
+        }
         if let Some(failure) = attempt.failure() {
             let time = watched.clock.at(attempt.started + attempt.after);
             let failure = by_another(failure.clone(), attempt.from);
@@ -278,7 +167,11 @@ fn answered(outcome: DialOutcome, watched: &mut Watched) -> Option<TcpStream> {
     let since = connected.map_or_else(Instant::now, |attempt| attempt.started + attempt.after);
     let session = watched.observer.session_mut();
     if let Ok(peer) = server.peer_addr() {
-        session.set_server(peer, server.local_addr().ok());
+        let local = server.local_addr().ok();
+        session.set_server(peer, local);
+        if let Some(local) = local {
+            watched.claim(Leg::Server, Ends { client: local, server: peer }, true);
+        }
     }
     watched.observer.note(watched.clock.at(since), Input::Opened { leg: Leg::Server, took });
     Some(server)
@@ -347,7 +240,7 @@ async fn carry(
                 quiet = (ended && relay.rst_immune.is_none()).then(|| tokio::time::Instant::now() + LINGER);
             }
             () = at(quiet) => {
-                if watched.is_quiet() {
+                if watched.is_quiet(LINGER) {
                     return Carried::Lingers(Box::new(pump));
                 }
                 quiet = Some(tokio::time::Instant::now() + LINGER);

@@ -44,6 +44,7 @@ async fn stage(feed: Feed, recorder: Option<Recorder>, rst_immune: Option<Durati
         clock: Clock::start(),
         desk,
         recorder,
+        packets: None,
         feed,
     });
     let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).unwrap();

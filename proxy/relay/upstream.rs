@@ -53,6 +53,17 @@ impl Upstream {
             Upstream::Original(diverted) => diverted.route(client, peer, dial),
         }
     }
+
+    /// The port of its servers, where they have one in common.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Upstream::Fixed(target) => Some(target.port),
+            Upstream::Original(diverted) => match diverted.ports.as_slice() {
+                [port] => Some(*port),
+                _ => None,
+            },
+        }
+    }
 }
 
 impl Diverted {

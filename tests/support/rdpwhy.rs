@@ -29,6 +29,11 @@ pub struct Said {
 impl Proxy {
     /// Starts the proxy; it records to `recording`. Its files go to `folder`.
     pub fn start(upstream: u16, folder: &Path, recording: &Path) -> Self {
+        Proxy::start_with(upstream, folder, recording, &[])
+    }
+
+    /// The same with more flags.
+    pub fn start_with(upstream: u16, folder: &Path, recording: &Path, flags: &[&str]) -> Self {
         let upstream = format!("127.0.0.1:{upstream}");
         let recording = text_of(recording);
         let (mut process, results) = launch(
@@ -37,6 +42,7 @@ impl Proxy {
             &[
                 &["proxy", "--upstream", &upstream, "--listen", "127.0.0.1:0"][..],
                 &["--format", "jsonl", "-w", &recording],
+                flags,
             ]
             .concat(),
         );

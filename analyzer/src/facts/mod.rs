@@ -176,6 +176,11 @@ impl Facts {
         reached && !self.is_one_sided() && !self.stream(Direction::ToClient).gap
     }
 
+    /// A leg's packets were captured, as far as they were. Only [`LegFacts::counts`] can speak for what was absent.
+    pub fn has_packets(&self, leg: Leg) -> bool {
+        self.tcp.leg(leg).has_packets()
+    }
+
     /// The capture holds the segments of one side only.
     pub fn is_one_sided(&self) -> bool {
         self.tcp.legs().iter().any(|(_, leg)| {

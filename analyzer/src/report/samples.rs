@@ -7,7 +7,7 @@ pub(super) fn blank(index: u64, outcome: Outcome) -> Connection {
     Connection {
         schema: SCHEMA.to_string(),
         source: "case.pcapng".to_string(),
-        vantage: "V2".to_string(),
+        vantage: Vantage::V1,
         index,
         case: 1,
         r#final: true,

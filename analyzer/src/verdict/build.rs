@@ -9,7 +9,7 @@ use super::{Judgement, Ranked, judge, legs, mstsc, ruled_out};
 use crate::case::{Case, Pair, There};
 use crate::detect::{Band, Class, Evidence, Party};
 use crate::diff::Clock;
-use crate::facts::{Facts, Vantage};
+use crate::facts::Facts;
 use crate::input::{Direction, Leg, Origin, Timestamp};
 use crate::report::{
     Candidate, Confidence, Connection, EvidenceItem, EvidenceOrigin, Finding, NextStep, Outcome,
@@ -70,7 +70,7 @@ pub fn connection(case: &Case<'_>, place: &Place, identities: &Identities) -> Co
     Connection {
         schema: SCHEMA.to_owned(),
         source: place.source.clone(),
-        vantage: vantage(case).to_owned(),
+        vantage: legs::vantage(case),
         index: place.index,
         case: place.case,
         r#final: place.r#final,
@@ -123,6 +123,7 @@ impl Book<'_> {
                 Origin::Packet(n) => ("packet", Some(n)),
                 Origin::Read(n) => ("read", Some(n)),
                 Origin::Socket => ("socket", None),
+                Origin::Live(n) => ("segment", Some(n)),
             };
             EvidenceOrigin {
                 kind: kind.to_owned(),
@@ -148,15 +149,6 @@ impl Book<'_> {
 
     fn cite_all(&mut self, evidence: &[Evidence]) -> Vec<String> {
         evidence.iter().map(|one| self.cite(one)).collect()
-    }
-}
-
-/// From where it was seen, in the numbers of the field guide.
-fn vantage(case: &Case<'_>) -> &'static str {
-    match (case.at_server(), case.this.subject.vantage) {
-        (Some(_), _) => "V6",
-        (None, Vantage::Capture) => "V1",
-        (None, Vantage::Relay) => "V2",
     }
 }
 

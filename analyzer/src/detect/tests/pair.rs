@@ -3,7 +3,7 @@
 
 use super::{claims, silent};
 use crate::input::{ConnectFailureKind, SegmentKind};
-use crate::report::{Connection, Outcome};
+use crate::report::{Connection, Outcome, Vantage};
 use crate::testing::bytes::{negotiation_answer, tpdu};
 use crate::testing::ends::{OPTIONS, absent, both};
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
@@ -60,7 +60,7 @@ fn proves(report: &Connection, id: &str, party: &str) {
         (Some(id), party),
         "{report:#?}"
     );
-    assert_eq!(report.vantage, "V6");
+    assert_eq!(report.vantage, Vantage::V6);
 }
 
 /// No pair opinion stands anywhere in a report.

@@ -156,6 +156,7 @@ fn point(origin: &EvidenceOrigin) -> String {
     match (origin.kind.as_str(), origin.n) {
         ("packet", Some(n)) => format!("packet {n}"),
         ("read", Some(n)) => format!("read {n}"),
+        ("segment", Some(n)) => format!("segment {n}"),
         (kind, _) => clean(kind, 16),
     }
 }
