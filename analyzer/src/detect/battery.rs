@@ -60,12 +60,22 @@ pub fn first_reset(facts: &Facts, dir: Direction) -> Option<&Seen<Segment>> {
 }
 
 impl Battery {
-    /// Two independent tests failed over a baseline, or nothing.
+    /// Two independent tests failed over a baseline. Where the sender had said little before, its own later
+    /// segments are the baseline, and a third test has to agree.
     pub fn control(&self) -> Option<Control> {
         let mut groups: Vec<Group> = self.forged.iter().map(|test| test.group).collect();
         groups.sort_unstable();
         groups.dedup();
-        (groups.len() >= 2 && self.baseline >= BASELINE).then_some(Control::Baseline)
+        let enough = match self.baseline >= BASELINE {
+            true => groups.len() >= 2,
+            false => groups.len() >= 3 && groups.contains(&Group::Continuation),
+        };
+        enough.then_some(Control::Baseline)
+    }
+
+    /// Adds a mark that a test outside of this battery found.
+    pub fn add(&mut self, group: Group, weight: f64, evidence: Evidence) {
+        self.fails(group, weight, evidence);
     }
 
     /// Nothing speaks for a forger.
@@ -96,15 +106,14 @@ impl Battery {
     fn ttl(&mut self, closing: &Seen<Segment>) {
         let segment = &closing.value;
         let (Some(ttl), Some((usual, of))) = (segment.ttl, segment.baseline.ttl) else { return };
-        if of < BASELINE {
-            return;
-        }
+        let few = of < BASELINE;
         let name = name(segment);
         let fact =
             format!("the {name} has TTL {ttl}, the {of} earlier segments of its sender {usual}");
         let evidence = Evidence::of(closing, fact);
         match (ttl == usual, segment.baseline.ttl_is_steady) {
             (true, _) => self.passes(Group::Ttl, 0.7, evidence),
+            (false, true) if few => self.fails(Group::Ttl, 0.7, evidence),
             (false, true) => self.fails(Group::Ttl, 2.5, evidence),
             (false, false) => self.fails(Group::Ttl, 0.7, evidence),
         }

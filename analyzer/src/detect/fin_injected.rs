@@ -2,7 +2,7 @@
 //! RFC 9293 3.6.
 
 use super::battery;
-use super::opinion::{Band, Class, Control, Detector, Evidence, Group, Kind, Opinion};
+use super::opinion::{Band, Class, Detector, Evidence, Group, Kind, Opinion};
 use super::who;
 use crate::case::Case;
 use crate::input::{Close, SegmentKind};
@@ -23,7 +23,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let dir = ending.dir;
     let leg = facts.tcp.leg(facts.source_leg(dir));
     let fin = leg.kept(SegmentKind::Fin).find(|fin| fin.value.dir == dir)?;
-    let tests = battery::of(facts, fin);
+    let mut tests = battery::of(facts, fin);
     let later = leg
         .kept(SegmentKind::DataAfterFin)
         .find(|seen| seen.value.dir == dir && seen.at.time >= fin.at.time);
@@ -36,14 +36,11 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         "The connection was closed{} by a FIN that bears the {side}'s name while the {side} went on: something on the way sent it.",
         who::step(facts)
     );
-    let usual = later
-        .is_some_and(|later| later.value.ttl == fin.value.baseline.ttl.map(|(usual, _)| usual));
-    let control = tests.control().or((usual && foreign).then_some(Control::Baseline));
-    let mut opinion =
-        tests.argue(Opinion::new(Band::Weak, says)).party(who::network(facts, dir), Band::High);
     if let Some(later) = later {
         let fact = format!("{} bytes of the {side} behind the place of that FIN", later.value.len);
-        opinion = opinion.weigh(Group::Continuation, 3.0).supports(Evidence::of(later, fact));
+        tests.add(Group::Continuation, 3.0, Evidence::of(later, fact));
     }
-    Some(opinion.control(control))
+    let control = tests.control();
+    let opinion = tests.argue(Opinion::new(Band::Weak, says));
+    Some(opinion.party(who::network(facts, dir), Band::High).control(control))
 }

@@ -2,7 +2,9 @@
 //! tells the sender. RFC 1191, RFC 2923 2.1, RFC 8201.
 
 use super::opinion::{Band, Class, Control, Detector, Evidence, Group, Kind, Next, Opinion};
+use super::server_stall;
 use super::stalled::{Stalled, stalled};
+use super::who;
 use crate::case::Case;
 use crate::input::Direction;
 
@@ -22,7 +24,13 @@ const ROW: Detector = Detector {
     id: "",
     kind: Kind::Cause,
     class: Class::Interference,
-    explains: &["transmission-stalled", "clean-close-no-reason", "rst-genuine-", "truncated-tls"],
+    explains: &[
+        "transmission-stalled",
+        "unanswered-turn",
+        "clean-close-no-reason",
+        "rst-genuine-",
+        "truncated-tls",
+    ],
     remedy: "Let ICMP \"fragmentation needed\" (type 3 code 4; ICMPv6 type 2) pass, or clamp the TCP MSS on the tunnel or router where the MTU is smaller.",
     next: &[Next {
         what: "the largest packet that passes (from the client, changes nothing)",
@@ -32,6 +40,11 @@ const ROW: Detector = Detector {
 };
 
 fn black_hole(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
+    if dir == Direction::ToClient
+        && let Some(opinion) = first_flight(case)
+    {
+        return Some(opinion);
+    }
     let found = stalled(case.this).filter(|found| found.dir == dir && found.heard_before)?;
     let way = match dir {
         Direction::ToServer => "to the server",
@@ -54,6 +67,26 @@ fn black_hole(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     } else {
         opinion.unknown("whether a packet of the same size with other content passes")
     })
+}
+
+/// The server's first large answer did not come: all of it may have been too large. A candidate beside
+/// a server that does not answer.
+fn first_flight(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    server_stall::unanswered(facts).filter(|_| server_stall::nothing_large_came(facts))?;
+    let asked = facts.tls.client_hello.seen()?;
+    let says =
+        "The server's first large packets may have vanished on the way: a path MTU black hole.";
+    let fact = format!(
+        "only {} bytes of the server have ever come, and its next answer is a large one",
+        facts.stream(Direction::ToClient).bytes
+    );
+    Some(
+        Opinion::new(Band::Weak, says)
+            .party(who::network(facts, Direction::ToClient), Band::Possible)
+            .supports(Evidence::of(asked, fact))
+            .unknown("whether the server answered at all"),
+    )
 }
 
 fn by_size(found: &Stalled, opinion: Opinion) -> Opinion {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
+use crate::event::At;
 use crate::facts::{Facts, Vantage};
 use crate::input::{Direction, Leg};
 
@@ -60,7 +61,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
 }
 
 /// The longest round trip of a leg.
-fn round_trip(facts: &Facts) -> Option<(crate::event::At, Leg, Duration)> {
+fn round_trip(facts: &Facts) -> Option<(At, Leg, Duration)> {
     let measured = facts.tcp.legs().into_iter().filter_map(|(name, leg)| {
         let socket = leg.socket.as_ref().and_then(|socket| {
             let rtt = socket.value.min_rtt_us.or(socket.value.rtt_us)?;
@@ -70,7 +71,20 @@ fn round_trip(facts: &Facts) -> Option<(crate::event::At, Leg, Duration)> {
             .opened
             .seen()
             .and_then(|opened| Some((opened.at, name, Duration::from_nanos(opened.value?))));
-        if facts.subject.vantage == Vantage::Relay { socket.or(opened) } else { opened }
+        match facts.subject.vantage {
+            Vantage::Relay => socket.or(opened),
+            Vantage::Capture => captured(facts, name),
+        }
     });
     measured.max_by_key(|(_, _, round)| *round)
+}
+
+/// On a slow path SYNs are sent again before the answer to the first can come, so the time from the last one
+/// means nothing: the whole handshake and the X.224 turn are both at least one round trip long.
+fn captured(facts: &Facts, name: Leg) -> Option<(At, Leg, Duration)> {
+    let opened = facts.tcp.leg(name).opened.seen()?;
+    let handshake = opened.at.time.since(facts.subject.started);
+    let (request, confirm) = (facts.x224.request.seen()?, facts.x224.confirm.seen()?);
+    let turn = confirm.at.time.since(request.at.time);
+    Some((opened.at, name, handshake.min(turn)))
 }

@@ -9,6 +9,7 @@ use crate::wire::tls::samples::EC_CERTIFICATE;
 
 pub(super) const FIRED: &[&str] = &[
     "server-stall",
+    "unanswered-turn",
     "zero-window-stall",
     "packet-loss",
     "transmission-stalled",
@@ -25,29 +26,42 @@ fn hello() -> Trace {
 
 #[test]
 fn a_server_that_lets_a_machine_turn_wait() {
-    let expected = Expected {
-        what: Some("server-stall"),
+    let expected = |reached| Expected {
+        what: Some("unanswered-turn"),
         cause: Some("server-stall"),
         class: Some("server-config"),
         party: "server",
-        reached: "tls_client_hello",
+        reached,
         how: "fin",
     };
-    let sure = hello().after_ms(8_000).all_acknowledged();
-    assert_eq!(fails(&sure.clone().fin(ToServer), &expected).verdict.confidence.what, 0.93);
-    assert_eq!(fails(&sure.fin(ToClient), &expected).verdict.confidence.what, 0.93);
+    // In CredSSP: the whole TLS flight of the server has passed before.
+    let tls = Trace::relay().negotiated(MSTSC, HYBRID).tls13().app(ToClient, 255, 2).after_ms(5);
+    let credssp = || tls.clone().app(ToServer, 500, 1).after_ms(30_000);
+    for end in [ToServer, ToClient] {
+        let report = fails(&credssp().all_acknowledged().fin(end), &expected("credssp"));
+        assert_eq!(report.verdict.confidence.what, 0.93);
+        assert_eq!(report.verdict.confidence.why, 0.93);
+    }
+    // A goodbye of the client's at the end of its patience is no word that the server left unanswered.
+    let goodbye = credssp().all_acknowledged().app(ToServer, 19, 1).fin(ToServer);
+    fails(&goodbye, &expected("credssp"));
     // Without a word on what was acknowledged it is possible at most.
-    let unsure = hello().after_ms(8_000).fin(ToServer);
-    let report = fails(&unsure, &expected);
-    assert_eq!(report.verdict.confidence.what, 0.55);
-    assert!(!report.verdict.sentence.contains("delivered"), "{}", report.verdict.sentence);
-    // The CredSSP turn is the server's as well.
-    let credssp = Trace::relay().negotiated(MSTSC, HYBRID).tls13().app(ToServer, 500, 1);
-    let credssp = credssp.after_ms(30_000).all_acknowledged().fin(ToClient).report();
-    assert_eq!(credssp.verdict.cause.as_deref(), Some("server-stall"));
+    let unsure = fails(&credssp().fin(ToServer), &expected("credssp"));
+    assert_eq!((unsure.verdict.confidence.what, unsure.verdict.confidence.why), (0.55, 0.55));
+    assert!(!unsure.verdict.sentence.contains("took"), "{}", unsure.verdict.sentence);
     // A capture that ends during the wait shows it, too.
-    let open = hello().after_ms(8_000).all_acknowledged().input_ends(InputEnd::Capture).report();
-    assert_eq!(open.verdict.what.as_deref(), Some("server-stall"));
+    let open = credssp().all_acknowledged().input_ends(InputEnd::Capture).report();
+    assert_eq!(open.verdict.cause.as_deref(), Some("server-stall"));
+}
+
+#[test]
+fn a_first_flight_that_does_not_come_may_be_lost_as_a_whole() {
+    let report = hello().after_ms(8_000).all_acknowledged().fin(ToServer).report();
+    assert_eq!(report.verdict.what.as_deref(), Some("unanswered-turn"));
+    assert_eq!((report.verdict.cause.as_deref(), report.verdict.party.as_str()), (None, "unknown"));
+    for id in ["server-stall", "pmtu-blackhole-s2c"] {
+        assert!(report.causes.iter().any(|cause| cause.id == id), "{id} is possible");
+    }
 }
 
 #[test]
@@ -72,6 +86,7 @@ fn a_user_who_thinks_is_no_stall_of_the_server() {
         let report = wait(trace);
         assert_eq!(report.outcome, Outcome::Failed, "{turn}");
         silent(&report, "server-stall");
+        silent(&report, "unanswered-turn");
     }
 }
 
@@ -200,8 +215,9 @@ fn a_part_that_arrives_behind_a_hole_shows_a_black_hole() {
         hello().after_ms(9_000).socket(Leg::Server, in_vain(42, 3_500, 1)).fin(ToServer).report();
     assert_eq!(vain.verdict.cause.as_deref(), Some("pmtu-blackhole-c2s"), "{vain:#?}");
     silent(&vain, "payload-trigger-drop");
-    // Clean twin: the same wait, everything arrived. Decoy: it went on after all.
-    let fine = hello().after_ms(9_000).all_acknowledged().fin(ToServer).report();
+    // Clean twin: the same wait, and large packets had come before. Decoy: it went on after all.
+    let fine = Trace::relay().negotiated(MSTSC, HYBRID).tls13().app(ToClient, 255, 2);
+    let fine = fine.app(ToServer, 500, 1).after_ms(9_000).all_acknowledged().fin(ToServer).report();
     silent(&fine, "pmtu-blackhole-s2c");
     let late =
         hello().after_ms(9_000).server_hello_13().socket(Leg::Server, tail).fin(ToServer).report();
