@@ -49,6 +49,9 @@ fn a_request_that_a_router_rewrites_is_proved() {
     proves(&said, "x224-protocols-cleared");
     let evidence = first(&said)["evidence"].to_string();
     assert!(evidence.contains("01000000 was sent, 00000000 arrived"), "{evidence}");
+    // Captures along the path tell where.
+    let said = ends.along();
+    assert_eq!(first(&said)["verdict"]["between"], serde_json::json!(["in", "out"]));
 }
 
 #[test]

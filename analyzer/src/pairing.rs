@@ -41,13 +41,10 @@ pub fn pair(client: &[&Facts], server: &[&Facts]) -> Pairing {
         a.zip(b).is_some_and(|(a, b)| a.routing.is_some() && a.routing == b.routing)
     });
     // Where the cookie was altered, the time and the size of what was said are left.
+    pairing.near(client, server, Key::Time, say_the_same);
     pairing.near(client, server, Key::Time, |a, b| {
-        a.x224.request.is_seen() && b.x224.request.is_seen()
-    });
-    pairing.near(client, server, Key::Time, |a, b| {
-        let said = |facts: &Facts| facts.x224.request.is_seen();
         let port = |facts: &Facts| facts.subject.server.map(|server| server.port());
-        (!said(a) || !said(b)) && port(a) == port(b)
+        !b.x224.request.is_seen() && port(a) == port(b)
     });
     pairing.clock = estimate(client, server, &pairing.matched);
     pairing.matched.sort_by_key(|matched| matched.client);
@@ -116,6 +113,14 @@ impl Pairing {
             }
         }
     }
+}
+
+/// Both ask for the same, and greet at the same length where both greet.
+fn say_the_same(a: &Facts, b: &Facts) -> bool {
+    let size = |facts: &Facts| facts.tls.client_hello.value().map(|hello| hello.size);
+    let requests = a.x224.request.value().zip(b.x224.request.value());
+    requests.is_some_and(|(a, b)| a.negotiation == b.negotiation)
+        && size(a).zip(size(b)).is_none_or(|(a, b)| a == b)
 }
 
 /// When a session began to speak: its request, where there is one, for a server may be dialled before.
@@ -195,4 +200,102 @@ fn moments(client: &Facts, server: &Facts, dir: Direction) -> Vec<(Timestamp, Ti
     let mut moments: Vec<_> = same.map(|((a, _), (b, _))| (a, b)).into_iter().collect();
     moments.extend(data.map(|(a, b)| (a.time, b.time)));
     moments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Session;
+    use crate::testing::bytes::tpdu;
+    use crate::testing::ends::OPTIONS;
+    use crate::testing::{MSTSC, SSL, ToClient, ToServer, Trace};
+    use crate::wire::tls::samples;
+
+    const HOUR: u64 = 3_600_000;
+
+    fn matched(client: &[Trace], server: &[Trace]) -> Pairing {
+        let sessions = [client, server]
+            .map(|traces| -> Vec<Session> { traces.iter().map(Trace::session).collect() });
+        let [ours, theirs] =
+            sessions.each_ref().map(|list| list.iter().map(Session::facts).collect::<Vec<_>>());
+        pair(&ours, &theirs)
+    }
+
+    fn pairs(pairing: &Pairing) -> Vec<(usize, usize, Key)> {
+        pairing.matched.iter().map(|one| (one.client, one.server, one.key)).collect()
+    }
+
+    /// A session without segments of its own, from another address: all that a translator leaves.
+    fn hello(at: u64, hex: &str) -> Trace {
+        let mut trace = Trace::capture().starting_at(at);
+        trace.subject.client = "192.0.2.7:61000".parse().unwrap();
+        trace.open().cr(SSL).after_ms(1).cc(SSL).after_ms(1).to_server(&samples::bytes(hex))
+    }
+
+    fn dial(at: u64, isn: u32) -> Trace {
+        let trace = Trace::capture().starting_at(at);
+        trace.kept_as(ToServer, SegmentKind::Syn, isn, OPTIONS).after_ms(1)
+    }
+
+    #[test]
+    fn the_random_of_the_hello_decides_whatever_addresses_and_clocks_say() {
+        let ours = [hello(0, samples::OPENSSL_HELLO), hello(500, samples::XFREERDP_HELLO)];
+        let theirs =
+            [hello(HOUR, samples::OPENSSL_HELLO), hello(HOUR + 500, samples::XFREERDP_HELLO)];
+        let pairing = matched(&ours, &theirs);
+        assert_eq!(pairs(&pairing), [(0, 0, Key::Random), (1, 1, Key::Random)]);
+        let clock = pairing.clock.unwrap();
+        assert_eq!(clock.offset, i64::try_from(HOUR).unwrap() * 1_000_000);
+        // One random that stands twice decides nothing by itself.
+        let twice = [theirs[0].clone(), theirs[0].clone()];
+        assert_eq!(pairs(&matched(&ours[..1], &twice)), []);
+    }
+
+    #[test]
+    fn where_the_greeting_was_made_anew_cookie_and_time_decide() {
+        let ours = [hello(0, samples::OPENSSL_HELLO)];
+        let near = hello(300, samples::XFREERDP_HELLO);
+        let one = [near.clone()];
+        assert_eq!(pairs(&matched(&ours, &one)), [(0, 0, Key::Request)]);
+        // Another session as near, or one of another time: nothing decides.
+        let other = hello(600, samples::OPENSSL_TLS12_HELLO);
+        assert_eq!(pairs(&matched(&ours, &[near, other])), []);
+        assert_eq!(pairs(&matched(&ours, &[hello(9000, samples::XFREERDP_HELLO)])), []);
+        // Another user at the same time, who greets otherwise, is another session.
+        let asks = |id: &str, hex: &str| {
+            let variable = [b"Cookie: mstshash=", id.as_bytes(), b"\r\n\x01\0\x08\0\x01\0\0\0"];
+            let trace = Trace::capture().starting_at(300).open();
+            trace.to_server(&tpdu(0xE0, &variable.concat())).to_server(&samples::bytes(hex))
+        };
+        assert_eq!(pairs(&matched(&ours, &[asks("mallory", samples::XFREERDP_HELLO)])), []);
+    }
+
+    #[test]
+    fn connections_that_said_nothing_match_by_number_or_by_time_alone() {
+        let by_number = matched(&[dial(0, 7), dial(20, 8)], &[dial(HOUR, 8), dial(HOUR + 9, 7)]);
+        assert_eq!(pairs(&by_number), [(0, 1, Key::Random), (1, 0, Key::Random)]);
+        assert_eq!(pairs(&matched(&[dial(0, 7)], &[dial(40, 99)])), [(0, 0, Key::Time)]);
+        assert_eq!(pairs(&matched(&[dial(0, 7), dial(20, 8)], &[dial(40, 99)])), []);
+        let mut elsewhere = dial(40, 99);
+        elsewhere.subject.server = "10.0.0.9:443".parse().ok();
+        assert_eq!(pairs(&matched(&[dial(0, 7)], &[elsewhere])), []);
+    }
+
+    #[test]
+    fn the_clock_is_bounded_by_what_travels_both_ways() {
+        // 10 ms there, 30 ms back, and the server's clock is an hour ahead.
+        let ours = Trace::capture().kept(ToServer, SegmentKind::Syn, 0).after_ms(40);
+        let ours = ours.kept(ToClient, SegmentKind::SynAck, 0).open().cr(MSTSC);
+        let theirs = Trace::capture().starting_at(HOUR + 10).kept(ToServer, SegmentKind::Syn, 0);
+        let theirs = theirs.kept(ToClient, SegmentKind::SynAck, 0).open().after_ms(40).cr(MSTSC);
+        let clock = matched(&[ours], &[theirs]).clock.unwrap();
+        let ms = |ns: i64| ns / 1_000_000 - i64::try_from(HOUR).unwrap();
+        assert_eq!((ms(clock.offset), clock.error), (-10, 20_000_000));
+        // An order is claimed only where the gap is three times the error.
+        let here = Timestamp(1_000_000_000_000_000_000);
+        let there = |ms: u64| Timestamp(clock.on_other(Side::Client, here).0 + ms * 1_000_000);
+        assert_eq!(clock.is_before(here, there(60)), None);
+        assert_eq!(clock.is_before(here, there(61)), Some(true));
+        assert_eq!(clock.is_before(there(61), here), Some(false));
+    }
 }

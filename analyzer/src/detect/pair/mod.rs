@@ -50,12 +50,17 @@ const BETWEEN: &[Next] = &[Next {
 
 /// An opinion that the comparison proves, no surer than that both captures hold one session.
 fn proved(diff: &Diff, band: Band, says: impl Into<String>) -> Opinion {
-    let band = match diff.key {
+    let band = capped(diff, band);
+    Opinion::new(band, says).party(Party::Network, band).control(Control::Pair)
+}
+
+/// No surer than that both captures hold one session.
+fn capped(diff: &Diff, band: Band) -> Band {
+    match diff.key {
         Key::Random => band,
         Key::Request => band.min(Band::High),
-        Key::Time => band.min(Band::Probable),
-    };
-    Opinion::new(band, says).party(Party::Network, band).control(Control::Pair)
+        Key::Time => band.min(Band::Possible),
+    }
 }
 
 /// Something seen at the client's side.

@@ -373,6 +373,16 @@ fn a_handshake_that_only_one_end_completes_is_half_open_or_faked() {
     assert!(claims(&report, "syn-proxy-fake-open"), "{report:#?}");
     assert_eq!(report.verdict.cause.as_deref(), Some("syn-proxy-fake-open"));
     clean(&both(&faked, &faked));
+    // A box that answers first and hands the connection on: true, and no failure.
+    let other = [2, 4, 5, 180, 4, 2, 8, 10, 7, 7, 7, 7, 0, 0, 0, 0, 1, 3, 3, 7];
+    let handed = |isn, options: &[u8]| {
+        let syn = Trace::capture().kept(ToServer, SegmentKind::Syn, 0).after_ms(2);
+        let open = syn.kept_as(ToClient, SegmentKind::SynAck, isn, options).open();
+        open.cr(SSL).after_ms(5).cc(SSL).after_ms(5).fin(ToServer)
+    };
+    let report = both(&handed(5000, OPTIONS), &handed(9000, &other));
+    assert!(report.findings.iter().any(|finding| finding.id == "syn-proxy-fake-open"));
+    assert_eq!(report.verdict.cause, None);
 }
 
 #[test]
