@@ -1,6 +1,9 @@
 //! Which session of one capture is which of another. Addresses and ports mean nothing: networks translate
 //! them. What the peers themselves made unique decides, then what they said and when.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use crate::diff::{Clock, Key, Side};
 use crate::facts::Facts;
 use crate::input::{Direction, Leg, Segment, SegmentKind, Timestamp};
@@ -31,85 +34,100 @@ const UNKNOWN_ERROR: u64 = 2_000_000_000;
 
 /// Puts the sessions of the client's side and of the server's side together. Each list is in order of start.
 pub fn pair(client: &[&Facts], server: &[&Facts]) -> Pairing {
-    let mut pairing = Pairing::default();
-    pairing.unique(client, server, random);
+    let free = [vec![true; client.len()], vec![true; server.len()]];
+    let mut search = Search { lists: [client, server], free, matched: Vec::new(), clock: None };
+    search.unique(random);
     // Sequence numbers are drawn at random, and most translators leave them alone.
-    pairing.unique(client, server, isn);
-    pairing.clock = estimate(client, server, &pairing.matched);
-    pairing.near(client, server, Key::Request, |a, b| {
+    search.unique(isn);
+    search.clock = estimate(client, server, &search.matched);
+    search.near(Key::Request, |a, b| {
         let (a, b) = (a.x224.request.value(), b.x224.request.value());
         a.zip(b).is_some_and(|(a, b)| a.routing.is_some() && a.routing == b.routing)
     });
     // Where the cookie was altered, the time and the size of what was said are left.
-    pairing.near(client, server, Key::Time, say_the_same);
-    pairing.near(client, server, Key::Time, |a, b| {
+    search.near(Key::Time, say_the_same);
+    search.near(Key::Time, |a, b| {
         let port = |facts: &Facts| facts.subject.server.map(|server| server.port());
         !b.x224.request.is_seen() && port(a) == port(b)
     });
-    pairing.clock = estimate(client, server, &pairing.matched);
-    pairing.matched.sort_by_key(|matched| matched.client);
-    pairing
+    let mut matched = search.matched;
+    matched.sort_by_key(|matched| matched.client);
+    Pairing { clock: estimate(client, server, &matched), matched }
 }
 
 impl Pairing {
-    fn is_free(&self, client: Option<usize>, server: Option<usize>) -> bool {
-        !self
-            .matched
-            .iter()
-            .any(|matched| client == Some(matched.client) || server == Some(matched.server))
+    /// The session of the server's side that a session of the client's side is.
+    pub fn of_client(&self, client: usize) -> Option<Matched> {
+        let at = self.matched.binary_search_by_key(&client, |matched| matched.client).ok()?;
+        self.matched.get(at).copied()
+    }
+}
+
+/// A pairing in the making.
+struct Search<'a> {
+    lists: [&'a [&'a Facts]; 2],
+    free: [Vec<bool>; 2],
+    matched: Vec<Matched>,
+    clock: Option<Clock>,
+}
+
+impl<'a> Search<'a> {
+    fn take(&mut self, client: usize, server: usize, key: Key) {
+        self.free[0][client] = false;
+        self.free[1][server] = false;
+        self.matched.push(Matched { client, server, key });
+    }
+
+    fn free(&self, side: Side) -> impl Iterator<Item = (usize, &'a Facts)> {
+        let list = self.lists[side.index()].iter().copied().enumerate();
+        list.filter(move |(at, _)| self.free[side.index()][*at])
     }
 
     /// Takes those that share a value which nobody else has.
-    fn unique<K: PartialEq>(
-        &mut self,
-        client: &[&Facts],
-        server: &[&Facts],
-        key: impl Fn(&Facts) -> Option<K>,
-    ) {
-        let keys = |list: &[&Facts]| list.iter().map(|facts| key(facts)).collect::<Vec<_>>();
-        let (ours, theirs) = (keys(client), keys(server));
-        for (at, value) in ours.iter().enumerate() {
-            if value.is_none() || !self.is_free(Some(at), None) {
-                continue;
+    fn unique<K: Eq + Hash>(&mut self, key: impl Fn(&Facts) -> Option<K>) {
+        // By value, who has it on each side; a second one makes it worthless.
+        let mut owners: HashMap<K, [Vec<usize>; 2]> = HashMap::new();
+        for side in Side::BOTH {
+            for (at, facts) in self.free(side) {
+                if let Some(value) = key(facts) {
+                    owners.entry(value).or_default()[side.index()].push(at);
+                }
             }
-            let alike = |list: &[Option<K>]| list.iter().filter(|other| *other == value).count();
-            let found = theirs.iter().position(|other| other == value);
-            if let Some(found) = found
-                && alike(&ours) == 1
-                && alike(&theirs) == 1
-                && self.is_free(None, Some(found))
-            {
-                self.matched.push(Matched { client: at, server: found, key: Key::Random });
+        }
+        for [client, server] in owners.into_values() {
+            if let (&[client], &[server]) = (&client[..], &server[..]) {
+                self.take(client, server, Key::Random);
             }
         }
     }
 
     /// Takes those that fit and began at the same time, where no other fits as well.
-    fn near(
-        &mut self,
-        client: &[&Facts],
-        server: &[&Facts],
-        key: Key,
-        fits: impl Fn(&Facts, &Facts) -> bool,
-    ) {
+    fn near(&mut self, key: Key, fits: impl Fn(&Facts, &Facts) -> bool) {
         let clock = self.clock.unwrap_or(Clock { offset: 0, error: UNKNOWN_ERROR });
         let window = clock.error.saturating_mul(3).max(UNKNOWN_ERROR);
-        let free = |list: &[&Facts], is_free: &dyn Fn(usize) -> bool| -> Vec<usize> {
-            (0..list.len()).filter(|at| is_free(*at)).collect()
-        };
-        let ours = free(client, &|at| self.is_free(Some(at), None));
-        let theirs = free(server, &|at| self.is_free(None, Some(at)));
-        let close = |a: usize, b: usize| {
-            let here = clock.on_other(Side::Client, began(client[a]));
-            here.0.abs_diff(began(server[b]).0) <= window && fits(client[a], server[b])
-        };
-        for &at in &ours {
+        let mut theirs: Vec<_> =
+            self.free(Side::Server).map(|(at, facts)| (began(facts), at, facts)).collect();
+        theirs.sort_by_key(|(time, at, _)| (*time, *at));
+        let mut suitors: HashMap<usize, Vec<usize>> = HashMap::new();
+        let mut choices = Vec::new();
+        for (at, facts) in self.free(Side::Client) {
+            let time = clock.on_other(Side::Client, began(facts)).0;
+            let from = theirs.partition_point(|(other, ..)| other.0 < time.saturating_sub(window));
+            let close = theirs[from..]
+                .iter()
+                .take_while(|(other, ..)| other.0 <= time.saturating_add(window));
             let partners: Vec<usize> =
-                theirs.iter().copied().filter(|other| close(at, *other)).collect();
+                close.filter(|(_, _, other)| fits(facts, other)).map(|(_, at, _)| *at).collect();
+            for partner in &partners {
+                suitors.entry(*partner).or_default().push(at);
+            }
+            choices.push((at, partners));
+        }
+        for (at, partners) in choices {
             if let [only] = partners[..]
-                && ours.iter().filter(|other| close(**other, only)).count() == 1
+                && suitors[&only].len() == 1
             {
-                self.matched.push(Matched { client: at, server: only, key });
+                self.take(at, only, key);
             }
         }
     }
