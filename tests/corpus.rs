@@ -105,7 +105,7 @@ const WITHOUT_SAMPLE: &[(&str, &str)] = &[
 ];
 
 /// Rows that compare two captures; a sample is one. `tests/pair.rs` makes some for real.
-const TAKES_TWO_CAPTURES: &[&str] = &[
+pub const TAKES_TWO_CAPTURES: &[&str] = &[
     "clienthello-rewritten",
     "data-injected",
     "fin-injected",

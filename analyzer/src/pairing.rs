@@ -83,6 +83,18 @@ impl<'a> Search<'a> {
         list.filter(move |(at, _)| self.free[side.index()][*at])
     }
 
+    /// Other sessions tell how the clocks stand.
+    fn is_compared(&self) -> bool {
+        self.clock.is_some_and(|clock| clock.error < UNKNOWN_ERROR)
+    }
+
+    /// Both lead to one address that means the same everywhere.
+    fn is_one_address(&self, client: usize, server: usize) -> bool {
+        let address = |facts: &Facts| facts.subject.server;
+        let [a, b] = [self.lists[0][client], self.lists[1][server]].map(address);
+        a == b && a.is_some_and(|address| !address.ip().is_loopback())
+    }
+
     /// Takes those that share a value which nobody else has.
     fn unique<K: Eq + Hash>(&mut self, key: impl Fn(&Facts) -> Option<K>) {
         // By value, who has it on each side; a second one makes it worthless.
@@ -127,7 +139,8 @@ impl<'a> Search<'a> {
             if let [only] = partners[..]
                 && suitors[&only].len() == 1
             {
-                self.take(at, only, key);
+                let sure = self.is_compared() || self.is_one_address(at, only);
+                self.take(at, only, if sure { key } else { Key::Time });
             }
         }
     }
@@ -275,6 +288,14 @@ mod tests {
         let near = hello(300, samples::XFREERDP_HELLO);
         let one = [near.clone()];
         assert_eq!(pairs(&matched(&ours, &one)), [(0, 0, Key::Request)]);
+        // To another address, on clocks that nothing compares, it may be another session.
+        let mut translated = near.clone();
+        translated.subject.server = "192.0.2.99:3390".parse().ok();
+        assert_eq!(pairs(&matched(&ours, &[translated.clone()])), [(0, 0, Key::Time)]);
+        // What else passed tells how the clocks stand.
+        let probe = |at| dial(at, 7).kept(ToClient, SegmentKind::SynAck, 0);
+        let both = matched(&[ours[0].clone(), probe(5)], &[translated, probe(6)]);
+        assert_eq!(pairs(&both), [(0, 0, Key::Request), (1, 1, Key::Random)]);
         // Another session as near, or one of another time: nothing decides.
         let other = hello(600, samples::OPENSSL_TLS12_HELLO);
         assert_eq!(pairs(&matched(&ours, &[near, other])), []);

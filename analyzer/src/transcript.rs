@@ -262,7 +262,7 @@ impl Tape {
             let step = ((self.hashed / STEP + 1) * STEP).min(until);
             self.hash.update(&self.bytes[self.hashed as usize..step as usize]);
             self.hashed = step;
-            if step % STEP == 0 {
+            if step.is_multiple_of(STEP) {
                 self.rung(step, None);
             }
         }

@@ -5,13 +5,16 @@ use super::capped;
 use crate::case::{Case, There};
 use crate::detect::opinion::{Band, Evidence, Opinion, Party};
 use crate::detect::who::{endpoint, sender};
-use crate::diff::{Diff, Side};
+use crate::diff::{Diff, Key, Side};
 use crate::facts::Facts;
 use crate::input::{Close, ConnectFailureKind, Direction, Leg, SegmentKind};
 
 /// An opinion in the light of the other capture; `None` where that contradicts it.
 pub(crate) fn located(id: &str, case: &Case<'_>, opinion: Opinion) -> Option<Opinion> {
     let Some(pair) = case.pair else { return Some(opinion) };
+    if case.at_server().is_some_and(|(_, diff)| diff.key == Key::Time) {
+        return Some(opinion);
+    }
     match (id, pair.there) {
         ("tcp-syn-drop" | "tcp-refused-rst" | "icmp-reject", There::Absent { same_host }) => {
             Some(before_the_host(opinion, pair.here, same_host))

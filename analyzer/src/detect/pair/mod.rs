@@ -51,7 +51,12 @@ const BETWEEN: &[Next] = &[Next {
 /// An opinion that the comparison proves, no surer than that both captures hold one session.
 fn proved(diff: &Diff, band: Band, says: impl Into<String>) -> Opinion {
     let band = capped(diff, band);
-    Opinion::new(band, says).party(Party::Network, band).control(Control::Pair)
+    let opinion = Opinion::new(band, says).party(Party::Network, band);
+    match diff.key {
+        // Perhaps another session: no control.
+        Key::Time => opinion.unknown("whether the session at the server's side is this one"),
+        _ => opinion.control(Control::Pair),
+    }
 }
 
 /// No surer than that both captures hold one session.
@@ -59,7 +64,7 @@ fn capped(diff: &Diff, band: Band) -> Band {
     match diff.key {
         Key::Random => band,
         Key::Request => band.min(Band::High),
-        Key::Time => band.min(Band::Possible),
+        Key::Time => Band::Weak,
     }
 }
 

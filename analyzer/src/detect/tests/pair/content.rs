@@ -94,6 +94,14 @@ fn a_greeting_that_arrives_otherwise_was_rewritten_or_answered_by_another() {
     let other = end(hello(samples::XFREERDP_HELLO).after_ms(5).server_hello_13());
     proves(&both(&own, &other), "clienthello-rewritten", "network");
     clean(&both(&own, &own));
+    // Where nothing but the time ties them together, it may be another session: a suspicion, no verdict.
+    let mut elsewhere = other.clone();
+    elsewhere.subject.server = "192.0.2.99:3390".parse().ok();
+    let unnumbered = |trace: &Trace| trace.clone().without_segments();
+    let report = both(&unnumbered(&own), &unnumbered(&elsewhere));
+    assert_eq!(report.verdict.what.as_deref(), Some("tls-alert-48"));
+    assert_eq!(report.verdict.cause, own.report().verdict.cause);
+    assert!(claims(&report, "not-in-other-capture"));
     // Edited in place: the random stays, the offer of TLS 1.3 is gone.
     let mut edited = samples::bytes(samples::OPENSSL_HELLO);
     let versions = edited.windows(4).position(|w| w == [0, 0x2B, 0, 9]).unwrap();
