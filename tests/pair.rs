@@ -71,6 +71,44 @@ fn a_greeting_that_a_router_drops_is_proved() {
     proves(&said, "payload-trigger-drop");
 }
 
+#[test]
+fn an_answer_that_a_router_rewrites_is_proved() {
+    let Some(ends) = Ends::make() else { return };
+    let rule = "tcp sport 3389 @ih,40,8 0xd0 @ih,120,32 set 0";
+    let Some(said) = ends.session(rule) else { return };
+    proves(&said, "neg-rsp-rewritten");
+}
+
+#[test]
+fn a_record_that_a_router_alters_is_proved() {
+    let Some(ends) = Ends::make() else { return };
+    let Some(said) = ends.session("tcp sport 3389 @ih,0,8 0x17 @ih,400,8 set 0xff") else { return };
+    proves(&said, "tls-record-tampered");
+}
+
+#[test]
+fn answers_that_a_router_drops_make_a_half_open_connection() {
+    let Some(ends) = Ends::make() else { return };
+    let Some(said) = ends.session("tcp sport 3389 drop") else { return };
+    proves(&said, "half-open-asymmetric");
+}
+
+#[test]
+fn attempts_that_a_router_drops_or_refuses_are_its_own() {
+    for (rule, id) in [
+        ("tcp dport 3389 drop", "tcp-syn-drop"),
+        ("tcp dport 3389 reject with tcp reset", "tcp-refused-rst"),
+    ] {
+        let Some(ends) = Ends::make() else { return };
+        let Some(said) = ends.session(rule) else { return };
+        let object = said.objects.first().unwrap_or_else(|| panic!("{}", said.log));
+        assert_eq!(object["verdict"]["what"], id, "{object:#}");
+        assert_eq!(object["verdict"]["party"], "network", "{object:#}");
+        assert_eq!(named(object).last().map(String::as_str), Some(id), "{object:#}");
+        assert!(named(object).contains(&"not-in-other-capture".to_owned()), "{object:#}");
+    }
+}
+
 /// The captures of the repository that were not made by a relay.
 fn samples() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/samples");

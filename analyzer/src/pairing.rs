@@ -172,6 +172,14 @@ fn first(facts: &Facts, kind: SegmentKind) -> Option<(Timestamp, &Segment)> {
     leg.kept(kind).next().map(|seen| (seen.at.time, &seen.value))
 }
 
+/// When the server refused the SYN, whose number the RST acknowledges. RFC 9293 3.10.7.1.
+fn refusal(facts: &Facts) -> Option<Timestamp> {
+    let leg = facts.tcp.leg(Leg::Single);
+    let is_dialing = leg.kept(SegmentKind::SynAck).next().is_none();
+    let mut resets = leg.kept(SegmentKind::Rst).filter(|_| is_dialing);
+    resets.find(|rst| rst.value.dir == Direction::ToClient).map(|rst| rst.at.time)
+}
+
 /// How the clocks stand, from what left one side and arrived at the other: nothing arrives before it was
 /// sent, so the smallest differences of both directions bound the offset.
 fn estimate(client: &[&Facts], server: &[&Facts], matched: &[Matched]) -> Option<Clock> {
@@ -227,8 +235,10 @@ fn moments(client: &Facts, server: &Facts, dir: Direction) -> Vec<(Timestamp, Ti
     // The first copies bound the offset too: what arrived first left no sooner than the first one.
     let opening = first(client, kind).zip(first(server, kind));
     let same = opening.filter(|((_, a), (_, b))| a.seq == b.seq);
+    let refusal = refusal(client).zip(refusal(server)).filter(|_| dir == Direction::ToClient);
     let data = client.stream(dir).first.zip(server.stream(dir).first);
     let mut moments: Vec<_> = same.map(|((a, _), (b, _))| (a, b)).into_iter().collect();
+    moments.extend(refusal);
     moments.extend(data.map(|(a, b)| (a.time, b.time)));
     moments
 }
@@ -330,6 +340,10 @@ mod tests {
         let clock = matched(&[ours], &[theirs]).clock.unwrap();
         let ms = |ns: i64| ns / 1_000_000 - i64::try_from(HOUR).unwrap();
         assert_eq!((ms(clock.offset), clock.error), (-10, 20_000_000));
+        // A refused connection tells as much.
+        let refused = |at, ms| dial(at, 7).after_ms(ms).kept(ToClient, SegmentKind::Rst, 0);
+        let knock = matched(&[refused(0, 40)], &[refused(HOUR + 10, 0)]).clock.unwrap();
+        assert_eq!((ms(knock.offset), knock.error), (-10, 20_000_000));
         // An order is claimed only where the gap is three times the error.
         let here = Timestamp(1_000_000_000_000_000_000);
         let there = |ms: u64| Timestamp(clock.on_other(Side::Client, here).0 + ms * 1_000_000);
