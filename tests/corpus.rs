@@ -128,7 +128,7 @@ const WITHOUT_SAMPLE: &[(&str, &str)] = &[
 const LAB: &str = "one machine has no path to disturb: tests/lab makes it";
 
 /// Rows that compare two captures; a sample is one. `tests/pair.rs` makes some for real.
-const TAKES_TWO_CAPTURES: &[&str] = &[
+pub const TAKES_TWO_CAPTURES: &[&str] = &[
     "clienthello-rewritten",
     "data-injected",
     "fin-injected",
