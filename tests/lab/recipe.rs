@@ -237,9 +237,13 @@ impl Leg {
         Vantage::Pair(client, server)
     }
 
-    /// The network of it, as the relay calls it.
+    /// The network of it: what the relay calls it, and what two captures do who know of no relay.
     pub fn network(self) -> &'static [&'static str] {
-        if self == Self::Client { &["client_network"] } else { &["server_network"] }
+        if self == Self::Client {
+            &["client_network", "network"]
+        } else {
+            &["server_network", "network"]
+        }
     }
 
     /// The TCP port its server's side listens on.
@@ -359,14 +363,14 @@ impl Plan {
         }
         for caller in &mut self.callers {
             let thinks = caller.answer.map_or(Duration::ZERO, |(thinks, _)| thinks);
-            caller.lasts = caller.lasts.min(SESSION + thinks);
+            caller.lasts = SESSION + thinks;
         }
         self
     }
 }
 
 /// How long a session lasts that has no reason to end.
-pub const SESSION: Duration = Duration::from_millis(3500);
+pub const SESSION: Duration = Duration::from_millis(4000);
 
 impl Server {
     /// A sound server of the draw's half.
@@ -411,13 +415,10 @@ impl Caller {
     }
 
     /// A client that asks its user whether to trust the certificate; he says yes after this time.
-    pub fn asking(client: Client, thinks: Duration) -> Self {
-        let (arguments, yes): (&[&str], _) = match client {
-            Client::Rdesktop => (&["-u", "lab"], "yes\n"),
-            Client::Xfreerdp => (&["/u:lab"], "Y\n"),
-            Client::Xfreerdp3 => (&["/u:lab", "/p:"], "Y\n"),
-        };
-        let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
+    pub fn asking(client: Client, server: &Server, thinks: Duration) -> Self {
+        let mut arguments = Self::good_arguments(client, server);
+        arguments.retain(|word| word != "/cert:ignore");
+        let yes = if client == Client::Rdesktop { "yes\n" } else { "Y\n" };
         Self { client, arguments, lasts: thinks + SESSION, answer: Some((thinks, yes)) }
     }
 

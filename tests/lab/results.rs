@@ -37,6 +37,9 @@ pub enum Answer {
     Abstained,
 }
 
+/// Phenomena that say how a connection ended and nothing else.
+const GENERAL: [&str; 3] = ["clean-close-no-reason", "rst-genuine-server", "rst-genuine-client"];
+
 impl Vantage {
     /// The class of the catalogue.
     pub fn class(self) -> &'static str {
@@ -64,7 +67,13 @@ impl Sample {
     /// Whether phenomenon, cause and finding are right together.
     pub fn answer(&self) -> Answer {
         let marks = &self.judged.marks;
+        let said = self.judged.said.as_ref();
+        // Where bytes are missing, to say only how it ended is to say less.
+        let less = self.damage != Damage::None
+            && marks.party != Mark::Wrong
+            && said.is_some_and(|said| GENERAL.contains(&said.what.as_str()));
         match (marks.what, marks.why) {
+            (Mark::Wrong, why) if less && why != Mark::Wrong => Answer::Abstained,
             (Mark::Wrong, _) | (_, Mark::Wrong) => Answer::Wrong,
             _ if self.judged.said.is_none() => Answer::Wrong,
             (Mark::Abstained, _) | (_, Mark::Abstained) => Answer::Abstained,

@@ -22,7 +22,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     plan.server = Server::Xrdp(SOUND);
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
-    plan.callers = vec![Caller::asking(client, Duration::from_secs(5))];
+    plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_secs(5))];
     plan.sound_caller = Some(Caller::of(client, &plan.server));
     let when = draw.between(1200, 2200);
     plan.note("shut down", format!("after {when} ms"));

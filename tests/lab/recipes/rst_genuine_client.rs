@@ -22,7 +22,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let certificate = draw.of_half(&[Kind::Good], &[Kind::Ec]);
     // The tickets of TLS 1.3 are what it has not read.
     plan.server = Server::Xrdp(Options { ssl_protocols: "TLSv1.3", certificate, ..SOUND });
-    plan.callers = vec![Caller::asking(client, Duration::from_secs(6))];
+    plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_secs(6))];
     let dies = draw.between(1200, 2500);
     plan.note("killed", format!("{client:?} after {dies} ms"));
     plan.sound_caller = Some(Caller::of(client, &plan.server));
