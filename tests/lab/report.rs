@@ -30,6 +30,10 @@ const CONFUSABLE: [(&[&str], &[&str]); 6] = [
     (&["nla-bad-credentials"], &["nla-account-restriction", "server-stall"]),
 ];
 
+/// Findings about the way, which a way without a fault should not give.
+const PATH: [&str; 4] =
+    ["packet-loss", "reordering-duplication", "tcp-option-rewrite", "transparent-tcp-proxy"];
+
 /// The report.
 pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
     let mut text = String::from(
@@ -163,11 +167,18 @@ fn accusations(samples: &[&Sample]) -> String {
     let sessions: Vec<&&Sample> = samples.iter().filter(innocent).collect();
     let accused = sessions.iter().filter(|s| s.accuses()).count();
     let failed = sessions.iter().filter(|s| !s.judged.sound()).count();
+    let of_path = |s: &&&&Sample| {
+        s.judged
+            .said
+            .as_ref()
+            .is_some_and(|said| said.findings.iter().any(|id| PATH.contains(&id.as_str())))
+    };
+    let blemished = sessions.iter().filter(of_path).count();
     let connections =
         sessions.iter().filter(|s| ["V2", "V3"].contains(&s.judged.vantage.class())).count();
     format!(
         "\n## Sessions without a fault\n\n{} samples of {connections} clean sessions and rehearsals: {accused} accused of interference or \
-         downgrade, {failed} reported as something else than they were.\n",
+         downgrade, {failed} reported as something else than they were, {blemished} with a finding about their way.\n",
         sessions.len()
     )
 }

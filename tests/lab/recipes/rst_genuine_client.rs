@@ -12,7 +12,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "rst-genuine-client",
     row: "rst-genuine-client",
     decoys: &["client-declines", "client-rehearsal-close"],
-    smoke: false,
+    smoke: true,
     plan,
 };
 
