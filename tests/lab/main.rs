@@ -16,6 +16,7 @@ mod draw;
 mod judge;
 mod keep;
 mod look;
+mod peers;
 mod programs;
 mod recipe;
 mod recipes;

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 
 /// Pairs of causes that are easily mistaken for each other; any of the left against any of the right.
+/// The decoys of each recipe come on top.
 const CONFUSABLE: [(&[&str], &[&str]); 6] = [
     (&["pmtu-blackhole-s2c", "pmtu-blackhole-c2s"], &["payload-trigger-drop", "server-stall"]),
     (
@@ -194,7 +195,7 @@ fn confusions(samples: &[&Sample]) -> String {
             (left.contains(&sample.row) && right.contains(&named))
                 || (right.contains(&sample.row) && left.contains(&named))
         };
-        if CONFUSABLE.iter().any(pair) {
+        if CONFUSABLE.iter().any(pair) || sample.decoys.contains(&named) {
             *count.entry((sample.row, named)).or_default() += 1;
         }
     }
