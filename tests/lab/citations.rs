@@ -107,8 +107,8 @@ const RULES: &[Rule] = &[
     Rule { words: "a RST from", shows: |packet| packet.flags & RST != 0 },
     Rule { words: "a FIN from", shows: |packet| packet.flags & FIN != 0 },
     Rule { words: "no SYN-ACK, RST or ICMP", shows: |packet| packet.flags & (SYN | ACK) == SYN },
+    Rule { words: "RST in answer to the SYN", shows: |packet| packet.flags & RST != 0 },
     Rule { words: "ICMP", shows: |packet| packet.icmp },
-    Rule { words: "answered the SYN with a RST", shows: |packet| packet.flags & RST != 0 },
     Rule { words: "the TCP handshake", shows: |packet| packet.flags & ACK != 0 },
     Rule { words: "Connection Confirm", shows: |packet| is_confirm(&packet.payload) },
     Rule { words: "the server selected", shows: |packet| is_confirm(&packet.payload) },
@@ -128,6 +128,18 @@ const RULES: &[Rule] = &[
     },
     Rule { words: "the ClientHello got", shows: |packet| has(&packet.payload, &[0x16, 3]) },
     Rule { words: "the stream ends", shows: ends },
+    Rule { words: "without a single byte", shows: |packet| packet.flags & ACK != 0 },
+    Rule { words: "it redirects", shows: |packet| packet.payload.starts_with(b"HTTP/1.") },
+    Rule {
+        words: "after the X.224 Connection Request",
+        shows: |packet| is_request(&packet.payload),
+    },
+    Rule {
+        words: "is a TLS record",
+        shows: |packet| matches!(packet.payload.first(), Some(0x14..=0x17)),
+    },
+    Rule { words: "issuer and subject", shows: |packet| has(&packet.payload, &[0x30, 0x82]) },
+    Rule { words: "the certificate names", shows: |packet| has(&packet.payload, &[0x30, 0x82]) },
     Rule { words: "the connection ended", shows: ends },
     Rule { words: "the server side closed", shows: ends },
     Rule { words: "the client closed", shows: ends },
@@ -135,6 +147,11 @@ const RULES: &[Rule] = &[
 
 fn ends(packet: &Packet) -> bool {
     packet.flags & (FIN | RST) != 0
+}
+
+/// A TPKT with an X.224 connection request.
+fn is_request(payload: &[u8]) -> bool {
+    payload.starts_with(&[3, 0]) && payload.get(5) == Some(&0xE0)
 }
 
 /// A TPKT with an X.224 connection confirm.

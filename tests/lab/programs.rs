@@ -38,7 +38,6 @@ pub fn start(
             || match ready {
                 Ready::Listens(port) => process.listens(port),
                 Ready::Says(words) => process.output().contains(words),
-                Ready::AtOnce => true,
             }
     });
     assert!(up && process.runs(), "{program} {arguments:?} did not start: {}", process.output());

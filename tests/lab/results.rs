@@ -14,6 +14,8 @@ pub struct Sample {
     pub recipe: &'static str,
     /// The row it makes; `none` where there was no fault.
     pub row: &'static str,
+    /// The recipes it could be mistaken for.
+    pub decoys: &'static [&'static str],
     /// Its half.
     pub half: Half,
     /// Its seed.
@@ -36,6 +38,9 @@ pub enum Answer {
     /// Nothing was said, or less than the vantage allows.
     Abstained,
 }
+
+/// Phenomena that say how a connection ended and nothing else.
+const GENERAL: [&str; 3] = ["clean-close-no-reason", "rst-genuine-server", "rst-genuine-client"];
 
 impl Vantage {
     /// The class of the catalogue.
@@ -64,7 +69,13 @@ impl Sample {
     /// Whether phenomenon, cause and finding are right together.
     pub fn answer(&self) -> Answer {
         let marks = &self.judged.marks;
+        let said = self.judged.said.as_ref();
+        // Where bytes are missing, to say only how it ended is to say less.
+        let less = self.damage != Damage::None
+            && marks.party != Mark::Wrong
+            && said.is_some_and(|said| GENERAL.contains(&said.what.as_str()));
         match (marks.what, marks.why) {
+            (Mark::Wrong, why) if less && why != Mark::Wrong => Answer::Abstained,
             (Mark::Wrong, _) | (_, Mark::Wrong) => Answer::Wrong,
             _ if self.judged.said.is_none() => Answer::Wrong,
             (Mark::Abstained, _) | (_, Mark::Abstained) => Answer::Abstained,

@@ -7,7 +7,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "http-answer",
     row: "http-answer",
     decoys: &["http-portal", "non-rdp-endpoint"],
-    smoke: false,
+    smoke: true,
     plan,
 };
 
@@ -34,6 +34,8 @@ fn plan(draw: &mut Draw) -> Plan {
             ..FAILED
         },
     );
+    // What a client tries afterwards can be less than a whole attempt.
+    plan.first_only();
     plan
 }
 

@@ -82,7 +82,7 @@ fn forgotten(draw: &mut Draw, verdict: &str) -> Plan {
     let limit = draw.range_of_half([2, 3], [4, 5]);
     let thinks = Duration::from_millis(limit * 1000 + draw.between(2000, 2600));
     plan.note("limit", format!("{limit} s, user thinks {thinks:?}, {client:?}"));
-    plan.callers = vec![Caller::asking(client, thinks)];
+    plan.callers = vec![Caller::asking(client, &plan.server, thinks)];
     plan.callers[0].lasts = thinks + Duration::from_secs(9);
     let times = "nf_conntrack_tcp_timeout";
     let mut settings = "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0".to_owned();
