@@ -396,6 +396,7 @@ impl Caller {
     pub fn asking(client: Client, thinks: Duration) -> Self {
         let (arguments, yes): (&[&str], _) = match client {
             Client::Rdesktop => (&["-u", "lab"], "yes\n"),
+            Client::Hello => (&["--verify"], ""),
             Client::Xfreerdp => (&["/u:lab"], "Y\n"),
             Client::Xfreerdp3 => (&["/u:lab", "/p:"], "Y\n"),
         };
@@ -407,6 +408,7 @@ impl Caller {
     fn good_arguments(client: Client, server: &Server) -> Vec<String> {
         use crate::support::shadow::{PASSWORD, USER};
         let words: &[&str] = match (client, server) {
+            (Client::Hello, _) => return Vec::new(),
             (Client::Rdesktop, _) => return vec!["-u".into(), "lab".into()],
             (_, Server::Shadow(_)) => {
                 return vec![format!("/u:{USER}"), format!("/p:{PASSWORD}"), "/cert:ignore".into()];

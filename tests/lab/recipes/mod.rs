@@ -3,9 +3,12 @@
 use crate::recipe::Recipe;
 
 mod cert_key_mismatch;
+mod ch_fragmentation_intolerance;
 mod clean_session;
 mod client_declines;
+mod clienthello_rewritten;
 mod data_injected;
+mod fallback_retry;
 mod fin_injected;
 mod half_open_asymmetric;
 mod http_answer;
@@ -34,9 +37,18 @@ mod syn_proxy;
 mod tcp_refused;
 mod tcp_refused_by_router;
 mod tcp_syn_drop;
+mod tls13_sentinel;
+mod tls13_sentinel_honest;
+mod tls_cert_cloned;
+mod tls_cert_substituted;
+mod tls_cipher_downgrade;
 mod tls_first_endpoint;
 mod tls_first_silent;
+mod tls_record_tampered;
+mod tls_version_downgrade;
+mod tls_version_intolerance;
 mod x224_cookie_altered;
+mod x224_correlation_stripped;
 mod x224_negreq_removed;
 mod x224_protocols_cleared;
 
@@ -79,4 +91,16 @@ pub const RECIPES: &[Recipe] = &[
     nla_not_offered::RECIPE,
     ssl_cert_not_on_server::RECIPE,
     nego_failure_tail::RECIPE,
+    x224_correlation_stripped::RECIPE,
+    tls_cert_substituted::RECIPE,
+    tls_cert_cloned::RECIPE,
+    clienthello_rewritten::RECIPE,
+    tls13_sentinel::RECIPE,
+    tls13_sentinel_honest::RECIPE,
+    tls_version_downgrade::RECIPE,
+    tls_cipher_downgrade::RECIPE,
+    tls_version_intolerance::RECIPE,
+    fallback_retry::RECIPE,
+    ch_fragmentation_intolerance::RECIPE,
+    tls_record_tampered::RECIPE,
 ];
