@@ -19,13 +19,15 @@ pub struct Arguments {
     pub seed: u64,
     /// Where the files of every run are kept.
     pub keep: Option<PathBuf>,
+    /// Another build of the program than the one of this test run.
+    pub program: PathBuf,
     /// Print each thing the program said.
     pub verbose: bool,
 }
 
 /// What `--help` says.
 const USAGE: &str = "usage: cargo test --test lab -- [--full] [--runs N] [--jobs N] [--recipe NAME]... \
-[--half training|held-out] [--seed N] [--keep FOLDER] [--verbose]";
+[--half training|held-out] [--seed N] [--keep FOLDER] [--program FILE] [--verbose]";
 
 impl Arguments {
     /// Reads them; what is said instead where they are wrong.
@@ -38,6 +40,7 @@ impl Arguments {
             halves: vec![Half::Training, Half::HeldOut],
             seed: 1,
             keep: None,
+            program: env!("CARGO_BIN_EXE_rdpwhy").into(),
             verbose: false,
         };
         let mut runs = None;
@@ -50,6 +53,7 @@ impl Arguments {
                 "--jobs" => read.jobs = number(&value()?)? as usize,
                 "--seed" => read.seed = number(&value()?)?,
                 "--recipe" => read.recipes.push(value()?),
+                "--program" => read.program = value()?.into(),
                 "--keep" => read.keep = Some(value()?.into()),
                 "--half" => {
                     let name = value()?;

@@ -15,6 +15,8 @@ pub struct Judged {
     pub said: Option<Said>,
     /// How each point fared.
     pub marks: Marks,
+    /// Whether the vantage is one that establishes the row.
+    pub best: bool,
 }
 
 /// What the program said of one connection, as far as it is judged.
@@ -74,6 +76,21 @@ impl Marks {
     }
 }
 
+impl Marks {
+    /// What was only called possible is no wrong answer where no more can be known.
+    fn forgive(&mut self, said: &Said) {
+        let [_, who, why] = said.confidence;
+        for (mark, confidence) in [(&mut self.party, who), (&mut self.why, why)] {
+            if *mark == Mark::Wrong && confidence < PROBABLE {
+                *mark = Mark::Abstained;
+            }
+        }
+    }
+}
+
+/// The least confidence that is called more than possible.
+const PROBABLE: f64 = 0.7;
+
 impl Judged {
     /// Whether nothing wrong was said.
     pub fn sound(&self) -> bool {
@@ -111,16 +128,20 @@ pub fn judge(vantage: Vantage, label: &Label, objects: &[Value]) -> Vec<Judged> 
         Which::Every => objects.iter().collect(),
         Which::Nth(number) => objects.get(number).into_iter().collect(),
     };
-    if chosen.is_empty() {
-        let marks = compare(&label.expected, None);
-        return vec![Judged { vantage, expected: label.expected.clone(), said: None, marks }];
-    }
-    let of = |object: &&Value| {
-        let said = Said::of(object);
-        let marks = compare(&label.expected, Some(&said));
-        Judged { vantage, expected: label.expected.clone(), said: Some(said), marks }
+    let one = |said: Option<Said>| {
+        let mut marks = compare(&label.expected, said.as_ref());
+        if let Some(said) = &said
+            && !label.best
+        {
+            marks.forgive(said);
+        }
+        let (expected, best) = (label.expected.clone(), label.best);
+        Judged { vantage, expected, said, marks, best }
     };
-    chosen.iter().map(of).collect()
+    if chosen.is_empty() {
+        return vec![one(None)];
+    }
+    chosen.iter().map(|object| one(Some(Said::of(object)))).collect()
 }
 
 impl Said {

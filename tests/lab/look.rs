@@ -18,13 +18,17 @@ pub fn look(
     port: u16,
     folder: &Path,
 ) -> Option<Vec<Value>> {
+    let file = |place: &Port| played.captures.get(place).map(|file| text_of(file));
     match vantage {
-        Vantage::Relay => Some(in_time(played.relay.clone())),
-        Vantage::At(place) => {
-            let capture = played.captures.get(&place)?;
-            Some(analyze(house, &[&text_of(capture)], port, folder))
+        Vantage::Relay if !played.packets => Some(in_time(played.relay.clone())),
+        Vantage::RelayPackets if played.packets => Some(in_time(played.relay.clone())),
+        Vantage::Relay | Vantage::RelayPackets => None,
+        Vantage::At(place) => Some(analyze(house, &[&file(&place)?], port, folder)),
+        Vantage::Pair(client, server) if house.has_pairs => {
+            let files = ["--client-side", &file(&client)?, "--server-side", &file(&server)?];
+            Some(analyze(house, &files, port, folder))
         }
-        Vantage::RelayPackets | Vantage::Pair(..) => None,
+        Vantage::Pair(..) => None,
     }
 }
 

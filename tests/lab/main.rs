@@ -11,6 +11,8 @@ mod support;
 mod arguments;
 mod boxes;
 mod capture;
+mod citations;
+mod degrade;
 mod draw;
 mod judge;
 mod keep;
@@ -19,6 +21,8 @@ mod programs;
 mod recipe;
 mod recipes;
 mod relay;
+mod report;
+mod results;
 mod run;
 mod stage;
 mod topology;
@@ -39,12 +43,27 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     topology::sweep();
-    let (passed, failed) = run::run(&arguments);
+    let done = run::run(&arguments);
+    println!("{}", report::summary(&done.samples));
+    if arguments.full && arguments.recipes.is_empty() {
+        write(&done);
+    }
+    let (passed, failed) = (done.passed, done.failed);
     let word = if failed == 0 { "ok" } else { "FAILED" };
     println!(
         "test result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out"
     );
     ExitCode::from(u8::from(failed > 0))
+}
+
+/// Writes the report and what confidences are calibrated from.
+fn write(done: &run::Done) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
+    let citations = done.citations.markdown();
+    let report = report::markdown(&done.samples, done.passed + done.failed, &citations);
+    std::fs::write(folder.join("RESULTS.md"), report).unwrap();
+    let training = serde_json::to_string_pretty(&report::training(&done.samples)).unwrap();
+    std::fs::write(folder.join("training.json"), training + "\n").unwrap();
 }
 
 /// Whether the laboratory can stand here; a skip where it cannot.

@@ -48,6 +48,8 @@ pub struct Plan {
     pub callers: Vec<Caller>,
     /// The client of the clean twin when the fault is the client itself.
     pub sound_caller: Option<Caller>,
+    /// What stands in front of the server in the clean twin, where the fault stands there otherwise.
+    pub sound_front: Option<Step>,
     /// What is there with and without the fault, made before anything is started.
     pub setting: Vec<Step>,
     /// The fault, made before the first client is started.
@@ -92,8 +94,9 @@ pub struct Caller {
 }
 
 /// A program of its own that makes a fault or stands in for a server. In its arguments and files
-/// `{folder}`, `{server}` (address and port), `{server_ip}`, `{port}`, `{behind}` and
-/// `{client_ip}`, `{relay_ip}` (its address towards the server) are filled in.
+/// `{folder}`, `{server}` (address and port the relay is told), `{backend}` (those of the server
+/// itself), `{server_ip}`, `{port}`, `{behind}`, `{client_ip}` and `{relay_ip}` (its address towards the
+/// server) are filled in.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// A program of the system, or `NAME.c` or `NAME.py` of `tests/lab/programs`.
@@ -113,6 +116,9 @@ pub enum Ready {
     Listens(u16),
     /// When it has printed this.
     Says(&'static str),
+    /// When it has printed `ready`; as a fault it later prints a line with `"acted"`, or the run does
+    /// not count.
+    Acts,
     /// At once.
     AtOnce,
 }
@@ -139,6 +145,9 @@ pub struct Label {
     pub which: Which,
     /// What.
     pub expected: Expected,
+    /// Whether the catalogue says that these vantages establish the row. Where they only suggest it, a
+    /// wrong name said with "possible" is no more than the suggestion it claims to be.
+    pub best: bool,
 }
 
 /// Which connections of a run a label is about.
@@ -231,9 +240,13 @@ impl Leg {
         Vantage::Pair(client, server)
     }
 
-    /// The network of it, as the relay calls it.
+    /// The network of it: what the relay calls it, and what two captures do who know of no relay.
     pub fn network(self) -> &'static [&'static str] {
-        if self == Self::Client { &["client_network"] } else { &["server_network"] }
+        if self == Self::Client {
+            &["client_network", "network"]
+        } else {
+            &["server_network", "network"]
+        }
     }
 
     /// The TCP port its server's side listens on.
@@ -290,12 +303,10 @@ impl Plan {
             )
         };
         Self {
-            ip: Ip::V4,
+            ip: draw.one(&[Ip::V4, Ip::V4, Ip::V4, Ip::V4, Ip::V6]),
             port,
             behind: None,
             notes: vec![
-                ("server", format!("{server:?}")),
-                ("client", format!("{:?}", caller.client)),
                 ("port", port.to_string()),
                 ("ttl", format!("client {client_ttl}, server {server_ttl}")),
             ],
@@ -303,6 +314,7 @@ impl Plan {
             faulty_server: None,
             callers: vec![caller],
             sound_caller: None,
+            sound_front: None,
             setting: vec![ttl(Node::C, client_ttl), ttl(Node::S, server_ttl)],
             fault: Vec::new(),
             act: None,
@@ -311,16 +323,29 @@ impl Plan {
         }
     }
 
-    /// Adds a label of every connection.
+    /// What is right at vantages that establish the row, of every connection.
     pub fn label(&mut self, vantages: &[Vantage], expected: Expected) {
         let vantages = vantages.to_vec();
-        self.labels.push(Label { vantages, which: Which::Every, expected });
+        self.labels.push(Label { vantages, which: Which::Every, expected, best: true });
     }
 
-    /// Adds a label of the connection with this number.
+    /// What is right at vantages that can only suggest the row, of every connection.
+    pub fn hint(&mut self, vantages: &[Vantage], expected: Expected) {
+        let vantages = vantages.to_vec();
+        self.labels.push(Label { vantages, which: Which::Every, expected, best: false });
+    }
+
+    /// What is right of the connection with this number.
     pub fn label_nth(&mut self, number: usize, vantages: &[Vantage], expected: Expected) {
         let vantages = vantages.to_vec();
-        self.labels.push(Label { vantages, which: Which::Nth(number), expected });
+        self.labels.push(Label { vantages, which: Which::Nth(number), expected, best: true });
+    }
+
+    /// Restricts every label to the first connection, where the client comes again and fares otherwise.
+    pub fn first_only(&mut self) {
+        for label in &mut self.labels {
+            label.which = Which::Nth(0);
+        }
     }
 
     /// Notes a drawn parameter.
@@ -330,7 +355,7 @@ impl Plan {
 
     /// The clean twin: no fault, and a session that comes up.
     pub fn without_fault(mut self) -> Self {
-        self.fault.clear();
+        self.fault = self.sound_front.take().into_iter().collect();
         self.act = None;
         self.faulty_server = None;
         self.fault_flags.clear();
@@ -341,14 +366,14 @@ impl Plan {
         }
         for caller in &mut self.callers {
             let thinks = caller.answer.map_or(Duration::ZERO, |(thinks, _)| thinks);
-            caller.lasts = caller.lasts.min(SESSION + thinks);
+            caller.lasts = SESSION + thinks;
         }
         self
     }
 }
 
 /// How long a session lasts that has no reason to end.
-pub const SESSION: Duration = Duration::from_millis(3500);
+pub const SESSION: Duration = Duration::from_millis(4000);
 
 impl Server {
     /// A sound server of the draw's half.
@@ -393,14 +418,10 @@ impl Caller {
     }
 
     /// A client that asks its user whether to trust the certificate; he says yes after this time.
-    pub fn asking(client: Client, thinks: Duration) -> Self {
-        let (arguments, yes): (&[&str], _) = match client {
-            Client::Rdesktop => (&["-u", "lab"], "yes\n"),
-            Client::Hello => (&["--verify"], ""),
-            Client::Xfreerdp => (&["/u:lab"], "Y\n"),
-            Client::Xfreerdp3 => (&["/u:lab", "/p:"], "Y\n"),
-        };
-        let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
+    pub fn asking(client: Client, server: &Server, thinks: Duration) -> Self {
+        let mut arguments = Self::good_arguments(client, server);
+        arguments.retain(|word| word != "/cert:ignore");
+        let yes = if client == Client::Rdesktop { "yes\n" } else { "Y\n" };
         Self { client, arguments, lasts: thinks + SESSION, answer: Some((thinks, yes)) }
     }
 

@@ -20,7 +20,13 @@ pub struct Relay {
 
 impl Relay {
     /// Starts it in front of the plan's server and waits until it listens.
-    pub fn start(house: &House, network: &Topology, plan: &Plan, folder: &Path) -> Self {
+    pub fn start(
+        house: &House,
+        network: &Topology,
+        plan: &Plan,
+        packets: bool,
+        folder: &Path,
+    ) -> Self {
         let home = folder.join("relay");
         std::fs::create_dir(&home).unwrap();
         std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)).unwrap();
@@ -29,13 +35,18 @@ impl Relay {
         let upstream = SocketAddr::new(Port::S.address(plan.ip), plan.port).to_string();
         let mut command = network.command(Node::P, Path::new("setpriv"));
         let user = NOBODY.to_string();
-        command.args(["--reuid", &user, "--regid", &user, "--clear-groups", "--inh-caps=-all"]);
-        command.args(["--bounding-set=-all", "--no-new-privs"]);
+        command.args(["--reuid", &user, "--regid", &user, "--clear-groups", "--no-new-privs"]);
+        if packets {
+            command.args(["--inh-caps=-all,+net_raw", "--ambient-caps=-all,+net_raw"]);
+            command.arg("--bounding-set=-all,+net_raw");
+        } else {
+            command.args(["--inh-caps=-all", "--bounding-set=-all"]);
+        }
         // The kernel forgets this when the user changes, so it is asked again.
         command.args(["--pdeathsig", "KILL"]).arg(&house.rdpwhy);
         command.args(["proxy", "--upstream", &upstream, "--listen", &listen, "--allow-remote"]);
         command.args(["--allow", "10.77.0.0/16", "--allow", "fd77::/16", "--format", "jsonl"]);
-        command.args(&plan.fault_flags);
+        command.args(packets.then_some("--packets")).args(&plan.fault_flags);
         command.env("HOME", &home).env("XDG_CONFIG_HOME", home.join("config")).current_dir(&home);
         command.stdin(Stdio::null()).stdout(std::fs::File::create(&results).unwrap());
         command.stderr(std::fs::File::create(&log).unwrap());

@@ -1,11 +1,14 @@
 //! Runs recipes, several at once, and says how each fared.
 
 use crate::arguments::Arguments;
+use crate::citations::{Checked, check};
+use crate::degrade::{DAMAGES, Damage};
 use crate::draw::{Draw, Half};
-use crate::judge::{Judged, judge};
+use crate::judge::judge;
 use crate::look::{captures_for, look};
 use crate::recipe::{Recipe, Vantage};
 use crate::recipes::RECIPES;
+use crate::results::Sample;
 use crate::stage::{self, House};
 use crate::support::display::Display;
 use std::collections::VecDeque;
@@ -22,6 +25,8 @@ pub struct Job {
     pub seed: u64,
     /// With the fault, or its clean twin.
     pub faulty: bool,
+    /// With a relay that captures its legs (V3), or without (V2).
+    pub packets: bool,
 }
 
 impl Job {
@@ -31,32 +36,54 @@ impl Job {
     }
 }
 
-/// Runs what the arguments say; how many passed and failed.
-pub fn run(arguments: &Arguments) -> (usize, usize) {
-    let Some(display) = Display::start() else { return (0, 0) };
+/// What all runs came to.
+#[derive(Default)]
+pub struct Done {
+    /// Runs in which nothing wrong was said.
+    pub passed: usize,
+    /// Runs in which something was.
+    pub failed: usize,
+    /// Everything that was judged.
+    pub samples: Vec<Sample>,
+    /// The packets that were cited.
+    pub citations: Checked,
+}
+
+/// Runs what the arguments say.
+pub fn run(arguments: &Arguments) -> Done {
+    let Some(display) = Display::start() else { return Done::default() };
     let scratch = crate::support::scratch();
-    let house = House { display: display.name.clone(), rdpwhy: public_copy(scratch.path()) };
-    let jobs: Mutex<VecDeque<Job>> = Mutex::new(jobs(arguments).into());
-    let done = Mutex::new(Vec::new());
+    let house = House::new(&display.name, public_copy(&arguments.program, scratch.path()));
+    let jobs: Mutex<VecDeque<Job>> = Mutex::new(jobs(arguments, house.has_packets).into());
+    let done = Mutex::new(Done::default());
     std::thread::scope(|scope| {
         for _ in 0..arguments.jobs {
             scope.spawn(|| {
                 loop {
                     let next = jobs.lock().unwrap().pop_front();
                     let Some(job) = next else { break };
-                    let passed = report(&house, job, arguments);
-                    done.lock().unwrap().push(passed);
+                    let made = report(&house, job, arguments);
+                    let mut done = done.lock().unwrap();
+                    match made {
+                        Some((samples, citations)) => {
+                            done.citations.add(citations);
+                            let whole = samples.iter().filter(|s| s.damage == Damage::None);
+                            let sound = whole.into_iter().all(|sample| sample.judged.sound());
+                            done.passed += usize::from(sound);
+                            done.failed += usize::from(!sound);
+                            done.samples.extend(samples);
+                        }
+                        None => done.failed += 1,
+                    }
                 }
             });
         }
     });
-    let done = done.into_inner().unwrap();
-    let passed = done.iter().filter(|passed| **passed).count();
-    (passed, done.len() - passed)
+    done.into_inner().unwrap()
 }
 
 /// The runs that the arguments ask for.
-fn jobs(arguments: &Arguments) -> Vec<Job> {
+fn jobs(arguments: &Arguments, has_packets: bool) -> Vec<Job> {
     let chosen = RECIPES.iter().filter(|recipe| {
         if arguments.recipes.is_empty() {
             arguments.full || recipe.smoke
@@ -68,7 +95,9 @@ fn jobs(arguments: &Arguments) -> Vec<Job> {
     for recipe in chosen {
         for half in &arguments.halves {
             for number in 0..arguments.runs {
-                let job = Job { recipe, half: *half, seed: arguments.seed + number, faulty: true };
+                let (half, seed) = (*half, arguments.seed + number);
+                let packets = has_packets && seed % 2 == 0;
+                let job = Job { recipe, half, seed, faulty: true, packets };
                 jobs.push(job);
                 // One clean twin for every five runs of the fault says whether the setting is sound.
                 if !BENIGN.contains(&recipe.row) && number % 5 == 0 {
@@ -83,41 +112,42 @@ fn jobs(arguments: &Arguments) -> Vec<Job> {
 /// Rows without a fault, which need no twin without it.
 const BENIGN: [&str; 2] = ["none", "client-rehearsal-close"];
 
-/// Makes one run and prints how it fared; whether all was right.
-fn report(house: &House, job: Job, arguments: &Arguments) -> bool {
+/// Makes one run and prints how it fared; its samples, or `None` where it broke down.
+fn report(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
     let started = Instant::now();
     let result = std::panic::catch_unwind(|| make(house, job, arguments));
     let seconds = started.elapsed().as_secs_f32();
-    match result {
-        Err(panic) => {
-            let words = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-            println!("FAILED {}: {words} ({seconds:.1} s)", job.name());
-            false
-        }
-        Ok(None) => {
-            println!("skipped {}", job.name());
-            true
-        }
-        Ok(Some(judged)) => {
-            let wrong: Vec<&Judged> = judged.iter().filter(|judged| !judged.sound()).collect();
-            let word = if wrong.is_empty() { "ok    " } else { "MISSED" };
-            let mut text = format!("{word} {} ({seconds:.1} s)\n", job.name());
-            for miss in &wrong {
-                text += &format!("         {:?}: {}\n", miss.vantage, miss.complaint());
-            }
-            if arguments.verbose {
-                for one in &judged {
-                    text += &format!("         {:?}: {:?}\n", one.vantage, one.said);
-                }
-            }
-            print!("{text}");
-            wrong.is_empty()
+    let name = job.name();
+    let Ok(made) = result else {
+        println!("FAILED {name}: it broke down ({seconds:.1} s)");
+        return None;
+    };
+    let Some((samples, citations)) = made else {
+        println!("skipped {name}");
+        return Some(Made::default());
+    };
+    let wrong: Vec<&Sample> =
+        samples.iter().filter(|s| s.damage == Damage::None && !s.judged.sound()).collect();
+    let word = if wrong.is_empty() { "ok    " } else { "MISSED" };
+    let mut text = format!("{word} {name} ({seconds:.1} s)\n");
+    for sample in &wrong {
+        let judged = &sample.judged;
+        text += &format!("         {:?}: {}\n", judged.vantage, judged.complaint());
+    }
+    if arguments.verbose {
+        for Sample { damage, judged, .. } in &samples {
+            text += &format!("         {:?}, {damage:?}: {:?}\n", judged.vantage, judged.said);
         }
     }
+    print!("{text}");
+    Some((samples, citations))
 }
 
+/// What one run gave.
+type Made = (Vec<Sample>, Checked);
+
 /// Makes one run and judges it at every vantage its labels name.
-fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Vec<Judged>> {
+fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
     let seed = job.seed.wrapping_mul(1_000_003) ^ hash(job.recipe.name);
     let mut plan = (job.recipe.plan)(&mut Draw::new(seed, job.half));
     if !job.faulty {
@@ -128,21 +158,48 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Vec<Judged>> {
     let vantages: Vec<Vantage> =
         plan.labels.iter().flat_map(|label| label.vantages.iter().copied()).collect();
     let ports = captures_for(&vantages);
-    let played = stage::play(house, &mut plan, &ports, scratch.path())?;
-    let mut all = Vec::new();
-    for label in &plan.labels {
-        for vantage in &label.vantages {
-            if let Some(objects) = look(house, &played, *vantage, plan.port, scratch.path()) {
-                all.extend(judge(*vantage, label, &objects));
+    let played = stage::play(house, &mut plan, &ports, job.packets, scratch.path())?;
+    let damages = if arguments.full { &DAMAGES[..] } else { &[] };
+    let mut samples = Vec::new();
+    // One capture of each run has its citations checked.
+    let one = ports.get(seed as usize % ports.len().max(1));
+    let citations = match (arguments.full, one) {
+        (true, Some(port)) => {
+            let objects = look(house, &played, Vantage::At(*port), plan.port, scratch.path());
+            check(&objects.unwrap_or_default(), &played.captures[port], plan.port)
+        }
+        _ => Checked::default(),
+    };
+    for damage in [&[Damage::None][..], damages].concat() {
+        let seen = if damage == Damage::None { None } else { Some(played.damaged(damage, seed)) };
+        let seen = seen.as_ref().unwrap_or(&played);
+        for label in &plan.labels {
+            for vantage in &label.vantages {
+                if damage != Damage::None && vantage.class() != "V1" {
+                    continue;
+                }
+                if let Some(objects) = look(house, seen, *vantage, plan.port, scratch.path()) {
+                    samples.extend(judge(*vantage, label, &objects).into_iter().map(|judged| {
+                        Sample {
+                            recipe: job.recipe.name,
+                            row: if job.faulty { job.recipe.row } else { "none" },
+                            half: job.half,
+                            seed: job.seed,
+                            ip: plan.ip,
+                            damage,
+                            judged,
+                        }
+                    }));
+                }
             }
         }
     }
     if let Some(keep) = &arguments.keep {
         let twin = if job.faulty { "fault" } else { "clean" };
         let name = format!("{}-{}-{}-{twin}", job.recipe.name, job.half.name(), job.seed);
-        crate::keep::keep(&keep.join(name), &plan, &played, &all, scratch.path());
+        crate::keep::keep(&keep.join(name), &plan, &played, &samples, scratch.path());
     }
-    Some(all)
+    Some((samples, citations))
 }
 
 /// FNV-1a, so that recipes draw different parameters from one seed.
@@ -153,10 +210,10 @@ fn hash(name: &str) -> u64 {
 }
 
 /// A copy of the program where an ordinary user can run it.
-fn public_copy(folder: &Path) -> std::path::PathBuf {
+fn public_copy(program: &Path, folder: &Path) -> std::path::PathBuf {
     open_to_all(folder);
     let copy = folder.join("rdpwhy");
-    std::fs::copy(env!("CARGO_BIN_EXE_rdpwhy"), &copy).unwrap();
+    std::fs::copy(program, &copy).unwrap();
     copy
 }
 

@@ -1,8 +1,9 @@
 //! One run of a plan: machines, server, fault, relay, captures, clients, and what is left of it.
 
 use crate::capture::Captures;
+use crate::degrade::Damage;
 use crate::programs;
-use crate::recipe::{Plan, Program, RELAY_PORT, Server, Step};
+use crate::recipe::{Plan, Program, RELAY_PORT, Ready, Server, Step};
 use crate::relay::Relay;
 use crate::support::clients::{Ended, Running};
 use crate::support::place::Place;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 /// What all runs share.
@@ -23,6 +25,23 @@ pub struct House {
     pub display: String,
     /// A copy of the program that anybody may run.
     pub rdpwhy: PathBuf,
+    /// Whether the relay can capture both legs itself (V3).
+    pub has_packets: bool,
+    /// Whether captures of both ends can be compared (V6).
+    pub has_pairs: bool,
+}
+
+impl House {
+    /// Asks the program what it can do.
+    pub fn new(display: &str, rdpwhy: PathBuf) -> Self {
+        let helps = |command: &str, flag: &str| {
+            let output = Command::new(&rdpwhy).args([command, "--help"]).output().unwrap();
+            String::from_utf8_lossy(&output.stdout).contains(flag)
+        };
+        let has_packets = helps("proxy", "--packets");
+        let has_pairs = helps("analyze", "--client-side");
+        Self { display: display.to_owned(), rdpwhy, has_packets, has_pairs }
+    }
 }
 
 /// What an act can reach while the client runs.
@@ -97,6 +116,8 @@ impl Served {
 pub struct Played {
     /// What the relay printed: the objects that hold in the end.
     pub relay: Vec<Value>,
+    /// Whether the relay captured its legs itself.
+    pub packets: bool,
     /// The captures.
     pub captures: BTreeMap<Port, PathBuf>,
     /// How the clients ended.
@@ -105,16 +126,38 @@ pub struct Played {
     pub server_log: String,
 }
 
-/// Runs a plan in `folder`, with captures at `ports`. `None` where a peer is missing.
-pub fn play(house: &House, plan: &mut Plan, ports: &[Port], folder: &Path) -> Option<Played> {
+impl Played {
+    /// The same with damaged captures, which stand beside the others.
+    pub fn damaged(&self, damage: Damage, seed: u64) -> Self {
+        let mut captures = BTreeMap::new();
+        for (port, file) in &self.captures {
+            let copy = file.with_extension(format!("{damage:?}.pcap").to_lowercase());
+            damage.copy(file, &copy, seed);
+            captures.insert(*port, copy);
+        }
+        let (relay, clients, server_log) = (Vec::new(), Vec::new(), String::new());
+        Self { captures, relay, packets: false, clients, server_log }
+    }
+}
+
+/// Runs a plan in `folder`, with captures at `ports`; `packets` makes the relay capture too. `None`
+/// where a peer is missing.
+pub fn play(
+    house: &House,
+    plan: &mut Plan,
+    ports: &[Port],
+    packets: bool,
+    folder: &Path,
+) -> Option<Played> {
     let network = Topology::create();
     let mut programs = Vec::new();
     let setting = std::mem::take(&mut plan.setting);
     take(&network, plan, &setting, folder, &mut programs, &mut Served::Nobody)?;
     let mut server = serve(&network, plan, folder)?;
     let fault = std::mem::take(&mut plan.fault);
+    let of_setting = programs.len();
     take(&network, plan, &fault, folder, &mut programs, &mut server)?;
-    let relay = Relay::start(house, &network, plan, folder);
+    let relay = Relay::start(house, &network, plan, packets, folder);
     let captures = Captures::start(&network, ports, folder);
     let mut clients = Vec::new();
     for caller in &plan.callers {
@@ -135,7 +178,21 @@ pub fn play(house: &House, plan: &mut Plan, ports: &[Port], folder: &Path) -> Op
     std::thread::sleep(Duration::from_millis(250));
     let captures = captures.stop();
     let relay = relay.finish();
-    Some(Played { relay, captures, clients, server_log: server.log() })
+    assert_happened(&fault, &programs[of_setting..]);
+    Some(Played { relay, packets, captures, clients, server_log: server.log() })
+}
+
+/// A fault that did not happen would have a wrong label.
+fn assert_happened(fault: &[Step], programs: &[Process]) {
+    let of_fault = fault.iter().filter_map(|step| match step {
+        Step::Program(_, program) => Some(program),
+        _ => None,
+    });
+    for (program, process) in of_fault.zip(programs) {
+        let output = process.output();
+        let acted = program.ready != Ready::Acts || output.contains("\"acted\"");
+        assert!(acted, "{} {:?} did nothing: {output}", program.program, program.arguments);
+    }
 }
 
 /// Takes steps; programs stay in `running`.
@@ -207,6 +264,7 @@ fn fill(text: &str, plan: &Plan, folder: &Path) -> String {
     let values = [
         ("{folder}", folder.display().to_string()),
         ("{server}", server.to_string()),
+        ("{backend}", SocketAddr::new(server.ip(), plan.behind.unwrap_or(plan.port)).to_string()),
         ("{server_ip}", server.ip().to_string()),
         ("{port}", plan.port.to_string()),
         ("{behind}", plan.behind.unwrap_or(plan.port).to_string()),

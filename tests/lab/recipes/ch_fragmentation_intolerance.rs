@@ -43,9 +43,9 @@ fn plan(draw: &mut Draw) -> Plan {
         ..FAILED
     };
     let [near, _] = leg.ends().map(Vantage::At);
-    plan.label(&[near], Expected { why: Why::Perhaps("payload-trigger-drop"), ..seen.clone() });
+    plan.hint(&[near], Expected { why: Why::Perhaps("payload-trigger-drop"), ..seen.clone() });
     if leg == Leg::Server {
-        plan.label(
+        plan.hint(
             &RELAY,
             Expected {
                 party: leg.network(),
@@ -54,6 +54,6 @@ fn plan(draw: &mut Draw) -> Plan {
             },
         );
     }
-    plan.label(&[leg.pair()], Expected { party: leg.network(), ..seen });
+    plan.hint(&[leg.pair()], Expected { party: leg.network(), ..seen });
     plan
 }

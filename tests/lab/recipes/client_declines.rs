@@ -2,7 +2,7 @@
 
 use super::rehearsal::declined;
 use crate::draw::Draw;
-use crate::recipe::{Caller, Expected, FAILED, Leg, Plan, RELAY, Recipe, Vantage, Why};
+use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Why, everywhere};
 
 pub const RECIPE: Recipe = Recipe {
     name: "client-declines",
@@ -22,16 +22,13 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.server = server;
     let seen = Expected {
         reached: &["tls_finished", "tls_encrypted"],
-        from: &["client"],
+        // The server's answer to the close_notify can overtake the FIN behind it.
+        from: &["client", "server"],
         what: &["clean-close-no-reason", "rst-genuine-client", "client-rehearsal-close"],
         why: Why::Perhaps("client-rejects-cert"),
         party: &["client"],
         ..FAILED
     };
-    let [near, far] = Leg::Server.ends().map(Vantage::At);
-    let client_side = Leg::Client.ends().map(Vantage::At);
-    plan.label(&[&RELAY[..], &client_side].concat(), seen.clone());
-    // On the other leg the server's answer to the close_notify can overtake the FIN behind it.
-    plan.label(&[near, far], Expected { from: &[], party: &[], ..seen });
+    plan.label(&everywhere(), seen);
     plan
 }

@@ -29,7 +29,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.fault = vec![packets(&plan, leg, "tamper.py", &arguments)];
     let seen = Expected { why: Why::Perhaps("clienthello-rewritten"), ..FAILED };
     let ends = leg.ends().map(Vantage::At);
-    plan.label(&[&ends[..], &RELAY].concat(), seen.clone());
+    plan.hint(&[&ends[..], &RELAY].concat(), seen.clone());
     let proven = Why::Is("clienthello-rewritten");
     plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen });
     plan

@@ -42,7 +42,7 @@ fn plan(draw: &mut Draw) -> Plan {
         // The end of a stream does not tell by whom it was sent.
         let blind = &["fin-injected", "clean-close-no-reason", "lb-no-backend"];
         let (what, party) = (blind, leg.network());
-        plan.label(&RELAY[..1], Expected { what, why: Why::Open, party, ..seen.clone() });
+        plan.hint(&RELAY[..1], Expected { what, why: Why::Open, party, ..seen.clone() });
         plan.label(&RELAY[1..], Expected { why: Why::Perhaps("fin-injected"), party, ..seen });
     }
     plan

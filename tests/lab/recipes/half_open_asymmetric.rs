@@ -25,15 +25,15 @@ fn plan(draw: &mut Draw) -> Plan {
     let network = Leg::Server.network();
     // On the relay's side nobody can know which way a packet was lost.
     let near_side = Expected { what: &["tcp-syn-drop"], why: Why::Open, ..FAILED };
-    plan.label(&RELAY, Expected { party: network, ..near_side.clone() });
-    plan.label(&[Vantage::At(near)], Expected { reached: &["none"], party: NETWORK, ..near_side });
+    plan.hint(&RELAY, Expected { party: network, ..near_side.clone() });
+    plan.hint(&[Vantage::At(near)], Expected { reached: &["none"], party: NETWORK, ..near_side });
     let known = Expected {
         what: &["half-open-asymmetric"],
         why: Why::Perhaps("half-open-asymmetric"),
         reached: &["none"],
         ..FAILED
     };
-    plan.label(&[Vantage::At(far)], Expected { party: NETWORK, ..known.clone() });
+    plan.hint(&[Vantage::At(far)], Expected { party: NETWORK, ..known.clone() });
     plan.label(
         &[Leg::Server.pair()],
         Expected { party: network, why: Why::Is("half-open-asymmetric"), ..known },

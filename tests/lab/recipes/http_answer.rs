@@ -34,6 +34,8 @@ fn plan(draw: &mut Draw) -> Plan {
             ..FAILED
         },
     );
+    // What a client tries afterwards can be less than a whole attempt.
+    plan.first_only();
     plan
 }
 
@@ -45,7 +47,7 @@ pub fn nginx(port: u16, location: &str, server: &str) -> Program {
          http {{\n access_log off;\n client_body_temp_path {{folder}}/body;\n\
          proxy_temp_path {{folder}}/proxy;\n fastcgi_temp_path {{folder}}/fastcgi;\n\
          uwsgi_temp_path {{folder}}/uwsgi;\n scgi_temp_path {{folder}}/scgi;\n\
-         server {{ listen {port};\n {server}\n location / {{ {location} }} }}\n}}\n"
+         server {{ listen [::]:{port} ipv6only=off;\n {server}\n location / {{ {location} }} }}\n}}\n"
     );
     Program {
         program: "nginx",

@@ -18,14 +18,17 @@ fn plan(draw: &mut Draw) -> Plan {
         Half::Training => haproxy(port, "127.0.0.1:9"),
         Half::HeldOut => Program {
             program: "socat",
-            arguments: vec![format!("TCP-LISTEN:{port},fork,reuseaddr"), "TCP:127.0.0.1:9".into()],
+            arguments: vec![
+                format!("TCP6-LISTEN:{port},fork,reuseaddr,ipv6only=0"),
+                "TCP:127.0.0.1:9".into(),
+            ],
             files: Vec::new(),
             ready: Ready::Listens(port),
         },
     };
     plan.note("program", program.program);
     plan.faulty_server = Some(Server::Program(program));
-    plan.label(
+    plan.hint(
         &everywhere(),
         Expected {
             reached: &["tcp", "x224_request"],
@@ -36,6 +39,8 @@ fn plan(draw: &mut Draw) -> Plan {
             ..FAILED
         },
     );
+    // What a client tries afterwards can be less than a whole attempt.
+    plan.first_only();
     plan
 }
 
@@ -43,7 +48,7 @@ fn plan(draw: &mut Draw) -> Plan {
 pub fn haproxy(port: u16, backend: &str) -> Program {
     let configuration = format!(
         "global\n stats socket {{folder}}/haproxy.sock mode 600 level admin\n\
-         defaults\n mode tcp\n timeout connect 2s\n timeout client 1m\n timeout server 1m\n\
+         defaults\n mode tcp\n retries 0\n timeout connect 2s\n timeout client 1m\n timeout server 1m\n\
          listen rdp\n bind :::{port} v4v6\n server one {backend}\n"
     );
     Program {

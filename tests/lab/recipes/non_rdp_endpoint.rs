@@ -24,7 +24,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.faulty_server = Some(Server::Program(Program {
         program: "socat",
         arguments: vec![
-            format!("TCP-LISTEN:{},fork,reuseaddr", plan.port),
+            format!("TCP6-LISTEN:{},fork,reuseaddr,ipv6only=0", plan.port),
             "EXEC:/bin/sh banner.sh".into(),
         ],
         files: vec![(
@@ -46,5 +46,7 @@ fn plan(draw: &mut Draw) -> Plan {
             ..FAILED
         },
     );
+    // What a client tries afterwards can be less than a whole attempt.
+    plan.first_only();
     plan
 }

@@ -36,10 +36,10 @@ fn plan(draw: &mut Draw) -> Plan {
         ..FAILED
     };
     let [near, far] = Leg::Server.ends();
-    plan.label(&RELAY, Expected { party: Leg::Server.network(), ..seen.clone() });
-    plan.label(&[Vantage::At(near)], Expected { party: NETWORK, ..seen.clone() });
+    plan.hint(&RELAY, Expected { party: Leg::Server.network(), ..seen.clone() });
+    plan.hint(&[Vantage::At(near)], Expected { party: NETWORK, ..seen.clone() });
     // A server's own capture shows a client that says nothing, or nothing more.
-    plan.label(&[Vantage::At(far)], Expected { party: &["unknown"], ..FAILED });
+    plan.hint(&[Vantage::At(far)], Expected { party: &["unknown"], ..FAILED });
     plan.label(&[Leg::Server.pair()], Expected { party: Leg::Server.network(), ..seen });
     plan
 }

@@ -26,7 +26,8 @@ fn plan(draw: &mut Draw) -> Plan {
     } else {
         let thinks = draw.between(2000, 3000);
         plan.note("user thinks", format!("{thinks} ms"));
-        plan.callers = vec![Caller::asking(Client::Xfreerdp3, Duration::from_millis(thinks))];
+        plan.callers =
+            vec![Caller::asking(Client::Xfreerdp3, &plan.server, Duration::from_millis(thinks))];
         plan.callers[0].lasts = Duration::from_millis(thinks + 8500);
         plan.act = Some(Box::new(|scene| {
             std::thread::sleep(Duration::from_millis(1500));

@@ -37,7 +37,7 @@ fn plan(draw: &mut Draw) -> Plan {
         ..FAILED
     };
     let [near, _] = Leg::Server.ends();
-    plan.label(&RELAY, Expected { party: Leg::Server.network(), ..seen.clone() });
+    plan.hint(&RELAY, Expected { party: Leg::Server.network(), ..seen.clone() });
     // Alone it does not show who sent which segment.
     plan.label(
         &[Vantage::At(near)],

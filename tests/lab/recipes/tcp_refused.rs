@@ -28,9 +28,9 @@ pub fn refused(plan: &mut Plan, party: &'static [&'static str], alone: &'static 
         ..FAILED
     };
     // The relay may have heard the client's request meanwhile.
-    plan.label(&RELAY, Expected { reached: &["tcp", "x224_request"], party, ..seen.clone() });
+    plan.hint(&RELAY, Expected { reached: &["tcp", "x224_request"], party, ..seen.clone() });
     let capture = Expected { reached: &["none"], party: alone, ..seen };
-    plan.label(&[Vantage::At(near)], capture.clone());
+    plan.hint(&[Vantage::At(near)], capture.clone());
     if alone != NETWORK {
         plan.label(&[Vantage::At(far)], capture.clone());
     }

@@ -31,12 +31,15 @@ fn plan(draw: &mut Draw) -> Plan {
         why: Why::Open,
         ..FAILED
     };
-    plan.label(
+    plan.hint(
         &RELAY,
         // The relay has heard the client's request meanwhile.
         Expected { reached: &["x224_request"], party: &["server_network"], ..seen.clone() },
     );
+    let known = seen.clone();
     let [near, _] = Leg::Server.ends();
-    plan.label(&[Vantage::At(near)], Expected { reached: &["none"], party: NETWORK, ..seen });
+    plan.hint(&[Vantage::At(near)], Expected { reached: &["none"], party: NETWORK, ..seen });
+    let known = Expected { why: Why::Is("tcp-syn-drop"), party: Leg::Server.network(), ..known };
+    plan.label(&[Leg::Server.pair()], known);
     plan
 }

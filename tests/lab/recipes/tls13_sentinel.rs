@@ -38,7 +38,7 @@ fn plan(draw: &mut Draw) -> Plan {
     }
     // The server's own capture shows a client that never offered it.
     let honest = Expected { why: Why::Open, party: &[], ..seen.clone() };
-    plan.label(&[far], honest);
+    plan.hint(&[far], honest);
     plan.label(
         &[leg.pair()],
         Expected { party: leg.network(), why: Why::Perhaps("tls13-sentinel"), ..seen },

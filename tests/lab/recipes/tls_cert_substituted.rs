@@ -54,7 +54,7 @@ pub fn terminated(
         why: Why::Perhaps("client-rejects-cert"),
         ..FAILED
     };
-    plan.label(&[&[ends[0]], &RELAY[..]].concat(), seen.clone());
+    plan.hint(&[&[ends[0]], &RELAY[..]].concat(), seen.clone());
     plan.label(
         &[leg.pair()],
         Expected { finds: pair_finds, party: leg.network(), why: Why::Perhaps(row), ..seen },

@@ -27,7 +27,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.fault = vec![packets(&plan, leg, "tamper.py", &arguments)];
     let seen = Expected { why: Why::Perhaps("tls-record-tampered"), ..FAILED };
     let ends = leg.ends().map(Vantage::At);
-    plan.label(&[&ends[..], &RELAY].concat(), seen.clone());
+    plan.hint(&[&ends[..], &RELAY].concat(), seen.clone());
     let proven = Why::Is("tls-record-tampered");
     plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen });
     plan

@@ -25,13 +25,13 @@ fn plan(draw: &mut Draw) -> Plan {
     let seen = Expected { why: Why::Perhaps("x224-negreq-removed"), ..FAILED };
     let [near, far] = leg.ends().map(Vantage::At);
     // The client did offer what the answer misses: whoever is blamed, it is not one of the ends.
-    plan.label(&[near], Expected { party: NETWORK, ..seen.clone() });
+    plan.hint(&[near], Expected { party: NETWORK, ..seen.clone() });
     if leg == Leg::Server {
-        plan.label(&RELAY, Expected { party: leg.network(), ..seen.clone() });
+        plan.hint(&RELAY, Expected { party: leg.network(), ..seen.clone() });
     }
     // The server's own capture shows a client from before TLS, and a server that says no.
     let what = &["nla-required", "ssl-required", "rst-genuine-server", "clean-close-no-reason"];
-    plan.label(&[far], Expected { what, why: Why::Open, ..FAILED });
+    plan.hint(&[far], Expected { what, why: Why::Open, ..FAILED });
     let proven = Why::Is("x224-negreq-removed");
     plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen });
     plan

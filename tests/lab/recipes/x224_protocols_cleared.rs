@@ -37,12 +37,12 @@ fn plan(draw: &mut Draw) -> Plan {
     let [near, far] = leg.ends().map(Vantage::At);
     // A client that offers what the server misses: the request did not arrive as it was sent, or the
     // server contradicts itself.
-    plan.label(&[near], Expected { party: NETWORK, ..seen.clone() });
+    plan.hint(&[near], Expected { party: NETWORK, ..seen.clone() });
     if leg == Leg::Server {
-        plan.label(&RELAY, Expected { party: leg.network(), ..seen.clone() });
+        plan.hint(&RELAY, Expected { party: leg.network(), ..seen.clone() });
     }
     // The server's own capture shows a client that does not offer it, and a server that says so.
-    plan.label(&[far], Expected { why: Why::Open, ..seen.clone() });
+    plan.hint(&[far], Expected { why: Why::Open, ..seen.clone() });
     let proven = Why::Is("x224-protocols-cleared");
     plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen });
     plan

@@ -1,0 +1,26 @@
+//! Many short sessions one after the other, none with a fault.
+
+use crate::draw::Draw;
+use crate::recipe::{Caller, ESTABLISHED, Plan, Recipe, Server, everywhere};
+use crate::support::clients::Client;
+use std::time::Duration;
+
+pub const RECIPE: Recipe =
+    Recipe { name: "clean-sessions", row: "none", decoys: &[], smoke: false, plan };
+
+/// How many sessions one run has.
+const SESSIONS: usize = 18;
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    plan.callers.clear();
+    for _ in 0..SESSIONS {
+        let mut caller = Caller::for_server(draw, &plan.server);
+        // FreeRDP 2 on both ends sleeps a tenth of a second at every turn.
+        let slow = matches!(plan.server, Server::Shadow(_)) && caller.client == Client::Xfreerdp;
+        caller.lasts = Duration::from_millis(if slow { 3200 } else { 2200 } + draw.between(0, 900));
+        plan.callers.push(caller);
+    }
+    plan.label(&everywhere(), ESTABLISHED);
+    plan
+}

@@ -1,0 +1,36 @@
+//! A client refuses the server's certificate and says so with an alert.
+
+use crate::boxes::with;
+use crate::draw::Draw;
+use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
+use crate::support::clients::Client;
+use crate::support::xrdp::{Options, SOUND};
+
+pub const RECIPE: Recipe = Recipe {
+    name: "client-rejects-cert",
+    row: "client-rejects-cert",
+    decoys: &["client-rehearsal-close", "tls-record-tampered"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    let versions = draw.one(&["TLSv1.2", "TLSv1.2, TLSv1.3"]);
+    plan.server = Server::Xrdp(Options { ssl_protocols: versions, ..SOUND });
+    plan.sound_caller = Some(Caller::for_server(draw, &plan.server));
+    let stack = draw.of_half(&["openssl"], &["gnutls"]);
+    let hello = Caller::of(Client::Hello, &plan.server);
+    plan.callers = vec![with(&hello, &["--verify", "--stack", stack])];
+    plan.note("client", format!("{stack}, {versions}"));
+    // In TLS 1.3 the alert is encrypted.
+    let (what, why): (&[&str], _) = if versions == "TLSv1.2" {
+        let alerts = &["tls-alert-48", "tls-alert-42", "tls-alert-46"];
+        (alerts, Why::Is("client-rejects-cert"))
+    } else {
+        (&[], Why::Perhaps("client-rejects-cert"))
+    };
+    let party = &["client"];
+    plan.label(&everywhere(), Expected { what, why, party, ..FAILED });
+    plan
+}

@@ -1,0 +1,65 @@
+//! A load balancer on the way ends the sessions of a server it takes out of service.
+
+use super::lb_no_backend::haproxy;
+use crate::draw::{Draw, Half};
+use crate::recipe::{
+    Caller, Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
+};
+use crate::support::clients::Client;
+use crate::support::xrdp::SOUND;
+use crate::topology::Node;
+use std::time::Duration;
+
+pub const RECIPE: Recipe = Recipe {
+    name: "lb-reset",
+    row: "lb-reset",
+    decoys: &["rst-genuine-server", "clean-close-no-reason"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    plan.server = Server::Xrdp(SOUND);
+    let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
+    plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_secs(5))];
+    plan.sound_caller = Some(Caller::of(client, &plan.server));
+    let when = draw.between(1200, 2200);
+    plan.note("shut down", format!("after {when} ms"));
+    plan.fault = vec![
+        Step::Program(Node::M2, haproxy(8080, "{server}")),
+        Step::Nft(
+            Node::M2,
+            "chain n { type nat hook prerouting priority dstnat\n \
+             iifname m2p tcp dport {port} redirect to :8080\n }"
+                .into(),
+        ),
+    ];
+    // The training half says so to HAProxy; in the held-out half its process is killed.
+    let training = draw.half() == Half::Training;
+    plan.act = Some(Box::new(move |scene| {
+        std::thread::sleep(Duration::from_millis(when));
+        if training {
+            let socket = scene.folder.join("haproxy.sock");
+            let line = "echo 'shutdown sessions server rdp/one' | socat - UNIX-CONNECT:";
+            scene.network.sh(Node::M2, &format!("{line}{}", socket.display()));
+        } else {
+            scene.programs[0].signal("KILL");
+        }
+    }));
+    let [near, _] = Leg::Server.ends();
+    let seen = Expected {
+        from: &["server"],
+        what: &["lb-reset", "rst-genuine-server", "clean-close-no-reason", "truncated-tls"],
+        why: Why::Perhaps("lb-reset"),
+        ..FAILED
+    };
+    plan.hint(&RELAY, Expected { party: Leg::Server.network(), ..seen.clone() });
+    plan.hint(&[Vantage::At(near)], Expected { party: NETWORK, ..seen.clone() });
+    plan.label(
+        &[Leg::Server.pair()],
+        Expected { from: &[], what: &["lb-reset"], party: Leg::Server.network(), ..seen },
+    );
+    plan.first_only();
+    plan
+}

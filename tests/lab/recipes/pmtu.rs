@@ -1,0 +1,82 @@
+//! A link of the way takes only small packets, and the ICMP messages that say so are lost. The clean
+//! twin has the same link and lets the messages through.
+
+use crate::draw::{Draw, Half};
+use crate::recipe::{Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Step, Vantage, Why};
+use crate::topology::Ip;
+use std::time::Duration;
+
+pub const TO_CLIENT: Recipe = Recipe {
+    name: "pmtu-blackhole-s2c",
+    row: "pmtu-blackhole-s2c",
+    decoys: &["server-stall", "payload-trigger-drop", "packet-loss"],
+    smoke: false,
+    plan: to_client,
+};
+
+pub const TO_SERVER: Recipe = Recipe {
+    name: "pmtu-blackhole-c2s",
+    row: "pmtu-blackhole-c2s",
+    decoys: &["payload-trigger-drop", "service-down-after-accept"],
+    smoke: false,
+    plan: to_server,
+};
+
+fn to_client(draw: &mut Draw) -> Plan {
+    // The server's first flight of TLS has 700 bytes at least.
+    let mtu = draw.range_of_half([576, 640], [560, 575]);
+    let mut plan = narrow(draw, mtu, ["10.77.3.0/24", "m2p"]);
+    let seen = Expected {
+        what: &["pmtu-blackhole-s2c"],
+        why: Why::Perhaps("pmtu-blackhole-s2c"),
+        ..FAILED
+    };
+    let [near, far] = Leg::Server.ends().map(Vantage::At);
+    labels(&mut plan, &[near, far], seen);
+    plan
+}
+
+fn to_server(draw: &mut Draw) -> Plan {
+    // A ClientHello has 300 bytes at least.
+    let mtu = draw.range_of_half([260, 320], [230, 259]);
+    let mut plan = narrow(draw, mtu, ["10.77.4.0/24", "m2s"]);
+    let seen = Expected {
+        reached: &["tls_client_hello"],
+        what: &["pmtu-blackhole-c2s"],
+        why: Why::Perhaps("pmtu-blackhole-c2s"),
+        ..FAILED
+    };
+    // The server's own capture shows a client that says nothing more.
+    let [near, _] = Leg::Server.ends().map(Vantage::At);
+    labels(&mut plan, &[near], seen);
+    plan
+}
+
+/// The link behind M2 towards a network takes packets of `mtu` bytes.
+fn narrow(draw: &mut Draw, mtu: u64, [network, interface]: [&str; 2]) -> Plan {
+    let mut plan = Plan::sound(draw);
+    // IPv6 has no links below 1280 bytes.
+    plan.ip = Ip::V4;
+    let router = Leg::Server.router();
+    plan.note("mtu", mtu);
+    plan.callers[0].lasts = Duration::from_secs(draw.between(13, 15));
+    plan.setting.push(Step::Sh(
+        router,
+        format!("ip route replace {network} dev {interface} mtu lock {mtu}"),
+    ));
+    // The router says nothing; or what it says is dropped one step further.
+    let chain = if draw.half() == Half::Training {
+        "chain o { type filter hook output priority filter\n icmp type destination-unreachable drop\n }"
+    } else {
+        "chain o { type filter hook postrouting priority filter\n icmp type destination-unreachable drop\n }"
+    };
+    plan.fault = vec![Step::Nft(router, chain.into())];
+    plan
+}
+
+fn labels(plan: &mut Plan, captures: &[Vantage], seen: Expected) {
+    let network = Leg::Server.network();
+    plan.label(&RELAY, Expected { party: network, ..seen.clone() });
+    plan.label(captures, Expected { party: NETWORK, ..seen.clone() });
+    plan.label(&[Leg::Server.pair()], Expected { party: network, ..seen });
+}

@@ -1,0 +1,45 @@
+//! The client's process dies while its user reads the certificate: its kernel resets the connection,
+//! for there are bytes nobody has read, or closes it.
+
+use crate::draw::Draw;
+use crate::recipe::{Caller, Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why};
+use crate::support::certs::Kind;
+use crate::support::clients::Client;
+use crate::support::xrdp::{Options, SOUND};
+use std::time::Duration;
+
+pub const RECIPE: Recipe = Recipe {
+    name: "rst-genuine-client",
+    row: "rst-genuine-client",
+    decoys: &["client-declines", "client-rehearsal-close"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
+    let certificate = draw.of_half(&[Kind::Good], &[Kind::Ec]);
+    // The tickets of TLS 1.3 are what it has not read.
+    plan.server = Server::Xrdp(Options { ssl_protocols: "TLSv1.3", certificate, ..SOUND });
+    plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_secs(6))];
+    let dies = draw.between(1200, 2500);
+    plan.note("killed", format!("{client:?} after {dies} ms"));
+    plan.sound_caller = Some(Caller::of(client, &plan.server));
+    plan.act = Some(Box::new(move |scene| {
+        std::thread::sleep(Duration::from_millis(dies));
+        scene.client.process.signal("KILL");
+    }));
+    let seen = Expected {
+        reached: &["tls_finished", "tls_encrypted"],
+        from: &["client"],
+        what: &["rst-genuine-client", "clean-close-no-reason"],
+        why: Why::Perhaps("client-rejects-cert"),
+        party: &["client"],
+        ..FAILED
+    };
+    let ends = Leg::Client.ends().map(Vantage::At);
+    plan.hint(&[&RELAY[..], &ends].concat(), seen.clone());
+    plan.label(&[Leg::Client.pair()], seen);
+    plan
+}

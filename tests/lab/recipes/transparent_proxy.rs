@@ -1,0 +1,48 @@
+//! A router ends the TCP connection itself and makes one of its own to the server. The session comes
+//! up all the same.
+
+use crate::draw::Draw;
+use crate::recipe::{ESTABLISHED, Expected, Leg, Plan, Program, Ready, Recipe, Step, everywhere};
+use crate::topology::Node;
+
+pub const RECIPE: Recipe = Recipe {
+    name: "transparent-tcp-proxy",
+    row: "transparent-tcp-proxy",
+    decoys: &["tcp-option-rewrite"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    let program = draw.of_half(&["socat"], &["haproxy"]);
+    plan.note("proxy", program);
+    let proxy = if program == "haproxy" {
+        super::lb_no_backend::haproxy(8080, "{server}")
+    } else {
+        Program {
+            program,
+            arguments: vec![
+                "TCP6-LISTEN:8080,fork,reuseaddr,ipv6only=0".into(),
+                "TCP:{server}".into(),
+            ],
+            files: Vec::new(),
+            ready: Ready::Listens(8080),
+        }
+    };
+    plan.fault = vec![
+        Step::Program(Node::M2, proxy),
+        Step::Nft(
+            Node::M2,
+            "chain n { type nat hook prerouting priority dstnat\n \
+             iifname m2p tcp dport {port} redirect to :8080\n }"
+                .into(),
+        ),
+    ];
+    plan.label(&everywhere(), ESTABLISHED);
+    plan.label(
+        &[Leg::Server.pair()],
+        Expected { finds: &["transparent-tcp-proxy"], ..ESTABLISHED },
+    );
+    plan
+}

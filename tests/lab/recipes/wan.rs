@@ -1,0 +1,93 @@
+//! Ways that are lossy, slow, or out of order, made by a program in user space.
+
+use crate::draw::Draw;
+use crate::recipe::{
+    ESTABLISHED, Expected, FAILED, Leg, NETWORK, Plan, Program, RELAY, Ready, Recipe, Step,
+    Vantage, Why, everywhere,
+};
+use std::time::Duration;
+
+pub const LOSS: Recipe = Recipe {
+    name: "packet-loss",
+    row: "packet-loss",
+    decoys: &["reordering-duplication", "pmtu-blackhole-s2c"],
+    smoke: false,
+    plan: loss,
+};
+
+pub const REORDERING: Recipe = Recipe {
+    name: "reordering-duplication",
+    row: "reordering-duplication",
+    decoys: &["packet-loss"],
+    smoke: false,
+    plan: reordering,
+};
+
+pub const SLOW: Recipe = Recipe {
+    name: "slow-path-timeout",
+    row: "slow-path-timeout",
+    decoys: &["server-stall"],
+    smoke: false,
+    plan: slow,
+};
+
+fn loss(draw: &mut Draw) -> Plan {
+    let percent = draw.range_of_half([3, 6], [6, 9]);
+    let seed = draw.between(1, 1_000_000);
+    performance(draw, &format!("delay=5 loss={percent} seed={seed}"), &["packet-loss"])
+}
+
+fn reordering(draw: &mut Draw) -> Plan {
+    let percent = draw.range_of_half([5, 10], [11, 20]);
+    let seed = draw.between(1, 1_000_000);
+    let how = format!("delay=8 reorder={percent} duplicate={percent} seed={seed}");
+    performance(draw, &how, &["reordering-duplication"])
+}
+
+/// A session over a bad way: it comes up, later than it could.
+fn performance(draw: &mut Draw, how: &str, finds: &'static [&'static str]) -> Plan {
+    let mut plan = Plan::sound(draw);
+    let leg = Leg::drawn(draw);
+    through(&mut plan, leg, how);
+    plan.callers[0].lasts = Duration::from_secs(9);
+    let found = Expected { finds, ..ESTABLISHED };
+    plan.label(&RELAY, found.clone());
+    plan.label(&everywhere()[..4], ESTABLISHED);
+    plan.label(&[leg.pair()], found);
+    plan
+}
+
+fn slow(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    let leg = Leg::Server;
+    let delay = draw.range_of_half([1500, 2200], [2300, 3000]);
+    through(&mut plan, leg, &format!("delay={delay} jitter=50"));
+    plan.callers[0].lasts = Duration::from_millis(delay * 6);
+    let seen =
+        Expected { what: &["slow-path-timeout"], why: Why::Perhaps("slow-path-timeout"), ..FAILED };
+    let ends = leg.ends().map(Vantage::At);
+    plan.label(&RELAY, Expected { party: leg.network(), ..seen.clone() });
+    plan.hint(&ends, Expected { party: NETWORK, ..seen });
+    plan
+}
+
+/// Sends what passes the leg's router through the program.
+pub fn through(plan: &mut Plan, leg: Leg, how: &str) {
+    let mut arguments = vec!["wan0".to_owned()];
+    arguments.extend(how.split(' ').map(str::to_owned));
+    let [one, other] = leg.router_ports().map(crate::topology::Port::name);
+    let mut lines = vec!["ip link set wan0 up".to_owned()];
+    lines.push("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.wan0.rp_filter=0".into());
+    for family in ["-4", "-6"] {
+        for interface in [one, other] {
+            lines.push(format!("ip {family} rule add iif {interface} lookup 77"));
+        }
+        lines.push(format!("ip {family} route add default dev wan0 table 77"));
+    }
+    plan.fault.push(Step::Program(
+        leg.router(),
+        Program { program: "wan.c", arguments, files: Vec::new(), ready: Ready::Says("ready") },
+    ));
+    plan.fault.push(Step::Sh(leg.router(), lines.join("\n")));
+    plan.note("way", format!("{leg:?} leg, {how}"));
+}

@@ -1,0 +1,47 @@
+//! The client's process stops while the server draws: its window closes and stays closed.
+
+use crate::draw::Draw;
+use crate::recipe::{
+    Caller, ESTABLISHED, Expected, Leg, Plan, RELAY, Recipe, Server, Step, Vantage,
+};
+use crate::support::certs::Kind;
+use crate::support::clients::Client;
+use crate::support::xrdp::{Options, SOUND};
+use crate::topology::Node;
+use std::time::Duration;
+
+pub const RECIPE: Recipe = Recipe {
+    name: "zero-window-stall",
+    row: "zero-window-stall",
+    decoys: &["server-stall"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
+    let certificate = draw.of_half(&[Kind::Good], &[Kind::Ec]);
+    plan.server = Server::Xrdp(Options { certificate, ..SOUND });
+    plan.callers = vec![Caller::of(client, &plan.server)];
+    plan.callers[0].lasts = Duration::from_secs(11);
+    // A window so small that one screen fills it.
+    plan.setting.push(Step::Sh(Node::C, "sysctl -qw net.ipv4.tcp_rmem='4096 6000 6000'".into()));
+    let sent = draw.range_of_half([3500, 6000], [6000, 9000]);
+    plan.note("stopped after bytes sent", sent);
+    plan.act = Some(Box::new(move |scene| {
+        scene.until_server_sent(sent);
+        scene.client.process.signal("STOP");
+        std::thread::sleep(Duration::from_millis(8500));
+        scene.client.process.signal("CONT");
+    }));
+    let found = Expected {
+        outcome: &["established", "failed"],
+        finds: &["zero-window-stall"],
+        party: &["client"],
+        ..ESTABLISHED
+    };
+    let ends = Leg::Client.ends().map(Vantage::At);
+    plan.label(&[&RELAY[..], &ends].concat(), found);
+    plan
+}

@@ -1,0 +1,272 @@
+//! Writes `RESULTS.md` and the file that confidences are calibrated from.
+
+use crate::degrade::{DAMAGES, Damage};
+use crate::draw::Half;
+use crate::judge::Mark;
+use crate::results::{Answer, Reliability, Sample, Tally, ratio, risk_coverage, rows};
+use crate::topology::Ip;
+use serde_json::json;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write;
+
+/// Pairs of causes that are easily mistaken for each other; any of the left against any of the right.
+const CONFUSABLE: [(&[&str], &[&str]); 6] = [
+    (&["pmtu-blackhole-s2c", "pmtu-blackhole-c2s"], &["payload-trigger-drop", "server-stall"]),
+    (
+        &["rst-genuine-server", "rst-genuine-client"],
+        &[
+            "rst-injected-toclient",
+            "rst-injected-toserver",
+            "rst-inpath-reject",
+            "idle-timeout-rst",
+        ],
+    ),
+    (&["cert-key-inaccessible", "tls-plaintext-after-hello"], &["rst-inpath-reject"]),
+    (
+        &["x224-protocols-cleared", "x224-negreq-removed", "neg-rsp-rewritten"],
+        &["neg-rsp-unrequested", "ssl-not-allowed"],
+    ),
+    (&["idle-timeout-silent"], &["server-stall", "service-down-after-accept"]),
+    (&["nla-bad-credentials"], &["nla-account-restriction", "server-stall"]),
+];
+
+/// The report.
+pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
+    let mut text = String::from(
+        "# What the laboratory found\n\nWritten by `tests/run lab --full`. Each sample is one connection, seen from one \
+         vantage: V1 one capture, V2 the relay's own facts, V3 the relay with captures of both legs, V6 two captures compared. \
+         An answer is right when phenomenon and cause are; it is an abstention when less was said than the vantage allows.\n",
+    );
+    let sound: Vec<&Sample> = samples.iter().filter(|s| s.damage == Damage::None).collect();
+    writeln!(text, "\n{runs} runs, {} samples of whole captures.", sound.len()).unwrap();
+    for half in [Half::HeldOut, Half::Training] {
+        let of_half: Vec<&Sample> = sound.iter().filter(|s| s.half == half).copied().collect();
+        if !of_half.is_empty() {
+            write!(text, "\n## The {} half\n", half.name()).unwrap();
+            text += &totals(&of_half);
+            text += &per_row(&of_half);
+            text += &calibration(&of_half);
+        }
+    }
+    text += &accusations(&sound);
+    text += &confusions(&sound);
+    text += &conditions(samples);
+    write!(text, "\n## Cited packets\n\n{citations}\n").unwrap();
+    text += "\n## What was wrong\n";
+    text += &misses(&sound);
+    text += "\n## What was wrong with damaged captures only\n";
+    text += &misses(&damaged_only(samples));
+    text
+}
+
+/// Claims of the training half by what was claimed, from where, and how confidently.
+pub fn training(samples: &[Sample]) -> serde_json::Value {
+    let mut claims: BTreeMap<(&str, String, &str, u64), [usize; 2]> = BTreeMap::new();
+    let training = samples.iter().filter(|s| s.half == Half::Training && s.damage == Damage::None);
+    for sample in training {
+        let Some(said) = &sample.judged.said else { continue };
+        let marks = &sample.judged.marks;
+        let kinds = [
+            ("what", marks.what, &said.what),
+            ("who", marks.party, &said.what),
+            ("why", marks.why, &said.cause),
+        ];
+        for ((kind, mark, id), confidence) in kinds.into_iter().zip(said.confidence) {
+            if mark != Mark::NotAsked && confidence > 0.0 && id != "null" {
+                let percent = (confidence * 100.0).round() as u64;
+                let key = (kind, id.clone(), sample.judged.vantage.class(), percent);
+                claims.entry(key).or_default()[usize::from(mark != Mark::Right)] += 1;
+            }
+        }
+    }
+    let row = |((claim, id, vantage, percent), [right, wrong]): (
+        &(&str, String, &str, u64),
+        &[usize; 2],
+    )| {
+        json!({"claim": claim, "id": id, "vantage": vantage, "percent": percent, "right": right, "wrong": wrong})
+    };
+    json!({ "claims": claims.iter().map(row).collect::<Vec<_>>() })
+}
+
+fn totals(samples: &[&Sample]) -> String {
+    let mut text = String::from(
+        "\n| vantage | samples | top-1 | top-3 | abstained | party | party unsaid | step | closer |\n|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for class in ["V1", "V2", "V3", "V6"] {
+        for best in [true, false] {
+            let of: Vec<&Sample> = samples
+                .iter()
+                .filter(|s| {
+                    s.is_fault() && s.judged.vantage.class() == class && s.judged.best == best
+                })
+                .copied()
+                .collect();
+            if of.is_empty() {
+                continue;
+            }
+            let answers = Tally::answers(of.iter().copied());
+            let top3 = ratio(of.iter().filter(|s| s.among(3)).count(), of.len());
+            let party = Tally::of(of.iter().map(|s| s.judged.marks.party));
+            let step = Tally::of(of.iter().map(|s| s.judged.marks.reached));
+            let closer = Tally::of(of.iter().map(|s| s.judged.marks.from));
+            let name =
+                if best { class.to_owned() } else { format!("{class}, where it can only suggest") };
+            writeln!(
+                text,
+                "| {name} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                of.len(),
+                share(answers.accuracy()),
+                share(top3),
+                share(answers.abstention()),
+                share(party.accuracy()),
+                share(party.abstention()),
+                share(step.accuracy()),
+                share(closer.accuracy()),
+            )
+            .unwrap();
+        }
+    }
+    text
+}
+
+fn per_row(samples: &[&Sample]) -> String {
+    let mut text = String::from("\n| row | support | recall | precision |\n|---|---|---|---|\n");
+    for (id, row) in rows(samples) {
+        let (recall, precision) =
+            (ratio(row.found, row.support), ratio(row.found, row.found + row.mistaken));
+        writeln!(text, "| {id} | {} | {} | {} |", row.support, share(recall), share(precision))
+            .unwrap();
+    }
+    text
+}
+
+fn calibration(samples: &[&Sample]) -> String {
+    let mut text = String::from("\n| claim | n | ECE | Brier |\n|---|---|---|---|\n");
+    for (kind, name) in ["what", "who", "why"].into_iter().enumerate() {
+        let claims = Reliability::of(samples.iter().copied(), kind);
+        let n = claims.claims.len();
+        writeln!(text, "| {name} | {n} | {} | {} |", share(claims.ece()), share(claims.brier()))
+            .unwrap();
+    }
+    let faults: Vec<&Sample> =
+        samples.iter().filter(|s| s.asks() && s.judged.best).copied().collect();
+    text += "\n| answered, of all | wrong among them |\n|---|---|\n";
+    for (percent, risk) in risk_coverage(&faults) {
+        writeln!(text, "| {percent} % | {} |", share(Some(risk))).unwrap();
+    }
+    text
+}
+
+/// Accusations where nobody is guilty.
+fn accusations(samples: &[&Sample]) -> String {
+    let innocent = |s: &&&Sample| ["none", "client-rehearsal-close"].contains(&s.row);
+    let sessions: Vec<&&Sample> = samples.iter().filter(innocent).collect();
+    let accused = sessions.iter().filter(|s| s.accuses()).count();
+    let failed = sessions.iter().filter(|s| !s.judged.sound()).count();
+    let connections =
+        sessions.iter().filter(|s| ["V2", "V3"].contains(&s.judged.vantage.class())).count();
+    format!(
+        "\n## Sessions without a fault\n\n{} samples of {connections} clean sessions and rehearsals: {accused} accused of interference or \
+         downgrade, {failed} reported as something else than they were.\n",
+        sessions.len()
+    )
+}
+
+fn confusions(samples: &[&Sample]) -> String {
+    let mut text = String::from(
+        "\n## Pairs that are easily confused\n\n| made | named | times |\n|---|---|---|\n",
+    );
+    let mut count: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for sample in samples {
+        let Some(named) = sample.named().filter(|named| *named != sample.row) else { continue };
+        let pair = |(left, right): &(&[&str], &[&str])| {
+            (left.contains(&sample.row) && right.contains(&named))
+                || (right.contains(&sample.row) && left.contains(&named))
+        };
+        if CONFUSABLE.iter().any(pair) {
+            *count.entry((sample.row, named)).or_default() += 1;
+        }
+    }
+    for ((made, named), times) in &count {
+        writeln!(text, "| {made} | {named} | {times} |").unwrap();
+    }
+    if count.is_empty() {
+        text += "| - | - | 0 |\n";
+    }
+    text
+}
+
+/// The same under other conditions: worse captures, and IPv6.
+fn conditions(samples: &[Sample]) -> String {
+    let mut text = String::from(
+        "\n## Under other conditions\n\nOf single captures (V1); where a damaged capture lacks the facts, to abstain is right.\n\n\
+         | condition | samples | top-1 | abstained | party | accusations of the innocent |\n|---|---|---|---|---|---|\n",
+    );
+    let mut line = |name: &str, of: Vec<&Sample>| {
+        let faults: Vec<&Sample> = of.iter().filter(|s| s.asks()).copied().collect();
+        let answers = Tally::answers(faults.iter().copied());
+        let party = Tally::of(faults.iter().map(|s| s.judged.marks.party));
+        let innocent = of.iter().filter(|s| !s.is_fault() && s.accuses()).count();
+        writeln!(
+            text,
+            "| {name} | {} | {} | {} | {} | {innocent} |",
+            faults.len(),
+            share(answers.accuracy()),
+            share(answers.abstention()),
+            share(party.accuracy()),
+        )
+        .unwrap();
+    };
+    for damage in [&[Damage::None][..], &DAMAGES].concat() {
+        let of = samples.iter().filter(|s| s.damage == damage && s.judged.vantage.class() == "V1");
+        line(damage.name(), of.collect());
+    }
+    for (name, ip) in [("IPv4, every vantage", Ip::V4), ("IPv6, every vantage", Ip::V6)] {
+        line(name, samples.iter().filter(|s| s.ip == ip && s.damage == Damage::None).collect());
+    }
+    text
+}
+
+/// Wrong answers to damaged captures where the whole ones gave none.
+fn damaged_only(samples: &[Sample]) -> Vec<&Sample> {
+    let key = |s: &Sample| (s.recipe, s.half, s.seed, s.judged.vantage);
+    let wrong = |s: &&Sample| s.answer() == Answer::Wrong;
+    let whole: HashSet<_> =
+        samples.iter().filter(|s| s.damage == Damage::None).filter(wrong).map(key).collect();
+    let damaged = samples.iter().filter(|s| s.damage != Damage::None).filter(wrong);
+    damaged.filter(|s| !whole.contains(&key(s))).collect()
+}
+
+/// What was wrong, by recipe and vantage.
+fn misses(samples: &[&Sample]) -> String {
+    let mut count: BTreeMap<(&str, String, String), (usize, u64)> = BTreeMap::new();
+    for sample in samples.iter().filter(|s| !s.judged.sound()) {
+        let place = format!("{} {}", sample.judged.vantage.class(), sample.damage.name());
+        let key = (sample.recipe, place, sample.judged.complaint());
+        let entry = count.entry(key).or_insert((0, sample.seed));
+        entry.0 += 1;
+    }
+    let mut text =
+        String::from("\n| recipe | vantage | what | times | a seed |\n|---|---|---|---|---|\n");
+    for ((recipe, vantage, what), (times, seed)) in count {
+        writeln!(text, "| {recipe} | {vantage} | {} | {times} | {seed} |", what.replace('|', "/"))
+            .unwrap();
+    }
+    text
+}
+
+/// A share as the report prints it.
+fn share(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
+}
+
+/// Right, wrong and abstained answers of all faults, for the last lines on the screen.
+pub fn summary(samples: &[Sample]) -> String {
+    let faults = samples.iter().filter(|s| s.asks() && s.damage == Damage::None);
+    let tally = Tally::answers(faults);
+    let wrong = samples.iter().filter(|s| s.answer() == Answer::Wrong).count();
+    format!(
+        "{} answers right, {} wrong, {} abstained; {wrong} wrong with those to damaged captures",
+        tally.right, tally.wrong, tally.abstained
+    )
+}
