@@ -36,7 +36,6 @@ pub fn refused(draw: &mut Draw, kind: Kind, finds: &'static [&'static str]) -> P
     // The client closes in order and says no word; nobody comes back.
     let seen = Expected {
         reached: &["tls_finished", "tls_encrypted"],
-        from: &["client"],
         what: &["clean-close-no-reason", "rst-genuine-client", "client-rehearsal-close"],
         why: Why::Perhaps("client-rejects-cert"),
         party: &["client"],
@@ -46,6 +45,6 @@ pub fn refused(draw: &mut Draw, kind: Kind, finds: &'static [&'static str]) -> P
     plan.label(&ENDS[..2], seen.clone());
     plan.label(&RELAY, seen.clone());
     // On the other leg the server's answer to the close_notify can overtake the FIN behind it.
-    plan.label(&ENDS[2..], Expected { from: &[], party: &[], ..seen });
+    plan.label(&ENDS[2..], Expected { party: &[], ..seen });
     plan
 }

@@ -32,8 +32,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.sound_caller = Some(caller);
     let seen = Expected {
         reached: &["credssp", "tls_encrypted"],
-        from: &["server"],
-        what: &["nla-bad-credentials", "clean-close-no-reason"],
+        what: &["nla-bad-credentials", "clean-close-no-reason", "rst-genuine-client"],
         why: Why::Perhaps("nla-bad-credentials"),
         ..FAILED
     };
