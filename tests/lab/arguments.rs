@@ -64,7 +64,7 @@ impl Arguments {
                 }
                 // What `cargo test` passes to every harness: flags about its output, and a filter,
                 // which is part of a name.
-                "--nocapture" | "--quiet" | "-q" | "--show-output" => {}
+                "--nocapture" | "--quiet" | "-q" | "--show-output" | "--exact" => {}
                 "--list" | "--ignored" => read.recipes.push("(none)".into()),
                 _ if word.starts_with("--test-threads") => {}
                 _ if !word.starts_with('-') => read.recipes.push(word),

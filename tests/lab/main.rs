@@ -17,6 +17,7 @@ mod draw;
 mod judge;
 mod keep;
 mod look;
+mod peers;
 mod programs;
 mod recipe;
 mod recipes;

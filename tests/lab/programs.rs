@@ -39,7 +39,6 @@ pub fn start(
                 Ready::Listens(port) => process.listens(port),
                 Ready::Says(words) => process.output().contains(words),
                 Ready::Acts => process.output().contains("ready"),
-                Ready::AtOnce => true,
             }
     });
     assert!(up && process.runs(), "{program} {arguments:?} did not start: {}", process.output());

@@ -10,11 +10,9 @@
 //! [`Plan::act`], [`Plan::fault_flags`] and [`Plan::faulty_server`] is left out, and the session has to come up. A decoy
 //! twin is another recipe that shows the same symptom for another cause.
 
-use crate::draw::{Draw, Half};
+use crate::draw::Draw;
+pub use crate::peers::{Caller, SESSION, Server};
 use crate::stage::Scene;
-use crate::support::clients::{Answer, Client};
-use crate::support::shadow::Release;
-use crate::support::xrdp::Options;
 use crate::topology::{Ip, Node, Port};
 use std::time::Duration;
 
@@ -67,32 +65,6 @@ pub struct Plan {
 /// Something done while the client runs.
 pub type Act = Box<dyn FnOnce(&mut Scene) + Send>;
 
-/// A server.
-#[derive(Clone, Debug)]
-pub enum Server {
-    /// xrdp with these options.
-    Xrdp(Options),
-    /// FreeRDP's shadow server, which insists on NLA.
-    Shadow(Release),
-    /// Any other program.
-    Program(Program),
-    /// Nobody listens.
-    Nobody,
-}
-
-/// A client and how long it may run.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// Which one.
-    pub client: Client,
-    /// Its arguments but the server and the size.
-    pub arguments: Vec<String>,
-    /// It is ended after this time, as a user would.
-    pub lasts: Duration,
-    /// What its user types, and when.
-    pub answer: Option<Answer>,
-}
-
 /// A program of its own that makes a fault or stands in for a server. In its arguments and files
 /// `{folder}`, `{server}` (address and port the relay is told), `{backend}` (those of the server
 /// itself), `{server_ip}`, `{port}`, `{behind}`, `{client_ip}` and `{relay_ip}` (its address towards the
@@ -119,8 +91,6 @@ pub enum Ready {
     /// When it has printed `ready`; as a fault it later prints a line with `"acted"`, or the run does
     /// not count.
     Acts,
-    /// At once.
-    AtOnce,
 }
 
 /// One step of a fault.
@@ -372,73 +342,5 @@ impl Plan {
     }
 }
 
-/// How long a session lasts that has no reason to end.
-pub const SESSION: Duration = Duration::from_millis(4000);
-
-impl Server {
-    /// A sound server of the draw's half.
-    pub fn drawn(draw: &mut Draw) -> Self {
-        use crate::support::certs::Kind;
-        let tls = |versions, certificate| {
-            Self::Xrdp(Options {
-                ssl_protocols: versions,
-                certificate,
-                ..crate::support::xrdp::SOUND
-            })
-        };
-        let training = [
-            tls("TLSv1.2, TLSv1.3", Kind::Good),
-            tls("TLSv1.2", Kind::Good),
-            Self::Shadow(Release::Two),
-        ];
-        let held_out = [tls("TLSv1.2, TLSv1.3", Kind::Ec), Self::Shadow(Release::Three)];
-        let of_half = if draw.half() == Half::Training { &training[..] } else { &held_out[..] };
-        of_half[draw.between(0, of_half.len() as u64 - 1) as usize].clone()
-    }
-}
-
-impl Caller {
-    /// A client of the draw's half that can talk to this server.
-    pub fn for_server(draw: &mut Draw, server: &Server) -> Self {
-        let client = match server {
-            // FreeRDP 3 with the shadow server of FreeRDP 2 waits for its activation in vain.
-            Server::Shadow(Release::Two) => Client::Xfreerdp,
-            Server::Shadow(Release::Three) => Client::Xfreerdp3,
-            _ => draw.of_half(&[Client::Xfreerdp, Client::Rdesktop], &[Client::Xfreerdp3]),
-        };
-        Self::of(client, server)
-    }
-
-    /// This client, which has a session with this server.
-    pub fn of(client: Client, server: &Server) -> Self {
-        let arguments = Self::good_arguments(client, server);
-        // rdesktop asks whether the certificate is to be trusted.
-        let answer = (client == Client::Rdesktop).then_some((Duration::ZERO, "yes\n"));
-        Self { client, arguments, lasts: SESSION, answer }
-    }
-
-    /// A client that asks its user whether to trust the certificate; he says yes after this time.
-    pub fn asking(client: Client, server: &Server, thinks: Duration) -> Self {
-        let mut arguments = Self::good_arguments(client, server);
-        arguments.retain(|word| word != "/cert:ignore");
-        let yes = if client == Client::Rdesktop { "yes\n" } else { "Y\n" };
-        Self { client, arguments, lasts: thinks + SESSION, answer: Some((thinks, yes)) }
-    }
-
-    /// What a client is told to have a session.
-    fn good_arguments(client: Client, server: &Server) -> Vec<String> {
-        use crate::support::shadow::{PASSWORD, USER};
-        let words: &[&str] = match (client, server) {
-            (Client::Hello, _) => return Vec::new(),
-            (Client::Rdesktop, _) => return vec!["-u".into(), "lab".into()],
-            (_, Server::Shadow(_)) => {
-                return vec![format!("/u:{USER}"), format!("/p:{PASSWORD}"), "/cert:ignore".into()];
-            }
-            // Without a password xrdp shows its login screen; FreeRDP 3 has to be told that there is
-            // none, or it asks.
-            (Client::Xfreerdp3, _) => &["/u:lab", "/p:", "/cert:ignore"],
-            _ => &["/u:lab", "/cert:ignore"],
-        };
-        words.iter().map(|word| (*word).to_owned()).collect()
-    }
-}
+/// When the server has sent so many bytes, its part of a TLS handshake is among them.
+pub const HANDSHAKE: u64 = 500;

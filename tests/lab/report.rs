@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 
 /// Pairs of causes that are easily mistaken for each other; any of the left against any of the right.
+/// The decoys of each recipe come on top.
 const CONFUSABLE: [(&[&str], &[&str]); 6] = [
     (&["pmtu-blackhole-s2c", "pmtu-blackhole-c2s"], &["payload-trigger-drop", "server-stall"]),
     (
@@ -29,6 +30,10 @@ const CONFUSABLE: [(&[&str], &[&str]); 6] = [
     (&["idle-timeout-silent"], &["server-stall", "service-down-after-accept"]),
     (&["nla-bad-credentials"], &["nla-account-restriction", "server-stall"]),
 ];
+
+/// Findings about the way, which a way without a fault should not give.
+const PATH: [&str; 4] =
+    ["packet-loss", "reordering-duplication", "tcp-option-rewrite", "transparent-tcp-proxy"];
 
 /// The report.
 pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
@@ -163,11 +168,18 @@ fn accusations(samples: &[&Sample]) -> String {
     let sessions: Vec<&&Sample> = samples.iter().filter(innocent).collect();
     let accused = sessions.iter().filter(|s| s.accuses()).count();
     let failed = sessions.iter().filter(|s| !s.judged.sound()).count();
+    let of_path = |s: &&&&Sample| {
+        s.judged
+            .said
+            .as_ref()
+            .is_some_and(|said| said.findings.iter().any(|id| PATH.contains(&id.as_str())))
+    };
+    let blemished = sessions.iter().filter(of_path).count();
     let connections =
         sessions.iter().filter(|s| ["V2", "V3"].contains(&s.judged.vantage.class())).count();
     format!(
         "\n## Sessions without a fault\n\n{} samples of {connections} clean sessions and rehearsals: {accused} accused of interference or \
-         downgrade, {failed} reported as something else than they were.\n",
+         downgrade, {failed} reported as something else than they were, {blemished} with a finding about their way.\n",
         sessions.len()
     )
 }
@@ -183,7 +195,7 @@ fn confusions(samples: &[&Sample]) -> String {
             (left.contains(&sample.row) && right.contains(&named))
                 || (right.contains(&sample.row) && left.contains(&named))
         };
-        if CONFUSABLE.iter().any(pair) {
+        if CONFUSABLE.iter().any(pair) || sample.decoys.contains(&named) {
             *count.entry((sample.row, named)).or_default() += 1;
         }
     }

@@ -14,6 +14,8 @@ pub struct Sample {
     pub recipe: &'static str,
     /// The row it makes; `none` where there was no fault.
     pub row: &'static str,
+    /// The recipes it could be mistaken for.
+    pub decoys: &'static [&'static str],
     /// Its half.
     pub half: Half,
     /// Its seed.

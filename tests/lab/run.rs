@@ -183,6 +183,7 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
                         Sample {
                             recipe: job.recipe.name,
                             row: if job.faulty { job.recipe.row } else { "none" },
+                            decoys: job.recipe.decoys,
                             half: job.half,
                             seed: job.seed,
                             ip: plan.ip,

@@ -8,7 +8,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "client-declines",
     row: "client-rejects-cert",
     decoys: &["client-rehearsal-close", "rst-genuine-client"],
-    smoke: false,
+    smoke: true,
     plan,
 };
 

@@ -7,7 +7,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "http-answer",
     row: "http-answer",
     decoys: &["http-portal", "non-rdp-endpoint"],
-    smoke: false,
+    smoke: true,
     plan,
 };
 

@@ -7,7 +7,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "lb-no-backend",
     row: "lb-no-backend",
     decoys: &["server-closes-after-request", "service-down-after-accept"],
-    smoke: false,
+    smoke: true,
     plan,
 };
 

@@ -3,7 +3,8 @@
 use super::lb_no_backend::haproxy;
 use crate::draw::{Draw, Half};
 use crate::recipe::{
-    Caller, Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
+    Caller, Expected, FAILED, HANDSHAKE, Leg, NETWORK, Plan, RELAY, Recipe, Server, Step, Vantage,
+    Why,
 };
 use crate::support::clients::Client;
 use crate::support::xrdp::SOUND;
@@ -24,8 +25,8 @@ fn plan(draw: &mut Draw) -> Plan {
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
     plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_secs(5))];
     plan.sound_caller = Some(Caller::of(client, &plan.server));
-    let when = draw.between(1200, 2200);
-    plan.note("shut down", format!("after {when} ms"));
+    let when = draw.between(300, 1500);
+    plan.note("shut down", format!("{when} ms after the handshake"));
     plan.fault = vec![
         Step::Program(Node::M2, haproxy(8080, "{server}")),
         Step::Nft(
@@ -38,6 +39,7 @@ fn plan(draw: &mut Draw) -> Plan {
     // The training half says so to HAProxy; in the held-out half its process is killed.
     let training = draw.half() == Half::Training;
     plan.act = Some(Box::new(move |scene| {
+        scene.until_server_sent(HANDSHAKE);
         std::thread::sleep(Duration::from_millis(when));
         if training {
             let socket = scene.folder.join("haproxy.sock");

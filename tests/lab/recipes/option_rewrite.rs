@@ -7,7 +7,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "tcp-option-rewrite",
     row: "tcp-option-rewrite",
     decoys: &["transparent-tcp-proxy"],
-    smoke: false,
+    smoke: true,
     plan,
 };
 

@@ -2,7 +2,9 @@
 //! for there are bytes nobody has read, or closes it.
 
 use crate::draw::Draw;
-use crate::recipe::{Caller, Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why};
+use crate::recipe::{
+    Caller, Expected, FAILED, HANDSHAKE, Leg, Plan, RELAY, Recipe, Server, Vantage, Why,
+};
 use crate::support::certs::Kind;
 use crate::support::clients::Client;
 use crate::support::xrdp::{Options, SOUND};
@@ -12,7 +14,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "rst-genuine-client",
     row: "rst-genuine-client",
     decoys: &["client-declines", "client-rehearsal-close"],
-    smoke: false,
+    smoke: true,
     plan,
 };
 
@@ -23,10 +25,11 @@ fn plan(draw: &mut Draw) -> Plan {
     // The tickets of TLS 1.3 are what it has not read.
     plan.server = Server::Xrdp(Options { ssl_protocols: "TLSv1.3", certificate, ..SOUND });
     plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_secs(6))];
-    let dies = draw.between(1200, 2500);
-    plan.note("killed", format!("{client:?} after {dies} ms"));
+    let dies = draw.between(200, 1500);
+    plan.note("killed", format!("{client:?}, {dies} ms after the handshake"));
     plan.sound_caller = Some(Caller::of(client, &plan.server));
     plan.act = Some(Box::new(move |scene| {
+        scene.until_server_sent(HANDSHAKE);
         std::thread::sleep(Duration::from_millis(dies));
         scene.client.process.signal("KILL");
     }));

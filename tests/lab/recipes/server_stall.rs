@@ -1,7 +1,7 @@
 //! The server's processes stop in the middle of the handshake, once its confirm has gone out.
 
 use crate::draw::{Draw, Half};
-use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Why, everywhere};
+use crate::recipe::{Caller, Expected, FAILED, HANDSHAKE, Plan, Recipe, Why, everywhere};
 use crate::support::clients::Client;
 use std::time::Duration;
 
@@ -30,7 +30,8 @@ fn plan(draw: &mut Draw) -> Plan {
             vec![Caller::asking(Client::Xfreerdp3, &plan.server, Duration::from_millis(thinks))];
         plan.callers[0].lasts = Duration::from_millis(thinks + 8500);
         plan.act = Some(Box::new(|scene| {
-            std::thread::sleep(Duration::from_millis(1500));
+            scene.until_server_sent(HANDSHAKE);
+            std::thread::sleep(Duration::from_millis(300));
             scene.signal_server("STOP");
         }));
     }

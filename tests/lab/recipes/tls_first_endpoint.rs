@@ -10,7 +10,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "tls-first-endpoint",
     row: "tls-first-endpoint",
     decoys: &["non-rdp-endpoint"],
-    smoke: false,
+    smoke: true,
     plan,
 };
 

@@ -9,7 +9,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "transparent-tcp-proxy",
     row: "transparent-tcp-proxy",
     decoys: &["tcp-option-rewrite"],
-    smoke: false,
+    smoke: true,
     plan,
 };
 

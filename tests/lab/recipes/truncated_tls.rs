@@ -8,7 +8,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "truncated-tls",
     row: "truncated-tls",
     decoys: &["clean-close-no-reason", "rst-genuine-server"],
-    smoke: false,
+    smoke: true,
     plan,
 };
 
