@@ -21,6 +21,7 @@ pub enum Client {
     Rdesktop,
     /// X.224 in front of a TLS client program, for hellos that no RDP client can be told to send; see
     /// `tests/lab/programs/hello.py`.
+    #[allow(dead_code, reason = "the laboratory's alone")]
     Hello,
 }
 

@@ -8,7 +8,7 @@ use crate::recipe::{Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Vantage
 pub const RECIPE: Recipe = Recipe {
     name: "fin-injected",
     row: "fin-injected",
-    decoys: &["clean-close-no-reason", "server-closes-at-hello"],
+    decoys: &["clean-close-no-reason", "cert-key-inaccessible"],
     smoke: false,
     plan,
 };

@@ -9,7 +9,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "rst-injected-toclient",
     row: "rst-injected-toclient",
     decoys: &["rst-genuine-server", "rst-inpath-reject"],
-    smoke: true,
+    smoke: false,
     plan,
 };
 

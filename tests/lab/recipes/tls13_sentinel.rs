@@ -12,7 +12,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "tls13-sentinel",
     row: "tls13-sentinel",
     decoys: &["tls13-sentinel-honest", "tls-record-tampered"],
-    smoke: true,
+    smoke: false,
     plan,
 };
 

@@ -12,7 +12,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "x224-protocols-cleared",
     row: "x224-protocols-cleared",
     decoys: &["ssl-required", "nla-required"],
-    smoke: true,
+    smoke: false,
     plan,
 };
 
