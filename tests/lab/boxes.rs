@@ -14,7 +14,7 @@ pub fn program(name: &'static str, arguments: &str) -> Program {
         program: name,
         arguments: arguments.split_whitespace().map(str::to_owned).collect(),
         files: Vec::new(),
-        ready: Ready::Says("ready"),
+        ready: Ready::Acts,
     }
 }
 

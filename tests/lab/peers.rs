@@ -85,6 +85,7 @@ impl Caller {
     /// What a client is told to have a session.
     fn good_arguments(client: Client, server: &Server) -> Vec<String> {
         let words: &[&str] = match (client, server) {
+            (Client::Hello, _) => return Vec::new(),
             (Client::Rdesktop, _) => return vec!["-u".into(), "lab".into()],
             (_, Server::Shadow(_)) => {
                 return vec![format!("/u:{USER}"), format!("/p:{PASSWORD}"), "/cert:ignore".into()];

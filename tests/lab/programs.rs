@@ -38,6 +38,7 @@ pub fn start(
             || match ready {
                 Ready::Listens(port) => process.listens(port),
                 Ready::Says(words) => process.output().contains(words),
+                Ready::Acts => process.output().contains("ready"),
             }
     });
     assert!(up && process.runs(), "{program} {arguments:?} did not start: {}", process.output());

@@ -88,6 +88,9 @@ pub enum Ready {
     Listens(u16),
     /// When it has printed this.
     Says(&'static str),
+    /// When it has printed `ready`; as a fault it later prints a line with `"acted"`, or the run does
+    /// not count.
+    Acts,
 }
 
 /// One step of a fault.

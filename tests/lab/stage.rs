@@ -3,7 +3,7 @@
 use crate::capture::Captures;
 use crate::degrade::Damage;
 use crate::programs;
-use crate::recipe::{Plan, Program, RELAY_PORT, Server, Step};
+use crate::recipe::{Plan, Program, RELAY_PORT, Ready, Server, Step};
 use crate::relay::Relay;
 use crate::support::clients::{Ended, Running};
 use crate::support::place::Place;
@@ -155,6 +155,7 @@ pub fn play(
     take(&network, plan, &setting, folder, &mut programs, &mut Served::Nobody)?;
     let mut server = serve(&network, plan, folder)?;
     let fault = std::mem::take(&mut plan.fault);
+    let of_setting = programs.len();
     take(&network, plan, &fault, folder, &mut programs, &mut server)?;
     let relay = Relay::start(house, &network, plan, packets, folder);
     let captures = Captures::start(&network, ports, folder);
@@ -177,7 +178,21 @@ pub fn play(
     std::thread::sleep(Duration::from_millis(250));
     let captures = captures.stop();
     let relay = relay.finish();
+    assert_happened(&fault, &programs[of_setting..]);
     Some(Played { relay, packets, captures, clients, server_log: server.log() })
+}
+
+/// A fault that did not happen would have a wrong label.
+fn assert_happened(fault: &[Step], programs: &[Process]) {
+    let of_fault = fault.iter().filter_map(|step| match step {
+        Step::Program(_, program) => Some(program),
+        _ => None,
+    });
+    for (program, process) in of_fault.zip(programs) {
+        let output = process.output();
+        let acted = program.ready != Ready::Acts || output.contains("\"acted\"");
+        assert!(acted, "{} {:?} did nothing: {output}", program.program, program.arguments);
+    }
 }
 
 /// Takes steps; programs stay in `running`.

@@ -19,6 +19,9 @@ pub enum Kind {
     Expired,
     /// Its first day is in 2040.
     NotYetValid,
+    /// Signed by an authority that nobody knows; the file has the authority's certificate too.
+    #[allow(dead_code, reason = "the laboratory's alone")]
+    Issued,
 }
 
 /// A certificate file and its key file.
@@ -66,6 +69,7 @@ pub fn make(folder: &Path, kind: Kind) -> Option<Certificate> {
                 ["20400101000000Z", "20410101000000Z"],
             );
         }
+        Kind::Issued => issued(&openssl, folder, &made, &subject),
         _ => {
             let mut arguments = vec!["req", "-x509", "-days", "30", "-subj", &subject];
             arguments.extend(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
@@ -74,6 +78,22 @@ pub fn make(folder: &Path, kind: Kind) -> Option<Certificate> {
         }
     }
     Some(made)
+}
+
+/// A certificate of an authority made for it.
+fn issued(openssl: &Path, folder: &Path, made: &Certificate, subject: &str) {
+    let (certificate, key) = (text_of(&made.certificate), text_of(&made.key));
+    let new = ["-newkey", "rsa:2048", "-nodes"];
+    let authority = ["req", "-x509", "-days", "30", "-subj", "/CN=Private Authority"];
+    let files = ["-keyout", "authority.key", "-out", "authority.crt"];
+    run(openssl, folder, &[&authority[..], &new, &files].concat());
+    let request = ["req", "-subj", subject, "-keyout", &key, "-out", "request.csr"];
+    run(openssl, folder, &[&request[..], &new].concat());
+    let sign = ["x509", "-req", "-in", "request.csr", "-days", "20", "-CAcreateserial"];
+    let by = ["-CA", "authority.crt", "-CAkey", "authority.key", "-out", &certificate];
+    run(openssl, folder, &[&sign[..], &by].concat());
+    let chain = [&made.certificate, &folder.join("authority.crt")].map(std::fs::read);
+    std::fs::write(&made.certificate, chain.map(Result::unwrap).concat()).unwrap();
 }
 
 /// A certificate with given first and last moments. `openssl req` of OpenSSL 3.0 cannot set them;

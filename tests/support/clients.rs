@@ -6,6 +6,7 @@ use super::process::{Process, command_in};
 use super::{freerdp3_env, need, need_freerdp3, text_of};
 use std::io::Write;
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,10 @@ pub enum Client {
     Xfreerdp3,
     /// rdesktop, which offers standard RDP security too.
     Rdesktop,
+    /// X.224 in front of a TLS client program, for hellos that no RDP client can be told to send; see
+    /// `tests/lab/programs/hello.py`.
+    #[allow(dead_code, reason = "the laboratory's alone")]
+    Hello,
 }
 
 /// How a client ended.
@@ -66,6 +71,7 @@ impl Client {
             Self::Xfreerdp => need("xfreerdp")?,
             Self::Xfreerdp3 => need_freerdp3("xfreerdp3")?,
             Self::Rdesktop => need("rdesktop")?,
+            Self::Hello => need("python3")?,
         };
         let home = super::scratch();
         let mut command = command_in(server.namespace.as_deref(), &program);
@@ -85,6 +91,11 @@ impl Client {
                 };
                 command.args([format!("/v:{host}"), format!("/port:{}", server.port())]);
                 command.arg("/size:800x600").args(arguments);
+            }
+            Self::Hello => {
+                let script =
+                    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/programs/hello.py");
+                command.args([text_of(&script), server.address.to_string()]).args(arguments);
             }
             Self::Rdesktop => {
                 command.args(["-g", "800x600"]).args(arguments).arg(server.address.to_string());

@@ -11,7 +11,9 @@ TLS is that of `openssl s_client` or `gnutls-cli`, piped behind the X.224 exchan
 --grease        adds an RFC 8701 extension (OpenSSL only)
 --long N        makes the hello longer by about N bytes (ALPN names that nobody selects; OpenSSL only)
 --fragment N    no TLS record longer than N bytes, 512 and up (OpenSSL only)
+--verify        refuses a certificate that no known authority has signed
 --protocols N   requestedProtocols of the request (default 3), --cookie TEXT its mstshash
+--correlation   with an rdpCorrelationInfo, as Windows sends it
 --patience S    leaves when the handshake is not done by then
 --stay MS       how long it stays after the handshake; it then leaves without sending anything
 
@@ -21,6 +23,7 @@ Prints `ready`, then per attempt {"acted": "hello", "offer": V, "scsv": ..., "co
 
 import argparse
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -28,7 +31,7 @@ import time
 
 from common.relay import address, dial, join, read_tpkt
 from common.report import acted, ready
-from common.x224 import Request
+from common.x224 import Confirm, Request
 
 _NEVER = {"1.3": [], "1.2": ["-no_tls1_3"], "1.1": ["-no_tls1_3", "-no_tls1_2"],
           "1.0": ["-no_tls1_3", "-no_tls1_2", "-no_tls1_1"]}
@@ -52,12 +55,19 @@ def attempt(options, offer, scsv):
     server = dial(address(options.target))
     local = "%s:%s" % server.getsockname()[:2]
     request = Request(b"Cookie: mstshash=" + options.cookie.encode(), options.protocols)
+    if options.correlation:
+        request.flags |= 0x08
+        # Type 6, no flags, its length; the identifier begins with neither 0x00 nor 0xf4; 16 zeros.
+        identifier = bytes([0x4A]) + bytes(range(0x21, 0x30))
+        request.correlation = struct.pack("<BBH", 6, 0, 36) + identifier + bytes(16)
     confirm = succeeded = None
     try:
         server.sendall(request.build())
-        confirm = read_tpkt(server).hex()
-        succeeded = handshake(server, command(options, offer, scsv),
-                              options.stay / 1000, options.patience)
+        answer = read_tpkt(server)
+        confirm, agreed = answer.hex(), Confirm.parse(answer)
+        if agreed.kind == 2 and agreed.value != 0:
+            program = command(options, offer, scsv)
+            succeeded = handshake(server, program, options.stay / 1000, options.patience)
     except (OSError, EOFError, ValueError) as error:
         print(error, file=sys.stderr)
     acted("hello", offer=offer, scsv=scsv, confirm=confirm, local=local, succeeded=bool(succeeded))
@@ -99,11 +109,13 @@ def command(options, offer, scsv):
     """The TLS client's command as a function of the port it dials."""
     if options.stack == "gnutls":
         priority = "NORMAL" + _GNUTLS[offer] + (":%FALLBACK_SCSV" if scsv else "")
-        return lambda port: ["gnutls-cli", "--insecure", f"--priority={priority}", "-p", str(port),
-                             "127.0.0.1"]
+        return lambda port: ["gnutls-cli", *([] if options.verify else ["--insecure"]),
+                             f"--priority={priority}", "-p", str(port), "127.0.0.1"]
     extra = list(_NEVER[offer]) + (["-fallback_scsv"] if scsv else [])
     if offer in ("1.0", "1.1"):
         extra += ["-cipher", "ALL:@SECLEVEL=0"]
+    if options.verify:
+        extra += ["-verify_return_error"]
     if options.grease:
         extra += ["-serverinfo", str(0x1A1A)]
     if options.long:
@@ -121,12 +133,14 @@ def arguments():
     parser.add_argument("--offer", default="1.3")
     parser.add_argument("--scsv", action="store_true")
     parser.add_argument("--pause", type=float, default=100)
+    parser.add_argument("--verify", action="store_true")
     parser.add_argument("--grease", action="store_true")
     parser.add_argument("--long", type=int, default=0)
     parser.add_argument("--fragment", type=int, default=0)
     parser.add_argument("--protocols", type=lambda text: int(text, 0), default=3)
     parser.add_argument("--cookie", default="lab")
     parser.add_argument("--patience", type=float, default=15)
+    parser.add_argument("--correlation", action="store_true")
     parser.add_argument("--stay", type=float, default=300)
     return parser.parse_args()
 

@@ -3,7 +3,9 @@
 
 use crate::boxes::{came_up, relay};
 use crate::draw::Draw;
-use crate::recipe::{ESTABLISHED, Leg, Plan, Recipe, everywhere};
+use crate::recipe::{Caller, ESTABLISHED, Leg, Plan, Recipe, Server, everywhere};
+use crate::support::certs::Kind;
+use crate::support::xrdp::{Options, SOUND};
 
 pub const RECIPE: Recipe = Recipe {
     name: "neg-flags-shape",
@@ -15,6 +17,10 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
+    // FreeRDP 3 does not get through NLA with fewer flags than its server meant.
+    let certificate = draw.of_half(&[Kind::Good], &[Kind::Ec]);
+    plan.server = Server::Xrdp(Options { certificate, ..SOUND });
+    plan.callers = vec![Caller::for_server(draw, &plan.server)];
     let leg = Leg::drawn(draw);
     plan.note("box", format!("{leg:?} leg"));
     plan.fault = relay(&plan, leg, "x224.py", "flags=0");

@@ -31,7 +31,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.callers[0].lasts = Duration::from_secs(8);
     let seen = Expected { why: Why::Perhaps("neg-rsp-rewritten"), ..FAILED };
     let ends = leg.ends().map(Vantage::At);
-    plan.label(&[&ends[..], &RELAY].concat(), seen.clone());
+    plan.hint(&[&ends[..], &RELAY].concat(), seen.clone());
     let proven = Why::Is("neg-rsp-rewritten");
     plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen });
     plan

@@ -3,6 +3,7 @@
 use crate::boxes::{freerdp, with};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
+use crate::support::clients::Client;
 use crate::support::xrdp::{Options, SOUND};
 
 pub const RECIPE: Recipe = Recipe {
@@ -17,17 +18,21 @@ fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     plan.server = Server::Xrdp(Options { security_layer: "tls", ..SOUND });
     let caller = Caller::of(freerdp(draw), &plan.server);
-    plan.callers = vec![with(&caller, &["/sec:rdp"])];
+    let protocols = draw.one(&["", "0", "0x0a"]);
+    plan.note("requested", protocols);
+    // FreeRDP then sends no negotiation at all, and xrdp answers in kind: it ends the connection only
+    // when the client goes on without TLS, and gives no reason.
+    let (reached, what, why): (&[&str], &[&str], _) = if protocols.is_empty() {
+        plan.callers = vec![with(&caller, &["/sec:rdp"])];
+        let what = &["ssl-required", "rst-genuine-server", "clean-close-no-reason"];
+        (&["x224_confirm", "mcs"], what, Why::Perhaps("ssl-required"))
+    } else {
+        let hello = Caller::of(Client::Hello, &plan.server);
+        plan.callers = vec![with(&hello, &["--protocols", protocols])];
+        (&["x224_confirm"], &["ssl-required"], Why::Is("ssl-required"))
+    };
     plan.sound_caller = Some(caller);
-    plan.label(
-        &everywhere(),
-        Expected {
-            reached: &["x224_confirm"],
-            what: &["ssl-required"],
-            why: Why::Is("ssl-required"),
-            party: &["server", "client"],
-            ..FAILED
-        },
-    );
+    let party = &["server", "client"];
+    plan.label(&everywhere(), Expected { reached, what, why, party, ..FAILED });
     plan
 }

@@ -3,7 +3,7 @@
 
 use crate::boxes::relay;
 use crate::draw::Draw;
-use crate::recipe::{Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why};
+use crate::recipe::{Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Server, Vantage, Why};
 use crate::support::xrdp::{Options, SOUND};
 
 pub const RECIPE: Recipe = Recipe {
@@ -22,11 +22,19 @@ fn plan(draw: &mut Draw) -> Plan {
     let leg = Leg::drawn(draw);
     plan.note("box", format!("{leg:?} leg"));
     plan.fault = relay(&plan, leg, "x224.py", "no-negreq");
-    // Without a second look at the request, all that is to be seen is a server that does not negotiate.
     let seen = Expected { why: Why::Perhaps("x224-negreq-removed"), ..FAILED };
-    let ends = leg.ends().map(Vantage::At);
-    plan.label(&[&ends[..], &RELAY].concat(), seen.clone());
+    let [near, far] = leg.ends().map(Vantage::At);
+    // The client did offer what the answer misses: whoever is blamed, it is not one of the ends.
+    plan.hint(&[near], Expected { party: NETWORK, ..seen.clone() });
+    if leg == Leg::Server {
+        plan.hint(&RELAY, Expected { party: leg.network(), ..seen.clone() });
+    }
+    // The server's own capture shows a client from before TLS, and a server that says no.
+    let what = &["nla-required", "ssl-required", "rst-genuine-server", "clean-close-no-reason"];
+    plan.hint(&[far], Expected { what, why: Why::Open, ..FAILED });
     let proven = Why::Is("x224-negreq-removed");
     plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen });
+    // The client comes again and asks for less by itself.
+    plan.first_only();
     plan
 }

@@ -3,14 +3,16 @@
 
 use crate::boxes::relay;
 use crate::draw::{Draw, Half};
-use crate::recipe::{Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Step, Vantage, Why};
+use crate::recipe::{
+    Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
+};
 use crate::support::xrdp::{Options, SOUND};
 
 pub const RECIPE: Recipe = Recipe {
     name: "x224-protocols-cleared",
     row: "x224-protocols-cleared",
     decoys: &["ssl-required", "nla-required"],
-    smoke: true,
+    smoke: false,
     plan,
 };
 
@@ -35,12 +37,16 @@ fn plan(draw: &mut Draw) -> Plan {
     let [near, far] = leg.ends().map(Vantage::At);
     // A client that offers what the server misses: the request did not arrive as it was sent, or the
     // server contradicts itself.
-    plan.label(&[near], seen.clone());
+    plan.hint(&[near], Expected { party: NETWORK, ..seen.clone() });
+    if leg == Leg::Server {
+        plan.hint(&RELAY, Expected { party: leg.network(), ..seen.clone() });
+    }
     // The server's own capture shows a client that does not offer it, and a server that says so.
-    plan.label(&[far], Expected { why: Why::Open, ..seen.clone() });
+    plan.hint(&[far], Expected { why: Why::Open, ..seen.clone() });
     let proven = Why::Is("x224-protocols-cleared");
-    plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen.clone() });
-    plan.label(&RELAY, seen);
+    plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen });
+    // The client comes again and asks for less by itself.
+    plan.first_only();
     plan
 }
 

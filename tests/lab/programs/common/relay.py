@@ -8,6 +8,7 @@ The upstream is then what the client dialled (SO_ORIGINAL_DST), unless one is gi
 
 import select
 import socket
+import ssl
 import struct
 import threading
 
@@ -89,17 +90,42 @@ def join(left, right):
         for source in ready:
             sink = right if source is left else left
             try:
-                data = source.recv(16384)
+                data = _read(source)
                 if data:
                     sink.sendall(data)
-                else:
+                elif data is not None:
                     del other[source]
-                    sink.shutdown(socket.SHUT_WR)
+                    _end(sink)
             except OSError:
                 abort(left, right)
                 return
     left.close()
     right.close()
+
+
+def _read(source):
+    """What there is to read, empty at the end; `None` when TLS had only words of its own."""
+    source.setblocking(False)
+    try:
+        return source.recv(16384)
+    except (ssl.SSLWantReadError, BlockingIOError):
+        return None
+    finally:
+        source.setblocking(True)
+
+
+def _end(sink):
+    """Ends the sending direction, with close_notify where there is TLS."""
+    if isinstance(sink, ssl.SSLSocket):
+        sink.setblocking(False)
+        try:
+            sink.unwrap()
+        except OSError:
+            pass  # it would wait for the other's close_notify
+        socket.socket.shutdown(sink, socket.SHUT_WR)
+        sink.setblocking(True)
+    else:
+        sink.shutdown(socket.SHUT_WR)
 
 
 def _pending(source):

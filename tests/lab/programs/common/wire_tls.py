@@ -57,6 +57,10 @@ class WireTls:
         """As of a socket."""
         return self._socket.fileno()
 
+    def setblocking(self, flag):
+        """As of a socket; `recv` then raises `BlockingIOError` when there is nothing."""
+        self._socket.setblocking(flag)
+
     def pending(self):
         """How many plain bytes wait in OpenSSL."""
         return self._tls.pending()

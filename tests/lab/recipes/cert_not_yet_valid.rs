@@ -1,0 +1,18 @@
+//! The days of the server's certificate have not begun, and it refuses.
+
+use super::cert_self_signed::refused;
+use crate::draw::Draw;
+use crate::recipe::{Plan, Recipe};
+use crate::support::certs::Kind;
+
+pub const RECIPE: Recipe = Recipe {
+    name: "cert-not-yet-valid",
+    row: "cert-expired",
+    decoys: &["cert-self-signed", "client-declines"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    refused(draw, Kind::NotYetValid, &["cert-expired"])
+}

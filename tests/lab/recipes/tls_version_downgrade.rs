@@ -1,0 +1,28 @@
+//! A device in the path ends TLS and knows no newer version than 1.2, although both ends do. The session comes up.
+
+use crate::boxes::{came_up, freerdp, relay};
+use crate::draw::Draw;
+use crate::recipe::{Caller, ESTABLISHED, Leg, Plan, Recipe, Server, everywhere};
+use crate::support::xrdp::SOUND;
+
+pub const RECIPE: Recipe = Recipe {
+    name: "tls-version-downgrade",
+    row: "tls-version-downgrade",
+    decoys: &["tls13-sentinel-honest"],
+    smoke: false,
+    plan,
+};
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    plan.server = Server::Xrdp(SOUND);
+    plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
+    let leg = Leg::drawn(draw);
+    let certificate = draw.of_half(&["foreign"], &["clone"]);
+    plan.note("box", format!("{certificate}, {leg:?} leg"));
+    let arguments = format!("--highest 1.2 --certificate {certificate}");
+    plan.fault = relay(&plan, leg, "terminate.py", &arguments);
+    plan.label(&everywhere(), ESTABLISHED);
+    plan.label(&[leg.pair()], came_up(&["tls-version-downgrade", "clienthello-rewritten"]));
+    plan
+}
