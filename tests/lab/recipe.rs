@@ -174,6 +174,16 @@ pub enum Why {
     Perhaps(&'static str),
 }
 
+impl Why {
+    /// The row, where one is right.
+    pub fn id(self) -> Option<&'static str> {
+        match self {
+            Self::Open => None,
+            Self::Is(id) | Self::Perhaps(id) => Some(id),
+        }
+    }
+}
+
 /// Where the peers of a recipe of the network stand: the leg with the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leg {

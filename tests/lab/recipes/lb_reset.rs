@@ -3,7 +3,7 @@
 use super::lb_no_backend::haproxy;
 use crate::draw::{Draw, Half};
 use crate::recipe::{
-    Caller, Expected, FAILED, HANDSHAKE, Leg, NETWORK, Plan, RELAY, Recipe, Server, Step, Vantage,
+    Caller, Expected, FAILED, HANDSHAKE, Leg, Plan, RELAY, Recipe, Server, Step, Vantage,
     Why,
 };
 use crate::support::clients::Client;
@@ -56,8 +56,9 @@ fn plan(draw: &mut Draw) -> Plan {
         why: Why::Perhaps("lb-reset"),
         ..FAILED
     };
-    plan.hint(&RELAY, Expected { party: Leg::Server.network(), ..seen.clone() });
-    plan.hint(&[Vantage::At(near)], Expected { party: NETWORK, ..seen.clone() });
+    // It ends TCP: to whom sees one side of it, it is the server's own end.
+    let party = &["server", "server_network", "network"];
+    plan.hint(&[&RELAY[..], &[Vantage::At(near)]].concat(), Expected { party, ..seen.clone() });
     plan.label(
         &[Leg::Server.pair()],
         Expected { from: &[], what: &["lb-reset"], party: Leg::Server.network(), ..seen },

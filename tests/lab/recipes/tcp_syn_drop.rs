@@ -34,7 +34,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.hint(
         &RELAY,
         // The relay has heard the client's request meanwhile.
-        Expected { reached: &["x224_request"], party: &["server_network"], ..seen.clone() },
+        Expected { reached: &["x224_request"], party: Leg::Server.network(), ..seen.clone() },
     );
     let known = seen.clone();
     let [near, _] = Leg::Server.ends();
