@@ -215,7 +215,8 @@ fn phenomenon(expected: &Expected, said: Option<&Said>, best: bool) -> Mark {
         return Mark::Right;
     }
     let less = if right(&said.cause) { Mark::Right } else { Mark::Abstained };
-    let explains = SYMPTOMS.iter().any(|(id, rows)| *id == what && rows.iter().any(|row| right(row)));
+    let explains =
+        SYMPTOMS.iter().any(|(id, rows)| *id == what && rows.iter().any(|row| right(row)));
     match what {
         "null" => Mark::Abstained,
         UNCLEAR if RESETS.iter().any(|row| right(row)) => less,

@@ -1,7 +1,7 @@
 //! A link of the way takes only small packets, and the ICMP messages that say so are lost. The clean
 //! twin has the same link and lets the messages through.
 
-use crate::draw::{Draw, Half};
+use crate::draw::Draw;
 use crate::recipe::{Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Step, Vantage, Why};
 use crate::topology::Ip;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub const TO_SERVER: Recipe = Recipe {
 
 fn to_client(draw: &mut Draw) -> Plan {
     // The server's first flight of TLS has 700 bytes at least.
-    let mtu = draw.range_of_half([576, 640], [560, 575]);
+    let mtu = draw.range_of_half([560, 640], [520, 555]);
     let mut plan = narrow(draw, mtu, ["10.77.3.0/24", "m2p"]);
     let seen = Expected {
         what: &["pmtu-blackhole-s2c"],
@@ -44,7 +44,7 @@ fn to_client(draw: &mut Draw) -> Plan {
 
 fn to_server(draw: &mut Draw) -> Plan {
     // A ClientHello has 300 bytes at least.
-    let mtu = draw.range_of_half([260, 320], [230, 259]);
+    let mtu = draw.range_of_half([240, 320], [200, 235]);
     let mut plan = narrow(draw, mtu, ["10.77.4.0/24", "m2s"]);
     let seen = Expected {
         reached: &["tls_client_hello"],
@@ -57,10 +57,7 @@ fn to_server(draw: &mut Draw) -> Plan {
     let [near, _] = Leg::Server.ends().map(Vantage::At);
     let network = Leg::Server.network();
     plan.hint(&[near], Expected { party: NETWORK, ..seen.clone() });
-    plan.hint(
-        &[&RELAY[..], &[Leg::Server.pair()]].concat(),
-        Expected { party: network, ..seen },
-    );
+    plan.hint(&[&RELAY[..], &[Leg::Server.pair()]].concat(), Expected { party: network, ..seen });
     plan
 }
 
@@ -76,12 +73,25 @@ fn narrow(draw: &mut Draw, mtu: u64, [network, interface]: [&str; 2]) -> Plan {
         router,
         format!("ip route replace {network} dev {interface} mtu lock {mtu}"),
     ));
-    // The router says nothing; or what it says is dropped one step further.
-    let chain = if draw.half() == Half::Training {
-        "chain o { type filter hook output priority filter\n icmp type destination-unreachable drop\n }"
+    // The router says nothing; or what it says is dropped one step further, or at the door.
+    let hook = draw.of_half(&["output", "postrouting"], &["egress"]);
+    plan.note("hook", hook);
+    plan.fault = vec![if hook == "egress" {
+        let chain = |port| {
+            format!(
+                "nft 'add chain netdev quiet {port} {{ type filter hook egress device {port} priority 0; }}; \
+                 add rule netdev quiet {port} icmp type destination-unreachable drop'"
+            )
+        };
+        let lines = ["nft add table netdev quiet".to_owned(), chain("m2p"), chain("m2s")];
+        Step::Sh(router, lines.join("\n"))
     } else {
-        "chain o { type filter hook postrouting priority filter\n icmp type destination-unreachable drop\n }"
-    };
-    plan.fault = vec![Step::Nft(router, chain.into())];
+        Step::Nft(
+            router,
+            format!(
+                "chain o {{ type filter hook {hook} priority filter\n icmp type destination-unreachable drop\n }}"
+            ),
+        )
+    }];
     plan
 }

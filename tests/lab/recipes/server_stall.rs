@@ -35,13 +35,14 @@ fn plan(draw: &mut Draw) -> Plan {
         return plan;
     }
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
-    let thinks = draw.range_of_half([1000, 1800], [2000, 3000]);
+    let thinks = draw.range_of_half([1500, 3000], [3400, 4400]);
     plan.note("user thinks", format!("{thinks} ms"));
     plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_millis(thinks))];
     plan.callers[0].lasts = Duration::from_millis(thinks + 8500);
-    plan.act = Some(Box::new(|scene| {
+    let pause = draw.range_of_half([200, 500], [900, 1500]);
+    plan.act = Some(Box::new(move |scene| {
         scene.until_server_sent(HANDSHAKE);
-        std::thread::sleep(Duration::from_millis(300));
+        std::thread::sleep(Duration::from_millis(pause));
         scene.signal_server("STOP");
     }));
     plan.label(&everywhere(), seen);
