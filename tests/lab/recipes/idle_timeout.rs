@@ -8,6 +8,7 @@ use crate::recipe::{
 use crate::support::certs::Kind;
 use crate::support::clients::Client;
 use crate::support::xrdp::{Options, SOUND};
+use crate::topology::Ip;
 use std::time::Duration;
 
 pub const SILENT: Recipe = Recipe {
@@ -105,8 +106,10 @@ fn forgotten(draw: &mut Draw, verdict: &str) -> Plan {
         ),
     ];
     if how != "runs out" {
+        let family = if plan.ip == Ip::V4 { "ipv4" } else { "ipv6" };
         let port = plan.port.to_string();
-        let line = format!("conntrack {} >/dev/null 2>&1", how.replace("{port}", &port));
+        let line =
+            format!("conntrack {} -f {family} >/dev/null 2>&1", how.replace("{port}", &port));
         let network = thinks.saturating_sub(Duration::from_millis(1500));
         plan.act = Some(Box::new(move |scene| {
             std::thread::sleep(network);
