@@ -17,6 +17,8 @@ pub struct Judged {
     pub marks: Marks,
     /// Whether the vantage is one that establishes the row.
     pub best: bool,
+    /// Whether a wrong name was let pass because it was only called possible.
+    pub forgiven: bool,
 }
 
 /// What the program said of one connection, as far as it is judged.
@@ -77,14 +79,18 @@ impl Marks {
 }
 
 impl Marks {
-    /// What was only called possible is no wrong answer where no more can be known.
-    fn forgive(&mut self, said: &Said) {
+    /// What was only called possible is no wrong answer where no more can be known. Whether there was
+    /// something to let pass.
+    fn forgive(&mut self, said: &Said) -> bool {
+        let mut forgiven = false;
         let [_, who, why] = said.confidence;
         for (mark, confidence) in [(&mut self.party, who), (&mut self.why, why)] {
             if *mark == Mark::Wrong && confidence < PROBABLE {
                 *mark = Mark::Abstained;
+                forgiven = true;
             }
         }
+        forgiven
     }
 }
 
@@ -130,13 +136,10 @@ pub fn judge(vantage: Vantage, label: &Label, objects: &[Value]) -> Vec<Judged> 
     };
     let one = |said: Option<Said>| {
         let mut marks = compare(&label.expected, said.as_ref(), label.best);
-        if let Some(said) = &said
-            && !label.best
-        {
-            marks.forgive(said);
-        }
+        let suggested = said.as_ref().filter(|_| !label.best);
+        let forgiven = suggested.is_some_and(|said| marks.forgive(said));
         let (expected, best) = (label.expected.clone(), label.best);
-        Judged { vantage, expected, said, marks, best }
+        Judged { vantage, expected, said, marks, best, forgiven }
     };
     if chosen.is_empty() {
         return vec![one(None)];

@@ -1,6 +1,7 @@
-//! The server's processes stop in the middle of the handshake: once its confirm has gone out, or when TLS is
-//! up and the client has more to say.
+//! The server stops in the middle of the handshake: once its confirm has gone out, or when TLS is up and the
+//! client has more to say.
 
+use super::server_closes::cut;
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, HANDSHAKE, Plan, Recipe, Why, everywhere};
 use crate::support::clients::Client;
@@ -24,10 +25,8 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     let early = draw.of_half(&[true, false], &[false]);
     if early {
-        plan.act = Some(Box::new(|scene| {
-            scene.until_server_sent(19);
-            scene.signal_server("STOP");
-        }));
+        // Nothing of the server's passes after its confirm (19 bytes).
+        cut(&mut plan, &["end=fin", "after_server=19", "pause=60000"]);
         plan.callers[0].lasts = Duration::from_secs(draw.between(9, 11));
         // A first flight that is one packet and too large for the way would be missed just so.
         let seen = Expected { what: &["unanswered-turn"], why: Why::Open, ..seen };
