@@ -23,8 +23,9 @@ fn plan(draw: &mut Draw) -> Plan {
         &[
             ("2", &["neg-failure-forged", "ssl-not-allowed"][..]),
             ("3", &["neg-failure-forged", "ssl-cert-not-on-server"][..]),
+            ("5", &["neg-failure-forged", "nla-required"][..]),
         ],
-        &[("5", &["neg-failure-forged", "nla-required"][..])],
+        &[("4", &["neg-failure-forged", "neg-inconsistent-flags"][..])],
     );
     plan.note("box", format!("failure={code}, {leg:?} leg"));
     plan.fault = relay(&plan, leg, "x224.py", &format!("failure={code}"));

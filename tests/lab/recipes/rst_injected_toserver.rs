@@ -18,7 +18,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let leg = Leg::drawn(draw);
     let trigger = draw.one(&["cc", "server-hello"]);
-    let ttl = draw.of_half(&["37", "51", "203"], &["copy"]);
+    let ttl = draw.of_half(&["37", "51", "203", "copy"], &["copy --ip-id copy", "62 --ack no"]);
     let milliseconds = draw.between(20, 40);
     plan.note("forged", format!("at {trigger}, TTL {ttl}, {leg:?} leg, {milliseconds} ms"));
     plan.setting.push(latency(&plan, leg, milliseconds));

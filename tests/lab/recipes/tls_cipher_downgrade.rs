@@ -18,7 +18,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.server = Server::Xrdp(Options { ssl_protocols: "TLSv1.2", ..SOUND });
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
     let leg = Leg::drawn(draw);
-    let cipher = draw.of_half(&["AES128-SHA", "AES256-SHA"], &["AES128-SHA256"]);
+    let cipher = draw.of_half(&["AES128-SHA", "AES256-SHA", "AES128-SHA256"], &["AES256-SHA256"]);
     plan.note("box", format!("{cipher}, {leg:?} leg"));
     let arguments = format!("--highest 1.2 --ciphers {cipher}");
     plan.fault = relay(&plan, leg, "terminate.py", &arguments);

@@ -18,7 +18,8 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.server = Server::Xrdp(SOUND);
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
     let leg = Leg::drawn(draw);
-    let certificate = draw.of_half(&["foreign"], &["clone"]);
+    let certificate =
+        draw.of_half(&["foreign", "clone"], &["foreign --legs client", "clone --legs client"]);
     plan.note("box", format!("{certificate}, {leg:?} leg"));
     let arguments = format!("--highest 1.2 --certificate {certificate}");
     plan.fault = relay(&plan, leg, "terminate.py", &arguments);

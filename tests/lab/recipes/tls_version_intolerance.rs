@@ -19,7 +19,7 @@ pub const RECIPE: Recipe = Recipe {
 };
 
 fn plan(draw: &mut Draw) -> Plan {
-    intolerant(draw, &["rst", "fin"], &["alert"])
+    intolerant(draw, &["rst", "fin", "alert"], &["rst-client"])
 }
 
 /// A box that dislikes TLS 1.3 and reacts in one of these ways.
