@@ -29,6 +29,13 @@ impl Clock {
         Timestamp(self.epoch.0.saturating_add(passed.as_nanos() as u64))
     }
 
+    /// The time at which the system's wall clock showed `wall` (since the Unix epoch): kernels stamp packets by
+    /// that one, which may have been set since this clock was started.
+    pub fn at_wall(&self, wall: Duration) -> Timestamp {
+        let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Clock::before(self.now(), age.saturating_sub(wall))
+    }
+
     /// The time `before` another.
     pub fn before(time: Timestamp, before: Duration) -> Timestamp {
         Timestamp(time.0.saturating_sub(before.as_nanos() as u64))

@@ -268,7 +268,7 @@ impl Desk {
             supersedes: (last && self.provisional.contains(&index)).then_some(index),
         };
         let judge = |session: &Session| {
-            let case = Case { this: session.facts(), siblings: &siblings };
+            let case = Case::new(session.facts(), &siblings);
             catch_unwind(AssertUnwindSafe(|| verdict::connection(&case, &place, &self.identities)))
         };
         judge(session)
@@ -290,3 +290,6 @@ async fn until(instant: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,13 +42,15 @@ impl fmt::Display for Target {
 pub struct DialOptions {
     /// Connect from this address; addresses of the other family are then left out.
     pub source: Option<IpAddr>,
+    /// That address is not this machine's ([`os::set_transparent`]).
+    pub foreign_source: bool,
     /// Wait this long for an attempt before the next address is tried beside it (RFC 8305 5).
     pub stagger: Duration,
 }
 
 impl Default for DialOptions {
     fn default() -> Self {
-        DialOptions { source: None, stagger: Duration::from_millis(250) }
+        DialOptions { source: None, foreign_source: false, stagger: Duration::from_millis(250) }
     }
 }
 
@@ -199,7 +201,7 @@ impl Race<'_> {
     ) -> DialOutcome {
         loop {
             if let Some(to) = waiting.pop_front() {
-                self.start(to, options.source);
+                self.start(to, options);
             }
             if self.running.is_empty() {
                 if waiting.is_empty() {
@@ -231,10 +233,10 @@ impl Race<'_> {
         self.fail(0, Broken { kind, syns: None });
     }
 
-    fn start(&mut self, to: SocketAddr, source: Option<IpAddr>) {
+    fn start(&mut self, to: SocketAddr, options: &DialOptions) {
         let index = self.attempts.len();
         let started = Instant::now();
-        let begun = begin(to, source);
+        let begun = begin(to, options);
         let from = begun.as_ref().ok().and_then(|stream| stream.local_addr().ok());
         let attempt = Attempt {
             to: Some(to),
@@ -288,14 +290,17 @@ async fn first_to_end(running: &mut Vec<Running>) -> (usize, Result<TcpStream, B
 }
 
 /// Sends the SYN and does not wait for an answer.
-fn begin(to: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Broken> {
+fn begin(to: SocketAddr, options: &DialOptions) -> Result<TcpStream, Broken> {
     let broken = |error: io::Error| Broken { kind: classify(&error, None), syns: None };
     let socket =
         Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP)).map_err(broken)?;
     socket.set_nonblocking(true).map_err(broken)?;
     socket.set_tcp_nodelay(true).map_err(broken)?;
     let _ = os::keep_connect_error(&socket); // where it is not supported we know less, no more
-    if let Some(source) = source {
+    if options.foreign_source {
+        os::set_transparent(&socket).map_err(broken)?;
+    }
+    if let Some(source) = options.source {
         socket.bind(&SocketAddr::new(source, 0).into()).map_err(broken)?;
     }
     match socket.connect(&to.into()) {

@@ -32,6 +32,21 @@ pub enum Error {
     /// The asynchronous runtime.
     #[error("can not start: {0}")]
     Runtime(io::Error),
+    /// A right that this process does not have.
+    #[error(
+        "{flag} needs {right}, which this process does not have; run it as root, or give the program that right: \
+         setcap {}+ep \"$(command -v rdpwhy)\"",
+        right.to_lowercase()
+    )]
+    Right {
+        /// What needs it.
+        flag: &'static str,
+        /// The right's name.
+        right: &'static str,
+    },
+    /// A flag that this operating system has nothing for.
+    #[error("{0} works on Linux only")]
+    Platform(&'static str),
     /// A safety rule.
     #[error("refused: {0}")]
     Unsafe(String),

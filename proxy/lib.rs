@@ -10,5 +10,6 @@ pub mod identities;
 pub mod offline;
 pub mod os;
 pub mod output;
+pub mod packets;
 pub mod record;
 pub mod relay;

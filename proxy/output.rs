@@ -35,6 +35,7 @@ pub struct Output {
     filter: Filter,
     style: Style,
     sink: Box<dyn Write + Send>,
+    aside: Box<dyn Write + Send>,
     kept: Vec<Connection>,
     remembered: Option<Vec<Connection>>,
     summary: Summary,
@@ -56,21 +57,30 @@ impl Output {
         };
         let width = if terminal { terminal_width() } else { 100 };
         let style = Style { color: color.unwrap_or(terminal), width };
-        Ok(Output::to(format, filter, style, sink))
+        Ok(Output::to(format, filter, style, sink, Box::new(io::stderr())))
     }
 
     /// An output that prints nothing; for what [`Output::remembered`] gives.
     pub fn nowhere() -> Output {
         let style = Style { color: false, width: 100 };
-        Output::to(Format::Jsonl, Filter::default(), style, Box::new(io::sink()))
+        let (sink, aside) = (Box::new(io::sink()), Box::new(io::stderr()));
+        Output::to(Format::Jsonl, Filter::default(), style, sink, aside)
     }
 
-    fn to(format: Format, filter: Filter, style: Style, sink: Box<dyn Write + Send>) -> Output {
+    /// An output that prints verdicts to `sink` and remarks to `aside`.
+    pub fn to(
+        format: Format,
+        filter: Filter,
+        style: Style,
+        sink: Box<dyn Write + Send>,
+        aside: Box<dyn Write + Send>,
+    ) -> Output {
         Output {
             format,
             filter,
             style,
             sink,
+            aside,
             kept: Vec::new(),
             remembered: None,
             summary: Summary::default(),
@@ -116,9 +126,9 @@ impl Output {
         }
     }
 
-    /// A word to the person at the terminal.
-    pub fn remark(&self, what: &str) {
-        remark(what);
+    /// A word to the person at the terminal, on stderr. Nobody may be reading it any more.
+    pub fn remark(&mut self, what: &str) {
+        let _ = writeln!(self.aside, "{what}");
     }
 
     /// Something worth knowing about the input itself.

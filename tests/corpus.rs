@@ -84,24 +84,77 @@ fn cell(object: &Value, field: &str) -> String {
 }
 
 /// Rows of the catalogue that no sample fires, and why not. Their twins are scripted, beside the
-/// detectors.
+/// detectors; [`LAB`] ones are made for real in the laboratory, in networks of several machines.
 const WITHOUT_SAMPLE: &[(&str, &str)] = &[
-    ("cert-malformed", "no peer here sends a certificate that can not be parsed"),
-    (
-        "fallback-retry",
-        "FreeRDP and rdesktop do not retry with fewer protocols after a TLS failure",
-    ),
+    ("cert-malformed", LAB),
+    ("cert-untrusted-chain", LAB),
+    ("ch-fragmentation-intolerance", LAB),
+    ("connect-error", "an error of the system that connects leaves no packet"),
+    ("data-injected", LAB),
+    ("fallback-retry", LAB),
+    ("fin-injected", LAB),
+    ("half-open-asymmetric", LAB),
+    ("idle-timeout-rst", LAB),
+    ("idle-timeout-silent", LAB),
     ("name-not-found", "a name without an address leaves no packet of RDP"),
-    ("neg-failure-other", "a code that no server is known to send"),
+    ("neg-failure-other", "no server is known to send such a code, or one that does not fit"),
     ("neg-inconsistent-flags", "code 4 comes from Windows only"),
-    ("server-rejects-client-cert", "smart cards need a Windows domain"),
-    ("server-stall", "a server that stops in the middle of TLS can not be had by configuration"),
+    ("neg-rsp-absent", "no server here is that old; tests/endpoints.rs scripts one"),
+    ("pmtu-blackhole-s2c", LAB),
+    ("rst-genuine-client", LAB),
+    ("rst-injected-toclient", LAB),
+    ("rst-injected-toserver", LAB),
+    ("rst-immune", "an experiment of the relay's that needs a right"),
+    ("rst-inpath-reject", LAB),
+    ("rst-of-unclear-origin", LAB),
+    ("server-rejects-client-cert", LAB),
+    ("server-stall", LAB),
+    ("session-replaced", "needs one user to log on twice to a Windows host"),
+    ("slow-path-timeout", LAB),
     ("ssl-not-allowed", "code 2 comes from Windows only: xrdp answers with RDP security"),
     ("ssl-required", "code 1 comes from Windows only: xrdp disconnects"),
-    ("tls-cipher-downgrade", "needs somebody in the middle"),
-    ("tls13-sentinel", "needs somebody in the middle"),
-    ("truncated-tls", "needs a host that dies within a record"),
-    ("zero-window-stall", "needs a host that hangs with its connection open"),
+    ("syn-proxy-fake-open", LAB),
+    ("tcp-option-rewrite", LAB),
+    ("tls-cipher-downgrade", LAB),
+    ("tls-record-tampered", LAB),
+    ("tls-version-intolerance", LAB),
+    ("tls13-sentinel", LAB),
+    ("truncated-tls", LAB),
+    ("x224-correlation-stripped", LAB),
+    ("x224-negreq-removed", LAB),
+    ("zero-window-stall", LAB),
+];
+/// The laboratory makes it.
+const LAB: &str = "one machine has no path to disturb: tests/lab makes it";
+
+/// Rows that compare two captures; a sample is one. `tests/pair.rs` makes some for real.
+const TAKES_TWO_CAPTURES: &[&str] = &[
+    "clienthello-rewritten",
+    "data-injected",
+    "fin-injected",
+    "half-open-asymmetric",
+    "idle-timeout-rst",
+    "idle-timeout-silent",
+    "lb-reset",
+    "neg-failure-forged",
+    "neg-flags-shape",
+    "neg-rsp-rewritten",
+    "not-in-other-capture",
+    "pmtu-blackhole-s2c",
+    "rst-injected-toclient",
+    "rst-injected-toserver",
+    "rst-inpath-reject",
+    "syn-proxy-fake-open",
+    "tcp-option-rewrite",
+    "tls-cert-cloned",
+    "tls-cert-substituted",
+    "tls-record-tampered",
+    "tls-version-downgrade",
+    "transparent-tcp-proxy",
+    "x224-cookie-altered",
+    "x224-correlation-stripped",
+    "x224-negreq-removed",
+    "x224-protocols-cleared",
 ];
 
 #[test]
@@ -124,11 +177,15 @@ fn every_detector_has_a_sample_or_a_reason() {
         }
     }
     let mut wrong = Vec::new();
-    for row in rdpwhy_analyzer::detect::ALL {
-        let reason = WITHOUT_SAMPLE.iter().find(|(id, _)| *id == row.id);
-        match (seen.contains(row.id), reason) {
-            (true, Some(_)) => wrong.push(format!("{} has a sample by now", row.id)),
-            (false, None) => wrong.push(format!("{} has no sample", row.id)),
+    let mut rows: Vec<&str> = rdpwhy_analyzer::detect::rows().map(|row| row.id).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    for id in rows {
+        let excused = WITHOUT_SAMPLE.iter().any(|(known, _)| *known == id)
+            || TAKES_TWO_CAPTURES.contains(&id);
+        match (seen.contains(id), excused) {
+            (true, true) => wrong.push(format!("{} has a sample by now", id)),
+            (false, false) => wrong.push(format!("{} has no sample", id)),
             _ => {}
         }
     }

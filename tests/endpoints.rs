@@ -73,6 +73,27 @@ fn a_scripted_server_that_reads_the_request_and_closes() {
 }
 
 #[test]
+fn a_scripted_server_that_knows_no_negotiation() {
+    // A Connection Confirm without RDP_NEG_RSP.
+    let confirm = "head -c 19 >/dev/null; printf '\\003\\000\\000\\013\\006\\320\\000\\000\\022\\064\\000'; \
+                   cat >/dev/null";
+    let Some(server) = scripted(confirm) else { return };
+    let arguments = ["/u:lab", "/cert:ignore", "/sec:tls"];
+    let limit = Duration::from_secs(20);
+    let Some(seen) = observe(server.port, Client::Xfreerdp, &arguments, limit) else { return };
+    let expected = Expected {
+        reached: &["x224_confirm"],
+        ended: &["client"],
+        // On a busy machine the client may take longer than a program's own decision does.
+        what: &["neg-rsp-absent", "clean-close-no-reason"],
+        cause: Cause::NoOtherThan("neg-rsp-absent"),
+        class: &["server-config", "abort"],
+        party: &["server", "client"],
+    };
+    assert_said(&seen, expected);
+}
+
+#[test]
 fn a_port_nobody_listens_on() {
     let Some(seen) = connect(free_port()) else { return };
     let expected = Expected {

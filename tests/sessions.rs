@@ -3,6 +3,7 @@
 
 use crate::support::certs::Kind;
 use crate::support::clients::Client;
+use crate::support::desktop::{self, Desktop};
 use crate::support::json::text;
 use crate::support::rdpwhy::{Observed, observe};
 use crate::support::shadow::{PASSWORD, Release, Shadow, USER};
@@ -61,6 +62,28 @@ fn freerdp_3_on_both_ends_over_nla() {
     let arguments = [&format!("/u:{USER}"), &format!("/p:{PASSWORD}")[..], "/cert:ignore"];
     let Some(seen) = observe(server.port, Client::Xfreerdp3, &arguments, SESSION) else { return };
     assert_established(&seen, &Negotiated { selected: "HYBRID", tls_version: "1.3" });
+}
+
+#[test]
+fn a_desktop_from_login_to_logoff() {
+    let Some(server) = Desktop::start() else { return };
+    let (user, password) = (format!("/u:{}", desktop::USER), format!("/p:{}", desktop::PASSWORD));
+    let arguments = [user.as_str(), password.as_str(), "/cert:ignore"];
+    let limit = Duration::from_secs(60);
+    let Some(seen) = observe(server.port, Client::Xfreerdp, &arguments, limit) else { return };
+    let story = format!("{}\n{}", server.log(), seen.story());
+    assert_eq!(server.visitor(), desktop::USER, "nobody was logged in\n{story}");
+    assert!(seen.client.code.is_some(), "the desktop did not log off\n{story}");
+    for said in [&seen.live, &seen.offline] {
+        assert_eq!((said.objects.len(), said.code), (1, Some(0)), "{story}");
+        let object = &said.objects[0];
+        assert_eq!(text(object, "/outcome"), "established", "{story}");
+        assert_eq!(text(object, "/reached"), "active", "{story}");
+        // TLS hides the steps; the number of records tells.
+        assert_eq!(text(object, "/reached_basis"), "inferred", "{story}");
+        assert_eq!(text(object, "/verdict/what"), "null", "{story}");
+    }
+    assert_eq!(seen.problems(), Vec::<String>::new(), "{story}");
 }
 
 /// Asserts that the client had a session until it was ended, and that the program says so too.

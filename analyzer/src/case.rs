@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::diff::{Diff, Side};
 use crate::facts::{Facts, Reached};
 use crate::input::{Direction, Timestamp};
 use crate::wire::tls::ProtocolVersion;
@@ -16,6 +17,35 @@ pub struct Case<'a> {
     pub this: &'a Facts,
     /// Its siblings, in order of their start.
     pub siblings: &'a [Summary],
+    /// What another capture of the same traffic holds of it, where there is one.
+    pub pair: Option<Pair<'a>>,
+}
+
+/// A session beside another capture, taken nearer to the other end.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair<'a> {
+    /// Where [`Case::this`] was captured.
+    pub here: Side,
+    /// What the other capture holds.
+    pub there: There<'a>,
+    /// The other capture's file, for evidence.
+    pub file: &'a str,
+    /// The names of the two captures between which it happens, the client's first.
+    pub between: [&'a str; 2],
+}
+
+/// What the other capture holds of a session.
+#[derive(Clone, Copy, Debug)]
+pub enum There<'a> {
+    /// The same session.
+    Seen(&'a Facts, &'a Diff),
+    /// No such session, although it was running before and after.
+    Absent {
+        /// It holds other sessions of the same server's address.
+        same_host: bool,
+    },
+    /// No such session, and it may not have been running.
+    NotRunning,
 }
 
 /// A session in few words, kept for its siblings' sake.
@@ -100,6 +130,19 @@ impl Summary {
 }
 
 impl<'a> Case<'a> {
+    /// A session and its siblings, seen from one place.
+    pub fn new(this: &'a Facts, siblings: &'a [Summary]) -> Case<'a> {
+        Case { this, siblings, pair: None }
+    }
+
+    /// The same session as captured at the server's side, and what differs; `None` without it.
+    pub fn at_server(&self) -> Option<(&'a Facts, &'a Diff)> {
+        match self.pair.as_ref()?.there {
+            There::Seen(facts, diff) => Some((facts, diff)),
+            _ => None,
+        }
+    }
+
     /// Siblings that began after this one, within the time a rehearsal can be followed.
     pub fn later(&self) -> impl Iterator<Item = &'a Summary> {
         let this = Summary::of(self.this);

@@ -17,7 +17,9 @@ impl Timestamp {
 }
 
 /// Which way bytes travel. A value, so that no parser exists twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub enum Direction {
     /// From the RDP client to the RDP server.
     ToServer,
@@ -44,7 +46,9 @@ impl Direction {
 }
 
 /// One of the TCP connections that carry a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub enum Leg {
     /// Between the client and the relay.
     Client,
@@ -63,6 +67,8 @@ pub enum Origin {
     Read(u64),
     /// A property of a socket, asked by the relay.
     Socket,
+    /// Packet number of the relay's own capture, counted from 1; it is in no file.
+    Live(u64),
 }
 
 /// One thing that was observed, at one time and place.
@@ -190,8 +196,21 @@ pub enum ConnectFailureKind {
     Other(String),
 }
 
+impl ConnectFailureKind {
+    /// No name server answered, so it is not known whether the name has an address.
+    pub fn is_unresolved(&self) -> bool {
+        matches!(self, ConnectFailureKind::Other(name) if name == "EAI_AGAIN")
+    }
+
+    /// The address has no neighbour or no route, and no ICMP error told so.
+    pub fn is_unreachable(&self) -> bool {
+        let names = ["EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN"];
+        matches!(self, ConnectFailureKind::Other(name) if names.contains(&name.as_str()))
+    }
+}
+
 /// A TCP segment kept whole, because a verdict may rest on it. RFC 9293 3.1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Segment {
     /// Which leg.
     pub leg: Leg,
@@ -215,12 +234,52 @@ pub struct Segment {
     pub len: u32,
     /// TCP options as sent.
     pub options: Vec<u8>,
-    /// Median TTL of the earlier segments of that sender, with their number.
-    pub usual_ttl: Option<(u8, u32)>,
+    /// What the sender's earlier segments were like.
+    pub baseline: Baseline,
+}
+
+/// What the earlier segments of one sender were like: what a genuine one would look like now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Baseline {
+    /// Median TTL, and of how many segments.
+    pub ttl: Option<(u8, u32)>,
+    /// All those segments had the same TTL.
+    pub ttl_is_steady: bool,
+    /// How the sender numbers its IPv4 packets.
+    pub ip_id: IpIds,
+    /// The sequence number behind everything that it sent.
+    pub next_seq: Option<u32>,
+    /// The sequence number behind what its receiver acknowledged.
+    pub acknowledged_seq: Option<u32>,
+}
+
+/// How a host fills the IPv4 identification field. RFC 6864.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum IpIds {
+    /// Too few segments, or IPv6.
+    #[default]
+    Unknown,
+    /// Always zero.
+    Zero,
+    /// Counts up in small steps; the latest value.
+    Counter(u16),
+    /// No rule that we know.
+    Irregular,
+}
+
+impl Segment {
+    /// How far the segment begins behind everything sent (positive) or before everything acknowledged
+    /// (negative), in bytes; `None` where that is not known. A host may answer with any number in between.
+    pub fn offset(&self) -> Option<i32> {
+        let ahead = self.seq.wrapping_sub(self.baseline.next_seq?) as i32;
+        let acknowledged = self.baseline.acknowledged_seq.or(self.baseline.next_seq)?;
+        let behind = self.seq.wrapping_sub(acknowledged) as i32;
+        Some(if ahead > 0 { ahead } else { behind.min(0) })
+    }
 }
 
 /// Why a segment was kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum SegmentKind {
     /// SYN without ACK. Retransmitted ones come again.
     Syn,
@@ -236,8 +295,10 @@ pub enum SegmentKind {
     WindowOpen,
     /// Bytes that overlap earlier ones and differ from them.
     DifferingOverlap,
-    /// A segment with data after the same sender's RST.
-    DataAfterRst,
+    /// A segment of a sender that had sent a RST before, with data or without.
+    AfterRst,
+    /// Data behind the place of the same sender's FIN.
+    DataAfterFin,
 }
 
 /// What a relay can ask of its own socket. `None` where the platform does not tell.
@@ -258,6 +319,12 @@ pub struct TcpSample {
     pub unacked: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sacked: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dsack_dups: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reord_seen: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_sent: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -291,7 +358,8 @@ pub struct TcpSample {
 }
 
 /// What a capture shows of one sender of one leg, after mirrored duplicates were removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct SegmentCounts {
     /// Segments of any kind.
     pub segments: u64,
@@ -307,6 +375,16 @@ pub struct SegmentCounts {
     pub acknowledged: Option<u64>,
     /// Copies of a packet that a mirror port made.
     pub mirrored: u64,
+    /// Most payload of one segment, in bytes.
+    pub largest: u32,
+    /// Most payload of one segment of which the peer acknowledged the last byte.
+    pub largest_acknowledged: u32,
+    /// Bytes that stand behind a hole which was not filled.
+    pub behind_hole: u64,
+    /// How often the segment that the peer did not acknowledge was sent again.
+    pub repeated: u32,
+    /// Segments by which the peer told that it had received the same twice. RFC 2883.
+    pub duplicates_reported: u64,
 }
 
 /// What the relay itself did or failed to do.
@@ -322,6 +400,8 @@ pub enum RelayNote {
     Shutdown,
     /// The relay failed for a reason of its own.
     Error(String),
+    /// From here on the relay ignores resets from the server's side, as an experiment.
+    RstImmune,
     /// The recorder lost this many bytes of the session: the record is incomplete, the session was not touched.
     RecorderLost(u64),
 }

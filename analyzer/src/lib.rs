@@ -5,13 +5,16 @@ pub mod case;
 pub mod casebook;
 pub mod codes;
 pub mod detect;
+pub mod diff;
 pub mod event;
 pub mod facts;
 pub mod input;
+pub mod pairing;
 pub mod records;
 pub mod report;
 pub mod session;
 #[cfg(test)]
 mod testing;
+pub mod transcript;
 pub mod verdict;
 pub mod wire;

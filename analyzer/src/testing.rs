@@ -3,14 +3,15 @@
 
 pub(crate) mod bytes;
 pub(crate) mod contract;
+pub(crate) mod ends;
 
 use std::time::Duration;
 
 use crate::case::Summary;
 use crate::facts::{InputEnd, Subject, Vantage};
 use crate::input::{
-    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, Origin, RelayNote, Segment,
-    SegmentCounts, SegmentKind, TcpSample, Timestamp,
+    Baseline, Close, ConnectFailure, ConnectFailureKind, Direction, Input, IpIds, Leg, Origin,
+    RelayNote, Segment, SegmentCounts, SegmentKind, TcpSample, Timestamp,
 };
 use crate::report::Connection;
 use crate::session::Session;
@@ -31,7 +32,7 @@ pub(crate) const MSTSC: u32 = 0x0B;
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Data(Direction, Vec<u8>),
-    Other(Input<'static>),
+    Other(Box<Input<'static>>),
 }
 
 /// A scripted session.
@@ -91,7 +92,7 @@ impl Trace {
 
     /// Adds a step.
     pub fn step(mut self, input: Input<'static>) -> Trace {
-        self.steps.push((self.now, Step::Other(input)));
+        self.steps.push((self.now, Step::Other(Box::new(input))));
         self
     }
 
@@ -327,8 +328,40 @@ impl Trace {
             window: 0,
             len: 0,
             options: Vec::new(),
-            usual_ttl: Some((usual, 5)),
+            baseline: Baseline { ttl: Some((usual, 5)), ttl_is_steady: true, ..Default::default() },
         }))
+    }
+
+    /// A segment of a steady sender (TTL 64, a counter at 100, next byte at 1000), changed by `edit`.
+    pub fn captured(
+        self,
+        dir: Direction,
+        kind: SegmentKind,
+        edit: impl FnOnce(&mut Segment),
+    ) -> Trace {
+        let baseline = Baseline {
+            ttl: Some((64, 8)),
+            ttl_is_steady: true,
+            ip_id: IpIds::Counter(100),
+            next_seq: Some(1000),
+            acknowledged_seq: Some(1000),
+        };
+        let mut segment = Segment {
+            leg: self.leg_of(dir),
+            dir,
+            kind,
+            ttl: Some(64),
+            ip_id: Some(101),
+            seq: 1000,
+            ack: 1,
+            flags: 0x14,
+            window: 0,
+            len: 0,
+            options: Vec::new(),
+            baseline,
+        };
+        edit(&mut segment);
+        self.step(Input::Segment(segment))
     }
 
     /// The capture ends, or the report is asked for, while the connection is open.
@@ -342,12 +375,24 @@ impl Trace {
         self.session_in_chunks(&mut |bytes| vec![bytes])
     }
 
+    /// The same, with what a comparison needs.
+    pub fn session_with_transcript(&self) -> Session {
+        self.play(Session::with_transcript(self.subject.clone()), &mut |bytes| vec![bytes])
+    }
+
     /// The session after the whole script, each piece of data cut by `cut`.
     pub fn session_in_chunks<'a>(
         &'a self,
         cut: &mut dyn FnMut(&'a [u8]) -> Vec<&'a [u8]>,
     ) -> Session {
-        let mut session = Session::new(self.subject.clone());
+        self.play(Session::new(self.subject.clone()), cut)
+    }
+
+    fn play<'a>(
+        &'a self,
+        mut session: Session,
+        cut: &mut dyn FnMut(&'a [u8]) -> Vec<&'a [u8]>,
+    ) -> Session {
         let mut n = 0;
         for (time, step) in &self.steps {
             n += 1;
@@ -356,7 +401,7 @@ impl Trace {
                 Vantage::Relay => Origin::Read(n),
             };
             match step {
-                Step::Other(input) => session.feed(*time, origin, input.clone()),
+                Step::Other(input) => session.feed(*time, origin, (**input).clone()),
                 Step::Data(dir, bytes) => {
                     for bytes in cut(bytes) {
                         session.feed(*time, origin, Input::Data { dir: *dir, bytes });

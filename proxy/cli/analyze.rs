@@ -5,21 +5,36 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use rdpwhy_analyzer::verdict::Identities;
+
 use super::common::{RDP_PORT, Result_};
 use crate::error::Error;
+use crate::offline::ends::{self, Taken};
 use crate::offline::{self, Scope};
-use crate::output::{ExitStatus, Filter, remark};
+use crate::output::{ExitStatus, Filter, Output, remark};
 
 /// Why connections failed, from saved captures
 ///
 /// Reads pcap and pcapng, also gzip and zstd compressed. A connection is reported when its first bytes
 /// are an RDP connection request, or its server port is 3389 or one given with --port, or its server
 /// speaks RDP elsewhere in the capture.
+///
+/// Captures of the same traffic from both ends (--client-side with --server-side, or --vantage for each
+/// place) give one verdict per session, which tells what the network between did.
 #[derive(clap::Args)]
 pub struct Args {
     /// Capture files; `-` is stdin
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present_any = ["client_side", "vantage"], value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Capture taken at the client's side; needs --server-side
+    #[arg(long, value_name = "FILE", requires = "server_side", conflicts_with_all = ["files", "vantage"])]
+    client_side: Option<PathBuf>,
+    /// Capture of the same traffic, taken at the server's side
+    #[arg(long, value_name = "FILE", requires = "client_side")]
+    server_side: Option<PathBuf>,
+    /// Capture of the same traffic with the name of its place; at least two, from the client to the server
+    #[arg(long, value_name = "NAME=FILE", value_parser = vantage, conflicts_with = "files")]
+    vantage: Vec<(String, PathBuf)>,
     /// Another port on which servers speak RDP; may be repeated
     #[arg(long, value_name = "PORT")]
     port: Vec<u16>,
@@ -44,6 +59,10 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     let mut ports = args.port.clone();
     ports.push(RDP_PORT);
     let scope = Scope { ports, all: args.all };
+    let vantages = args.vantages()?;
+    if !vantages.is_empty() {
+        return compare(&vantages, &scope, &identities, output);
+    }
     let (mut unreadable, mut reported) = (false, 0);
     for path in &args.files {
         let name = path.display().to_string();
@@ -66,6 +85,58 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         _ => status,
     }
     .into())
+}
+
+impl Args {
+    /// The captures of the same traffic, the client's first; none where each file is on its own.
+    fn vantages(&self) -> Result<Vec<(String, PathBuf)>, Error> {
+        let named = |name: &str, path: &PathBuf| (name.to_owned(), path.clone());
+        if let (Some(client), Some(server)) = (&self.client_side, &self.server_side) {
+            return Ok(vec![named("client", client), named("server", server)]);
+        }
+        if self.vantage.len() == 1 {
+            let what = "--vantage needs another one beside it: a comparison takes two captures";
+            return Err(Error::Usage(what.into()));
+        }
+        Ok(self.vantage.clone())
+    }
+}
+
+/// One verdict per session from captures of the same traffic.
+fn compare(
+    vantages: &[(String, PathBuf)],
+    scope: &Scope,
+    identities: &Identities,
+    mut output: Output,
+) -> Result<ExitCode, Error> {
+    let mut taken = Vec::new();
+    for (name, path) in vantages {
+        let file = path.display().to_string();
+        let read = open(path).map_err(|error| error.to_string()).and_then(|bytes| {
+            Taken::read(name, &file, bytes, scope, &mut output).map_err(|error| error.to_string())
+        });
+        match read {
+            Ok(capture) => taken.push(capture),
+            Err(error) => {
+                remark(&format!("rdpwhy: {file}: {error}"));
+                output.finish().map_err(Error::Result)?;
+                return Ok(ExitStatus::Broken.into());
+            }
+        }
+    }
+    let found = ends::analyze(&taken, scope, identities, &mut output);
+    let status = output.finish().map_err(Error::Result)?;
+    Ok(if found.reported == 0 { ExitStatus::NoRdp } else { status }.into())
+}
+
+/// `NAME=FILE`.
+fn vantage(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok((name.to_owned(), file.into()))
+        }
+        _ => Err(format!("`{text}` is no NAME=FILE")),
+    }
 }
 
 fn open(path: &Path) -> io::Result<Box<dyn Read>> {

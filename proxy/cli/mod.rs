@@ -5,6 +5,8 @@ mod causes;
 pub(crate) mod common;
 mod explain;
 mod proxy;
+mod rights;
+mod transparent;
 
 use std::process::ExitCode;
 

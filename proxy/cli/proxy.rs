@@ -1,5 +1,6 @@
 //! `rdpwhy proxy`.
 
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,13 +11,15 @@ use rdpwhy_analyzer::session::Session;
 use tokio::sync::{mpsc, watch};
 
 use super::common::{Result_, bytes, duration, target};
+use super::{rights, transparent};
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::dial::{DialOptions, Target};
 use crate::error::Error;
 use crate::output::{ExitStatus, Filter, Output, remark};
+use crate::packets::{Missing, Packets};
 use crate::record::{Payload, Policy, Recorder, Ring, stopped};
-use crate::relay::{Deadlines, Guard, Listening, Relay, listen};
+use crate::relay::{Deadlines, Guard, Listening, Relay, Transparent, Upstream, listen};
 
 /// Stand between client and server; say why a connection failed
 ///
@@ -25,10 +28,21 @@ use crate::relay::{Deadlines, Guard, Listening, Relay, listen};
 #[derive(clap::Args)]
 pub struct Args {
     /// The server to relay to
-    #[arg(long, value_name = "HOST[:PORT]", value_parser = target)]
-    upstream: Target,
-    /// Where to listen
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:13389")]
+    #[arg(
+        long,
+        value_name = "HOST[:PORT]",
+        value_parser = target,
+        required_unless_present = "transparent",
+        conflicts_with = "transparent"
+    )]
+    upstream: Option<Target>,
+    /// Where to listen; with --transparent the default is 0.0.0.0:13389
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        default_value = "127.0.0.1:13389",
+        default_value_if("transparent", clap::builder::ArgPredicate::IsPresent, "0.0.0.0:13389")
+    )]
     listen: SocketAddr,
     /// Listen on an address that others can reach (needs --allow)
     #[arg(long)]
@@ -36,6 +50,9 @@ pub struct Args {
     /// A network that may connect, besides this machine; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = cidr)]
     allow: Vec<(IpAddr, u8)>,
+    /// Capture the packets of both legs, too: who really sent a RST shows in them (Linux, CAP_NET_RAW)
+    #[arg(long)]
+    packets: bool,
     /// Record to a pcapng file
     #[arg(short, long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -63,23 +80,36 @@ pub struct Args {
     /// Sessions at once
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     max_sessions: usize,
+    /// Experiment: ignore resets from the server's side, to find out whether a reset was forged (Linux)
+    ///
+    /// A forged reset leaves the server talking, and then the session goes on. A genuine one leaves a session that
+    /// hangs: the relay ends it when the server has said nothing for 60 s after the client's last bytes.
+    /// Needs CAP_NET_ADMIN.
+    #[arg(long)]
+    rst_immune: bool,
     #[command(flatten)]
     result: Result_,
+    #[command(flatten)]
+    transparency: transparent::Flags,
 }
+
+/// With `--rst-immune`: how long a client waits for a server that may be gone.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<ExitCode, Error> {
-    if !args.listen.ip().is_loopback() && (!args.allow_remote || args.allow.is_empty()) {
-        return Err(Error::Unsafe(format!(
-            "{} can be reached by others; say --allow-remote with --allow CIDR to open it",
-            args.listen
-        )));
+    args.transparency.check(args.listen)?;
+    if args.transparency.print_rules {
+        let rules = args.transparency.rules(args.listen)?;
+        std::io::stdout().write_all(rules.as_bytes()).map_err(Error::Result)?;
+        return Ok(ExitStatus::Fine.into());
     }
-    if args.listen.port() == args.upstream.port && is_here(&args.upstream.host, args.listen.ip()) {
-        return Err(Error::Unsafe(format!(
-            "{} is where this relay listens itself; choose another port with --listen",
-            args.upstream
-        )));
+    check_safety(&args)?;
+    if let Some(mode) = args.transparency.transparent {
+        rights::transparent(mode)?;
+    }
+    if args.rst_immune {
+        rights::rst_immune()?;
     }
     crate::os::raise_file_limit();
     let runtime =
@@ -90,16 +120,56 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     result
 }
 
+/// Refuses what would open the relay to others unasked, and a relay to itself.
+fn check_safety(args: &Args) -> Result<(), Error> {
+    let diverted = args.transparency.transparent.is_some();
+    let open = diverted || !args.listen.ip().is_loopback();
+    if open && (!args.allow_remote || args.allow.is_empty()) {
+        let who = match diverted {
+            true => "--transparent".to_owned(),
+            false => args.listen.to_string(),
+        };
+        return Err(Error::Unsafe(format!(
+            "{who} can be reached by others; say --allow-remote with --allow CIDR to open it"
+        )));
+    }
+    match &args.upstream {
+        Some(server)
+            if args.listen.port() == server.port && is_here(&server.host, args.listen.ip()) =>
+        {
+            Err(Error::Unsafe(format!(
+                "{server} is where this relay listens itself; choose another port with --listen"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn is_here(host: &str, listen: IpAddr) -> bool {
     host.parse().map_or(host == "localhost" && listen.is_loopback(), |ip: IpAddr| ip == listen)
 }
 
 async fn serve(args: Args) -> Result<ExitCode, Error> {
     let interrupt = Interrupt::catch().map_err(Error::Runtime)?;
-    let listening =
-        listen(args.listen).map_err(|source| Error::Listen { address: args.listen, source })?;
+    let tproxy = args.transparency.transparent == Some(Transparent::Tproxy);
+    let listening = listen(args.listen, tproxy)
+        .map_err(|source| Error::Listen { address: args.listen, source })?;
+    let upstream = upstream(&args, listening.address)?;
     let output = args.result.open(Filter::default())?;
-    banner(&args, &listening);
+    let clock = Clock::start();
+    // Before anybody is told where to connect: a SYN that passed is not captured any more.
+    let packets = match (args.packets, upstream.port()) {
+        (false, _) => None,
+        (true, None) => {
+            return Err(Error::Usage("--packets captures one port of servers, not several".into()));
+        }
+        (true, Some(server)) => {
+            let ports = [listening.address.port(), server];
+            Some(Packets::start(ports, args.max_sessions, clock))
+        }
+    };
+    banner(&args, &upstream, &listening);
+    packets.as_ref().inspect(|packets| packets_banner(packets.as_ref().err()));
     let recorder = open_recorder(&args);
     let (desk, messages) = mpsc::channel(1024);
     let (stop, stopped) = watch::channel(false);
@@ -110,12 +180,14 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
     let handle = tokio::runtime::Handle::current();
     let desk_task = tokio::task::spawn_blocking(move || handle.block_on(work));
     let relay = Arc::new(Relay {
-        target: args.upstream,
+        upstream,
         dial: DialOptions::default(),
         deadlines: Deadlines { connect: args.connect_timeout, handshake: args.handshake_timeout },
-        clock: Clock::start(),
+        rst_immune: args.rst_immune.then_some(SILENCE),
+        clock,
         desk,
         recorder: recorder.as_ref().ok().cloned().flatten(),
+        packets: packets.and_then(Result::ok),
         feed: Session::feed,
     });
     let guard = Guard { allow: args.allow, most: args.max_sessions };
@@ -194,16 +266,52 @@ fn open_recorder(args: &Args) -> Result<Option<Recorder>, ()> {
         .map_err(|error| remark(&format!("{}: {}", path.display(), stopped(&error))))
 }
 
+/// Where connections go: to the server of `--upstream`, or in transparent mode to where they were going.
+fn upstream(args: &Args, listening: SocketAddr) -> Result<Upstream, Error> {
+    let diverted = args.transparency.diverted(listening).map(Upstream::Original);
+    let fixed = args.upstream.clone().map(Upstream::Fixed);
+    diverted.or(fixed).ok_or_else(|| Error::Usage("--upstream names no server".into()))
+}
+
+/// A capture that can not be begun costs a class of evidence, not the verdict.
+fn packets_banner(missing: Option<&Missing>) {
+    let Some(missing) = missing else {
+        return remark("packets of both legs are captured: their headers, in memory");
+    };
+    remark(&format!("packets are not captured: {missing}"));
+    remark(
+        "missing from the evidence: TTL and IP-ID of a RST, SYN options, what follows a RST, counts;",
+    );
+    remark("whether a host or a device on its leg ended a connection then stays open");
+    if matches!(missing, Missing::Right) {
+        let program = std::env::current_exe().unwrap_or_else(|_| "rdpwhy".into());
+        remark(&format!("to have it: setcap cap_net_raw+ep {}, or run as root", program.display()));
+    }
+}
+
 /// What to type, and what the relay changes.
-fn banner(args: &Args, listening: &Listening) {
+fn banner(args: &Args, upstream: &Upstream, listening: &Listening) {
     let address = listening.address;
     remark(&format!("listening on {address}"));
-    remark(&format!("{address} -> {}: TLS is passed through, never opened", args.upstream));
-    remark(&format!("now connect:  mstsc /v:{address}    or    xfreerdp /v:{address}"));
-    remark("what the relay changes: another server name (Kerberos may give way to NTLM), no UDP;");
-    remark("a connection with RD Gateway settings does not come through here");
-    if address.port() == super::common::RDP_PORT && address.ip().is_loopback() {
-        remark("mstsc itself refuses localhost:3389: choose another port");
+    match upstream {
+        Upstream::Fixed(target) => {
+            remark(&format!("{address} -> {target}: TLS is passed through, never opened"));
+            remark(&format!("now connect:  mstsc /v:{address}    or    xfreerdp /v:{address}"));
+            remark(
+                "what the relay changes: another server name (Kerberos may give way to NTLM), no UDP;",
+            );
+            remark("a connection with RD Gateway settings does not come through here");
+            if address.port() == super::common::RDP_PORT && address.ip().is_loopback() {
+                remark("mstsc itself refuses localhost:3389: choose another port");
+            }
+        }
+        Upstream::Original(diverted) => transparent::banner(diverted),
+    }
+    if args.rst_immune {
+        remark(
+            "EXPERIMENT (--rst-immune): resets from the server side are ignored; sessions may hang;",
+        );
+        remark("only for finding out whether a reset was forged");
     }
     if let Some(path) = &args.write {
         remark(&format!(

@@ -24,6 +24,11 @@ impl Client {
         }
     }
 
+    /// The flags of its request.
+    fn flags(self) -> u8 {
+        if matches!(self, Client::OnlyNla) { x224::RESTRICTED_ADMIN } else { 0 }
+    }
+
     /// True when it goes on with this protocol.
     fn takes(self, selected: u32) -> bool {
         match self {
@@ -42,7 +47,7 @@ pub async fn run(
 ) -> io::Result<()> {
     let mut stream = TcpStream::connect(server).await?;
     stream.set_nodelay(true)?;
-    stream.write_all(&x224::request(user, client.requests())).await?;
+    stream.write_all(&x224::request(user, client.flags(), client.requests())).await?;
     let packet = x224::read_packet(&mut stream).await?;
     match packet.as_deref().and_then(x224::answer) {
         Some(Answer::Selected(selected)) if client.takes(selected) => {

@@ -3,10 +3,10 @@
 
 mod client;
 mod host;
-mod scenes;
+pub(crate) mod scenes;
 mod table;
-mod tls;
-mod x224;
+pub(crate) mod tls;
+pub(crate) mod x224;
 
 use std::fs::File;
 use std::io;
@@ -29,7 +29,7 @@ use crate::error::Error;
 use crate::offline::{self, Scope};
 use crate::output::{Filter, Output};
 use crate::record::{Payload, Policy, Recorder, Ring};
-use crate::relay::{Deadlines, Guard, Relay, listen};
+use crate::relay::{Deadlines, Guard, Relay, Upstream, listen};
 use scenes::{SCENES, Scene};
 use tls::Authority;
 
@@ -169,7 +169,7 @@ impl Stage {
     /// Plays one scene through a relay of its own, until its verdict has fallen.
     async fn play(&mut self, number: u64, scene: &Scene) -> io::Result<()> {
         let place = host::open(scene.host).await?;
-        let mut listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let mut listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false)?;
         listening.first = number;
         let address = listening.address;
         self.desk.source = address.to_string();
@@ -178,12 +178,17 @@ impl Stage {
         let (stop, stopped) = watch::channel(false);
         let upstream = place.address;
         let relay = Arc::new(Relay {
-            target: Target { host: upstream.ip().to_string(), port: upstream.port() },
+            upstream: Upstream::Fixed(Target {
+                host: upstream.ip().to_string(),
+                port: upstream.port(),
+            }),
             dial: DialOptions::default(),
             deadlines: Deadlines::default(),
+            rst_immune: None,
             clock: self.clock,
             desk: from_relay,
             recorder: Some(self.recorder.clone()),
+            packets: None,
             feed: Session::feed,
         });
         let guard = Guard { allow: Vec::new(), most: 1 };

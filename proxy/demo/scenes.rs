@@ -159,7 +159,7 @@ pub const SCENES: &[Scene] = &[
     },
     Scene {
         name: "nla-missing",
-        story: "The client insists on Network Level Authentication, which the server does not have.",
+        story: "The client insists on Network Level Authentication (restricted admin), which the server does not have.",
         host: Host::Tls(HostTls::Usual),
         client: Client::OnlyNla,
         expected: Expected::plain("nla-not-offered"),
@@ -211,7 +211,7 @@ pub const SCENES: &[Scene] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rdpwhy_analyzer::detect::ALL;
+    use rdpwhy_analyzer::detect::rows;
     use std::collections::HashSet;
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
     fn scenes_expect_what_the_catalogue_holds() {
         let known = |id: &str| {
             let alert = id.strip_prefix("tls-alert-").is_some_and(|n| n.parse::<u8>().is_ok());
-            alert || ALL.iter().any(|row| row.id == id)
+            alert || rows().any(|row| row.id == id)
         };
         for scene in SCENES {
             let ids = [scene.expected.what, scene.expected.cause];

@@ -160,7 +160,7 @@ mod tests {
             r#final: true,
             supersedes: None,
         };
-        let case = Case { this: session.facts(), siblings: &[] };
+        let case = Case::new(session.facts(), &[]);
         let mut connection = verdict::connection(&case, &place, &Identities::Shown);
         connection.outcome = scene.expected.outcome;
         connection.verdict.what = scene.expected.what.map(str::to_owned);

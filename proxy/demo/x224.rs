@@ -22,10 +22,13 @@ pub enum Answer {
     Failure(u32),
 }
 
-/// Connection Request with a cookie and the protocols asked for.
-pub fn request(user: &str, protocols: u32) -> Vec<u8> {
+/// RESTRICTED_ADMIN_MODE_REQUIRED: the client sends no password, which only NLA can do.
+pub const RESTRICTED_ADMIN: u8 = 0x01;
+
+/// Connection Request with a cookie, flags and the protocols asked for.
+pub fn request(user: &str, flags: u8, protocols: u32) -> Vec<u8> {
     let cookie = format!("Cookie: mstshash={user}\r\n");
-    packet(0xe0, cookie.as_bytes(), 0x01, 0x00, protocols)
+    packet(0xe0, cookie.as_bytes(), 0x01, flags, protocols)
 }
 
 /// Connection Confirm that selects a protocol.
@@ -89,12 +92,12 @@ mod tests {
     fn an_answer_is_read_as_it_was_written() {
         assert_eq!(answer(&response(SSL)), Some(Answer::Selected(SSL)));
         assert_eq!(answer(&failure(5)), Some(Answer::Failure(5)));
-        assert_eq!(answer(&request("demo1", SSL)), None);
+        assert_eq!(answer(&request("demo1", 0, SSL)), None);
         assert_eq!(answer(&response(SSL)[..18]), None);
     }
     #[test]
     fn the_engine_reads_the_same() {
-        let packet = request("demo1", SSL | HYBRID);
+        let packet = request("demo1", 0, SSL | HYBRID);
         assert_eq!(usize::from(u16::from_be_bytes([packet[2], packet[3]])), packet.len());
         let Ok(Tpdu::ConnectionRequest(read)) = Tpdu::parse(&packet[4..]) else { panic!() };
         assert!(!read.length_mismatch && read.damage.is_none());

@@ -3,6 +3,7 @@
 //! A TCP connection of a capture is a session with a single leg. Recordings of the relay are told by the
 //! names of their interfaces; there the two legs of a session are put together again.
 
+pub mod ends;
 mod recorded;
 
 use std::collections::{HashMap, HashSet};
@@ -50,8 +51,18 @@ pub fn analyze(
     identities: &Identities,
     output: &mut Output,
 ) -> Result<Found, OpenError> {
+    let reading = read(source, file, Reading::new(scope, Session::new), output)?;
+    Ok(report(source, reading, scope, identities, output))
+}
+
+/// Reads a capture to its end.
+fn read(
+    source: &str,
+    file: impl Read,
+    mut reading: Reading,
+    output: &mut Output,
+) -> Result<Reading, OpenError> {
     let mut reader = PacketReader::open(file)?;
-    let mut reading = Reading::new(scope);
     while let Some(packet) = reader.next_packet() {
         match packet {
             Ok(packet) => reading.packet(&packet),
@@ -63,7 +74,7 @@ pub fn analyze(
     }
     reading.finish();
     reading.notes(source, output);
-    Ok(report(source, reading, scope, identities, output))
+    Ok(reading)
 }
 
 /// A capture being read.
@@ -73,7 +84,10 @@ struct Reading {
     flows: HashMap<FlowId, Slot>,
     sessions: Vec<Session>,
     recorded: Recorded,
+    /// Makes the session of a flow.
+    make: fn(Subject) -> Session,
     counts: Counts,
+    first: Option<Timestamp>,
     now: Timestamp,
 }
 
@@ -95,7 +109,7 @@ struct Counts {
 }
 
 impl Reading {
-    fn new(scope: &Scope) -> Reading {
+    fn new(scope: &Scope, make: fn(Subject) -> Session) -> Reading {
         let options = FlowOptions { server_ports: scope.ports.clone(), ..FlowOptions::default() };
         Reading {
             table: FlowTable::new(options),
@@ -103,13 +117,16 @@ impl Reading {
             flows: HashMap::new(),
             sessions: Vec::new(),
             recorded: Recorded::default(),
+            make,
             counts: Counts::default(),
+            first: None,
             now: Timestamp::default(),
         }
     }
 
     fn packet(&mut self, Packet { raw: packet, interface_name, comments }: &Packet<'_>) {
         self.counts.packets += 1;
+        self.first.get_or_insert(packet.time);
         self.now = self.now.max(packet.time);
         let facts: Vec<Comment> =
             comments.iter().filter_map(|text| Comment::from_text(text)).collect();
@@ -142,12 +159,12 @@ impl Reading {
             Some("server-leg") => 2,
             _ => 0,
         };
-        let Reading { table, flows, sessions, recorded, .. } = self;
+        let Reading { table, flows, sessions, recorded, make, .. } = self;
         let mut sink =
             |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
                 let slot = *flows
                     .entry(flow.id)
-                    .or_insert_with(|| open(flow, tag, comments, sessions, recorded));
+                    .or_insert_with(|| open(flow, tag, comments, sessions, recorded, *make));
                 match slot {
                     Slot::Single(at) => sessions[at].feed(time, origin, input),
                     Slot::Leg(at, leg) => {
@@ -171,18 +188,17 @@ impl Reading {
             self.counts.rdp_udp += 1;
         }
         for comment in comments {
-            if let Comment::End(end) = comment {
-                self.recorded.end(end, &mut self.sessions);
-            }
+            self.recorded.fact(comment, &mut self.sessions);
         }
     }
 
     fn finish(&mut self) {
-        let Reading { table, flows, sessions, recorded, now, .. } = self;
+        let Reading { table, flows, sessions, recorded, make, now, .. } = self;
         let mut sink =
             |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
-                let slot =
-                    *flows.entry(flow.id).or_insert_with(|| open(flow, 0, &[], sessions, recorded));
+                let slot = *flows
+                    .entry(flow.id)
+                    .or_insert_with(|| open(flow, 0, &[], sessions, recorded, *make));
                 match slot {
                     Slot::Single(at) => sessions[at].feed(time, origin, input),
                     Slot::Leg(at, leg) => {
@@ -220,10 +236,11 @@ fn open(
     comments: &[Comment],
     sessions: &mut Vec<Session>,
     recorded: &mut Recorded,
+    make: fn(Subject) -> Session,
 ) -> Slot {
     match tag {
         0 => {
-            sessions.push(Session::new(subject(flow)));
+            sessions.push(make(subject(flow)));
             Slot::Single(sessions.len() - 1)
         }
         1 => Slot::Leg(recorded.client_leg(flow, comments, sessions), Leg::Client),
@@ -231,7 +248,7 @@ fn open(
             Some(at) => Slot::Leg(at, Leg::Server),
             // A server leg whose client leg is in another file.
             None => {
-                sessions.push(Session::new(subject(flow)));
+                sessions.push(make(subject(flow)));
                 Slot::Single(sessions.len() - 1)
             }
         },
@@ -268,7 +285,7 @@ fn report(
     let cases = casebook::cases(&summaries);
     for (at, session) in rdp.iter().enumerate() {
         let siblings = casebook::siblings(&summaries, at);
-        let case = Case { this: session.facts(), siblings: &siblings };
+        let case = Case::new(session.facts(), &siblings);
         let place = Place {
             source: source.to_owned(),
             file: Some(source.to_owned()),

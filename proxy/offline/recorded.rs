@@ -9,6 +9,7 @@ use rdpwhy_analyzer::input::{
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_captures::tcp::FlowInfo;
 
+use crate::packets::LOST;
 use crate::record::facts::{Begin, Comment, End, close_named};
 
 /// The recorded sessions of a capture.
@@ -64,8 +65,21 @@ impl Recorded {
         Some(at)
     }
 
+    /// What a comment tells of a session as a whole.
+    pub fn fact(&self, comment: &Comment, sessions: &mut [Session]) {
+        let (number, (time, origin, input)) = match comment {
+            Comment::Segment(kept) => (kept.session, kept.input()),
+            Comment::Counts(kept) => (kept.session, kept.input()),
+            Comment::End(end) => return self.end(end, sessions),
+            Comment::Begin(_) | Comment::Error { .. } => return,
+        };
+        if let Some(session) = self.by_number.get(&number).and_then(|at| sessions.get_mut(*at)) {
+            session.feed(time, origin, input);
+        }
+    }
+
     /// What only sockets knew.
-    pub fn end(&mut self, end: &End, sessions: &mut [Session]) {
+    fn end(&self, end: &End, sessions: &mut [Session]) {
         let Some(session) = self.by_number.get(&end.session).and_then(|at| sessions.get_mut(*at))
         else {
             return;
@@ -74,6 +88,9 @@ impl Recorded {
             if let Some((time, sample)) = socket {
                 session.feed(Timestamp(time), Origin::Socket, Input::Socket { leg, sample });
             }
+        }
+        if end.lost_packets() {
+            session.limit(LOST);
         }
         for (time, failure) in end.connect_failures() {
             session.feed(time, Origin::Socket, Input::ConnectFailed { leg: Leg::Server, failure });

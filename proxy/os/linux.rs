@@ -1,10 +1,12 @@
-//! Linux: `TCP_INFO`, `TCP_SAVE_SYN` and the socket error queue (tcp(7), ip(7)).
+//! Linux: `TCP_INFO`, `TCP_SAVE_SYN`, the socket error queue, transparent sockets and socket filters (tcp(7), ip(7),
+//! socket(7)).
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
-use socket2::{MaybeUninitSlice, MsgHdrMut, Socket};
+use socket2::{Domain, MaybeUninitSlice, MsgHdrMut, SockFilter, Socket};
 
 use super::{IcmpError, SocketState, errqueue, tcp_info};
 
@@ -34,7 +36,7 @@ pub fn saved_syn(stream: &Socket) -> Option<Vec<u8>> {
 
 /// `IP_RECVERR` or `IPV6_RECVERR`, by the family of the socket.
 pub fn keep_connect_error(socket: &Socket, on: bool) -> io::Result<()> {
-    if socket.domain()? == socket2::Domain::IPV6 {
+    if socket.domain()? == Domain::IPV6 {
         set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, on.into())
     } else {
         set_option(socket, libc::IPPROTO_IP, libc::IP_RECVERR, on.into())
@@ -45,6 +47,38 @@ pub fn keep_connect_error(socket: &Socket, on: bool) -> io::Result<()> {
 pub fn connect_error(socket: &Socket) -> Option<IcmpError> {
     const MOST: usize = 8; // a connect() queues one; local errors may stand before it
     (0..MOST).map_while(|_| next_queued(socket)).find_map(|control| errqueue::icmp_error(&control))
+}
+
+/// `IP_TRANSPARENT` or `IPV6_TRANSPARENT`, by the family of the socket.
+pub fn set_transparent(socket: &Socket) -> io::Result<()> {
+    match socket.domain()? {
+        Domain::IPV6 => socket.set_ip_transparent_v6(true),
+        _ => socket.set_ip_transparent_v4(true),
+    }
+}
+
+/// `SO_ORIGINAL_DST` or `IP6T_SO_ORIGINAL_DST`. An IPv4 client of an IPv6 listener is known to IPv4 alone.
+pub fn original_destination(stream: &Socket) -> io::Result<SocketAddr> {
+    let own = stream.local_addr()?.as_socket();
+    let found = match own.is_some_and(|own| own.ip().to_canonical().is_ipv6()) {
+        true => stream.original_dst_v6()?,
+        false => stream.original_dst_v4()?,
+    };
+    found.as_socket().ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// `SO_ATTACH_FILTER` with a classic BPF program. On a TCP socket a packet begins with its TCP header.
+pub fn ignore_resets(stream: &Socket) -> io::Result<()> {
+    const FLAGS: u32 = 13; // place of the flags in the header, RFC 9293 3.1
+    const RST: u32 = 0x04;
+    const WHOLE: u32 = u32::MAX;
+    let code = |bits: u32| bits as u16; // every opcode fits, linux/bpf_common.h
+    stream.attach_filter(&[
+        SockFilter::new(code(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS), 0, 0, FLAGS),
+        SockFilter::new(code(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K), 0, 1, RST),
+        SockFilter::new(code(libc::BPF_RET | libc::BPF_K), 0, 0, 0),
+        SockFilter::new(code(libc::BPF_RET | libc::BPF_K), 0, 0, WHOLE),
+    ])
 }
 
 /// The control bytes of the next message in the error queue.
@@ -60,7 +94,12 @@ fn next_queued(socket: &Socket) -> Option<Vec<u8>> {
 }
 
 /// getsockopt into `bytes`; gives how many of them the kernel filled.
-fn get_option(socket: &Socket, level: i32, name: i32, bytes: &mut [u8]) -> io::Result<usize> {
+pub(super) fn get_option(
+    socket: &Socket,
+    level: i32,
+    name: i32,
+    bytes: &mut [u8],
+) -> io::Result<usize> {
     let mut len = libc::socklen_t::try_from(bytes.len()).unwrap_or(libc::socklen_t::MAX);
     // SAFETY: the pointer and `len` describe `bytes`, which lives through the call and may hold any byte;
     // `len` is a live socklen_t.

@@ -3,7 +3,7 @@
 //! those modules hold all unsafe code of the program. What a platform can not tell is `None`.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rdpwhy_analyzer::input::TcpSample;
@@ -21,6 +21,9 @@ mod errqueue;
 mod linux;
 #[cfg(not(any(target_os = "linux", windows)))]
 mod other;
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)] // a ring of packets that is shared with the kernel
+pub mod packets;
 #[cfg(target_os = "linux")]
 mod tcp_info;
 #[cfg(unix)]
@@ -127,6 +130,31 @@ pub fn connect_error<'s>(socket: impl Into<SockRef<'s>>) -> Option<IcmpError> {
 /// which ended nothing; [`socket_state`] says whether the connection is over.
 pub fn pending_error<'s>(stream: impl Into<SockRef<'s>>) -> Option<io::Error> {
     stream.into().take_error().ok().flatten()
+}
+
+/// Before `bind()`: the socket may have an address that is not this machine's, as listener (TPROXY hands it
+/// connections to any address) and as caller. Linux `IP_TRANSPARENT`, which needs CAP_NET_ADMIN or CAP_NET_RAW;
+/// `Unsupported` elsewhere.
+pub fn set_transparent<'s>(socket: impl Into<SockRef<'s>>) -> io::Result<()> {
+    platform::set_transparent(&socket.into())
+}
+
+/// Where the client of an accepted connection wanted to go before a NAT rule of this machine redirected it.
+/// ENOENT where connection tracking knows nothing of it. Linux `SO_ORIGINAL_DST`; `Unsupported` elsewhere.
+pub fn original_destination<'s>(stream: impl Into<SockRef<'s>>) -> io::Result<SocketAddr> {
+    platform::original_destination(&stream.into())
+}
+
+/// Makes a connected TCP socket ignore resets: incoming segments with RST are dropped before TCP sees them.
+/// Linux `SO_ATTACH_FILTER`, for which newer kernels want CAP_NET_ADMIN on TCP; `Unsupported` elsewhere.
+pub fn ignore_resets<'s>(stream: impl Into<SockRef<'s>>) -> io::Result<()> {
+    platform::ignore_resets(&stream.into())
+}
+
+/// Whether an address is one of this machine's.
+pub fn is_own_address(address: IpAddr) -> bool {
+    // Only an own address can be bound; UDP, because nothing listens or answers for it.
+    std::net::UdpSocket::bind((address, 0)).is_ok()
 }
 
 /// Raises the limit of open files to what the administrator allows; gives the limit now in force.

@@ -1,6 +1,7 @@
 //! Systems without a call of this kind that we use: macOS, the BSDs.
 
 use std::io;
+use std::net::SocketAddr;
 
 use socket2::Socket;
 
@@ -34,4 +35,19 @@ pub fn keep_connect_error(_socket: &Socket, _on: bool) -> io::Result<()> {
 /// Not told here.
 pub fn connect_error(_socket: &Socket) -> Option<IcmpError> {
     None
+}
+
+/// Linux only.
+pub fn set_transparent(_socket: &Socket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Linux only.
+pub fn original_destination(_stream: &Socket) -> io::Result<SocketAddr> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Linux only.
+pub fn ignore_resets(_stream: &Socket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }

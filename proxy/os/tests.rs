@@ -71,6 +71,34 @@ fn a_fin_and_a_reset_show_behind_unread_data() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn a_socket_that_ignores_resets_stays_open() {
+    let (client, server, _listener) = pair();
+    if let Err(error) = ignore_resets(&client) {
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "SO_ATTACH_FILTER");
+        return eprintln!("SKIPPED: the socket filter needs CAP_NET_ADMIN");
+    }
+    let (mut plain, server_of_plain, _listener) = pair();
+    for server in [server, server_of_plain] {
+        reset_on_close(&server).expect("linger");
+        drop(server);
+    }
+    // Both resets were sent in this order over loopback: when the second has arrived, so has the first.
+    until("the RST", || state(&plain).state == TcpState::Closed);
+    assert_eq!(
+        plain.read(&mut [0]).map_err(|error| error.kind()),
+        Err(io::ErrorKind::ConnectionReset)
+    );
+    assert_eq!(state(&client).state, TcpState::Established);
+}
+
+#[test]
+fn own_addresses_are_told_from_others() {
+    assert!(is_own_address("127.0.0.1".parse().expect("address")));
+    assert!(!is_own_address("192.0.2.1".parse().expect("address")));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn the_clients_syn_is_told_once() {
     let (_client, server, _listener) = pair();
     let packet = saved_syn(&server).expect("TCP_SAVED_SYN");

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::offset_of;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::windows::io::AsRawSocket;
 use std::ptr;
 
@@ -78,6 +78,21 @@ pub fn connect_error(socket: &Socket) -> Option<IcmpError> {
         code: info.code,
         offender: offender(&info),
     })
+}
+
+/// Linux only.
+pub fn set_transparent(_socket: &Socket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Linux only.
+pub fn original_destination(_stream: &Socket) -> io::Result<SocketAddr> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Linux only.
+pub fn ignore_resets(_stream: &Socket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn offender(info: &ICMP_ERROR_INFO) -> Option<IpAddr> {

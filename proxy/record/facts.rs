@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use rdpwhy_analyzer::facts::Facts;
 use rdpwhy_analyzer::input::{
-    Close, ConnectFailure, ConnectFailureKind, Leg, RelayNote, TcpSample, Timestamp,
+    Close, ConnectFailure, ConnectFailureKind, Input, Leg, Origin, RelayNote, Segment,
+    SegmentCounts, TcpSample, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::packets::LOST;
 
 /// What such a comment starts with; JSON follows.
 pub const MARK: &str = "rdpwhy-facts/1 ";
@@ -24,8 +27,39 @@ pub enum Comment {
         /// The error's name.
         name: String,
     },
-    /// On the last packet of a session.
+    /// On the last packet of a session, one for each segment that was kept of it. The packets of a recording are
+    /// made up and show nothing of what the real ones were like.
+    Segment(Box<KeptSegment>),
+    /// There, too: one for each leg whose packets were captured.
+    Counts(KeptCounts),
+    /// There, behind them.
     End(Box<End>),
+}
+
+/// A segment of one of the legs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSegment {
+    /// Number of the session in the recording.
+    pub session: u64,
+    /// When it passed.
+    pub time: u64,
+    /// Its number in the relay's own capture; `null` for what a socket has kept.
+    pub number: Option<u64>,
+    /// What it was like.
+    pub segment: Segment,
+}
+
+/// The counts of one of the legs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptCounts {
+    /// Number of the session in the recording.
+    pub session: u64,
+    /// When they were told.
+    pub time: u64,
+    /// Which leg.
+    pub leg: Leg,
+    /// Sender to server, sender to client.
+    pub counts: [SegmentCounts; 2],
 }
 
 /// A socket error by its name, as far as names are known.
@@ -80,6 +114,41 @@ impl Comment {
     }
 }
 
+/// What was kept of the packets of a session, each in a comment of its own: readers cut long ones.
+pub fn packets(session: u64, facts: &Facts) -> Vec<Comment> {
+    let mut comments = Vec::new();
+    for (leg, known) in facts.tcp.legs() {
+        comments.extend(known.segments.iter().map(|kept| {
+            let number = match kept.at.origin {
+                Origin::Live(number) => Some(number),
+                _ => None,
+            };
+            let (time, segment) = (kept.at.time.0, kept.value.clone());
+            Comment::Segment(Box::new(KeptSegment { session, time, number, segment }))
+        }));
+        let counts =
+            known.counts.map(|counts| KeptCounts { session, time: facts.now.0, leg, counts });
+        comments.extend(counts.map(Comment::Counts));
+    }
+    comments
+}
+
+impl KeptSegment {
+    /// The input that it was.
+    pub fn input(&self) -> (Timestamp, Origin, Input<'static>) {
+        let origin = self.number.map_or(Origin::Socket, Origin::Live);
+        (Timestamp(self.time), origin, Input::Segment(self.segment.clone()))
+    }
+}
+
+impl KeptCounts {
+    /// The input that they were.
+    pub fn input(&self) -> (Timestamp, Origin, Input<'static>) {
+        let KeptCounts { leg, counts, .. } = *self;
+        (Timestamp(self.time), Origin::Socket, Input::Counts { leg, counts })
+    }
+}
+
 impl End {
     /// Of a session that is over.
     pub fn of(session: u64, facts: &Facts, passed: [[u64; 2]; 2], lost: u64) -> End {
@@ -109,6 +178,11 @@ impl End {
         }
     }
 
+    /// The relay's own capture lost packets of the session.
+    pub fn lost_packets(&self) -> bool {
+        self.limits.iter().any(|limit| limit == LOST)
+    }
+
     /// The relay's own doing, as it was.
     pub fn relay_notes(&self) -> impl Iterator<Item = (Timestamp, RelayNote)> {
         let kept = self.relay.iter().filter_map(|(time, kind, words)| {
@@ -117,6 +191,7 @@ impl End {
                 "limit" => RelayNote::Limit(words.clone().into()),
                 "shutdown" => RelayNote::Shutdown,
                 "error" => RelayNote::Error(words.clone()),
+                "rst_immune" => RelayNote::RstImmune,
                 _ => return None,
             };
             Some((Timestamp(*time), note))
@@ -147,6 +222,7 @@ fn relay_fact(time: Timestamp, note: &RelayNote) -> Option<(u64, String, String)
         RelayNote::Limit(name) => ("limit", name.to_string()),
         RelayNote::Shutdown => ("shutdown", String::new()),
         RelayNote::Error(error) => ("error", error.clone()),
+        RelayNote::RstImmune => ("rst_immune", String::new()),
         RelayNote::Dialing | RelayNote::RecorderLost(_) => return None,
     };
     Some((time.0, kind.to_owned(), words))
@@ -166,7 +242,65 @@ fn failure_fact(time: Timestamp, failure: &ConnectFailure) -> Option<(u64, Strin
 
 #[cfg(test)]
 mod tests {
+    use rdpwhy_analyzer::input::{Baseline, Direction, SegmentKind};
+
     use super::*;
+
+    fn segment() -> Segment {
+        Segment {
+            leg: Leg::Server,
+            dir: Direction::ToClient,
+            kind: SegmentKind::Rst,
+            ttl: Some(55),
+            ip_id: None,
+            seq: 1,
+            ack: 2,
+            flags: 4,
+            window: 0,
+            len: 0,
+            options: vec![255; 40],
+            baseline: Baseline { ttl: Some((64, 9)), ..Default::default() },
+        }
+    }
+
+    #[test]
+    fn segments_and_counts_come_back_as_they_were_told() {
+        let counts = [SegmentCounts { bytes: u64::MAX, ..Default::default() }; 2];
+        let kept = |number| KeptSegment { session: 7, time: 5, number, segment: segment() };
+        let counted = KeptCounts { session: 7, time: 9, leg: Leg::Server, counts };
+        for comment in [
+            Comment::Segment(Box::new(kept(None))),
+            Comment::Segment(Box::new(kept(Some(u64::MAX)))),
+            Comment::Counts(counted.clone()),
+        ] {
+            let text = comment.to_text();
+            // captures::file keeps no more of a comment.
+            assert!(text.len() < 4096, "{} bytes", text.len());
+            assert_eq!(Comment::from_text(&text), Some(comment));
+        }
+        for (number, told) in [(None, Origin::Socket), (Some(4), Origin::Live(4))] {
+            let (time, origin, input) = kept(number).input();
+            assert_eq!((time, origin), (Timestamp(5), told));
+            assert!(matches!(input, Input::Segment(told) if told == segment()));
+        }
+        let Input::Counts { leg: Leg::Server, counts: told } = counted.input().2 else { panic!() };
+        assert_eq!(told, counts);
+    }
+
+    #[test]
+    fn what_the_relay_did_survives_a_recording() {
+        let notes = [
+            RelayNote::Deadline("--rst-immune".into()),
+            RelayNote::Limit("sessions".into()),
+            RelayNote::Shutdown,
+            RelayNote::Error("no memory".into()),
+            RelayNote::RstImmune,
+        ];
+        let relay = notes.iter().filter_map(|note| relay_fact(Timestamp(9), note)).collect();
+        let end = End { relay, ..Default::default() };
+        let read: Vec<RelayNote> = end.relay_notes().map(|(_, note)| note).collect();
+        assert_eq!(read, notes);
+    }
 
     #[test]
     fn comments_survive_their_text_and_others_are_ignored() {

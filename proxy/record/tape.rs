@@ -10,7 +10,7 @@ use rdpwhy_analyzer::records::{FrameKind, Piece, RecordScanner};
 use rdpwhy_analyzer::report::Connection;
 use rdpwhy_analyzer::wire::tls::ContentType;
 
-use super::facts::End;
+use super::facts::{self, End};
 use super::queue::Queue;
 use super::writer::Job;
 
@@ -235,6 +235,7 @@ impl Tape {
             session: self.session,
             entries: std::mem::take(&mut self.held),
             subject: Box::new(facts.subject.clone()),
+            packets: facts::packets(self.session, facts),
             end: Box::new(End::of(self.session, facts, passed, self.lost)),
             report: Box::new(report.clone()),
         };

@@ -121,7 +121,7 @@ fn play(script: &Script, recorder: &Recorder) -> (Facts, Connection) {
         note(&mut session, &mut tape, time, reads, closed);
     }
     session.finish(time, InputEnd::Open);
-    let case = Case { this: session.facts(), siblings: &[] };
+    let case = Case::new(session.facts(), &[]);
     let place = Place {
         source: "test".into(),
         file: None,

@@ -37,6 +37,8 @@ pub enum Job {
         subject: Box<Subject>,
         /// What happened last.
         entries: Vec<Entry>,
+        /// What packets told.
+        packets: Vec<Comment>,
         /// What only sockets know.
         end: Box<End>,
         /// The verdict.
@@ -159,9 +161,9 @@ impl Recording {
             Job::Entries { session, subject, entries } => {
                 self.entries(session, &subject, &entries, &HashMap::new())
             }
-            Job::End { session, subject, entries, end, report } => {
+            Job::End { session, subject, entries, packets, end, report } => {
                 self.entries(session, &subject, &entries, &evidence(&report))?;
-                self.end(session, &end, &report)?;
+                self.end(session, &packets, &end, &report)?;
                 self.writer.as_mut().map_or(Ok(()), |writer| writer.flush())
             }
         }?;
@@ -205,7 +207,13 @@ impl Recording {
         Ok(())
     }
 
-    fn end(&mut self, session: u64, end: &End, report: &Connection) -> io::Result<()> {
+    fn end(
+        &mut self,
+        session: u64,
+        packets: &[Comment],
+        end: &End,
+        report: &Connection,
+    ) -> io::Result<()> {
         let Some(mut written) = self.sessions.remove(&session) else { return Ok(()) };
         self.totals.ended += 1;
         self.totals.failed += u64::from(report.outcome == Outcome::Failed);
@@ -215,6 +223,7 @@ impl Recording {
             self.put(&mut written, Leg::Server, time, packet, Vec::new())?;
         }
         if let Some(mut last) = written.waiting.take() {
+            last.comments.extend(packets.iter().map(Comment::to_text));
             last.comments.push(Comment::End(Box::new(end.clone())).to_text());
             last.comments.push(format!("verdict: {}", report.verdict.sentence));
             self.write(last)?;

@@ -39,8 +39,8 @@ pub struct Listening {
     pub first: u64,
 }
 
-/// Binds the listening socket.
-pub fn listen(address: SocketAddr) -> io::Result<Listening> {
+/// Binds the listening socket; `transparent` lets TPROXY hand it connections to any address.
+pub fn listen(address: SocketAddr, transparent: bool) -> io::Result<Listening> {
     let socket = socket2::Socket::new(
         socket2::Domain::for_address(address),
         socket2::Type::STREAM,
@@ -50,6 +50,9 @@ pub fn listen(address: SocketAddr) -> io::Result<Listening> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    if transparent {
+        os::set_transparent(&socket)?;
+    }
     socket.bind(&address.into())?;
     // The client's SYN tells what the path made of it; not every platform keeps it.
     let _ = os::save_syn(&socket);

@@ -1,12 +1,15 @@
 //! The relay: two independent TCP connections per session, and a verdict when one ends.
 //!
-//! It accepts, dials a fixed upstream, moves bytes exactly, and tells the engine after each write. It
+//! It accepts, dials the upstream, moves bytes exactly, and tells the engine after each write. It
 //! imports of the engine only its door (inputs, session) and never waits for it.
 
 mod listen;
 mod observer;
 mod pump;
 mod session;
+mod upstream;
+mod waiting;
+mod watched;
 
 use std::time::Duration;
 
@@ -14,26 +17,33 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::desk::Message;
-use crate::dial::{DialOptions, Target};
+use crate::dial::DialOptions;
+use crate::packets::Packets;
 use crate::record::Recorder;
 
 pub use listen::{Guard, Listening, listen};
 pub use observer::{FAILED, Feed};
+pub use upstream::{Diverted, Transparent, Upstream};
 
 /// What all sessions of a relay share.
 pub struct Relay {
-    /// The one server that clients are taken to.
-    pub target: Target,
+    /// Where clients are taken to.
+    pub upstream: Upstream,
     /// How it is dialled.
     pub dial: DialOptions,
     /// Deadlines that close; off unless asked for.
     pub deadlines: Deadlines,
+    /// An experiment: server legs ignore resets. A server that then leaves its client without an answer for
+    /// this long ends the session.
+    pub rst_immune: Option<Duration>,
     /// The only clock.
     pub clock: Clock,
     /// Where ended sessions go.
     pub desk: mpsc::Sender<Message>,
     /// Where recordings go.
     pub recorder: Option<Recorder>,
+    /// The capture of both legs, where there is one.
+    pub packets: Option<Packets>,
     /// The engine's door.
     pub feed: Feed,
 }

@@ -4,9 +4,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rdpwhy_analyzer::facts::{Facts, InputEnd, Subject};
-use rdpwhy_analyzer::input::{Direction, Input, Origin, Timestamp};
+use rdpwhy_analyzer::input::{
+    Baseline, Direction, Input, Leg, Origin, Segment, SegmentKind, Timestamp,
+};
 use rdpwhy_analyzer::session::Session;
 
+use crate::os::syn::SynFacts;
+use crate::packets::Heard;
 use crate::record::Tape;
 
 /// How inputs reach the engine; replaced in tests by one that fails.
@@ -55,6 +59,11 @@ impl Observer {
         self.feed(time, Origin::Socket, input);
     }
 
+    /// What a packet told. Its bytes and ends are told by the relay's own sockets.
+    pub fn heard(&mut self, heard: Heard) {
+        self.feed(heard.time, Origin::Live(heard.number), heard.input);
+    }
+
     /// The end of the observation.
     pub fn finish(mut self, now: Timestamp, why: InputEnd) -> (Session, Option<Tape>) {
         if self.failed {
@@ -93,5 +102,23 @@ impl Observer {
             *tape = None;
             tracing::error!("the recording of a connection failed; its bytes go on");
         }
+    }
+}
+
+/// The client's SYN as the engine takes it.
+pub fn syn_segment(syn: &SynFacts) -> Segment {
+    Segment {
+        leg: Leg::Client,
+        dir: Direction::ToServer,
+        kind: SegmentKind::Syn,
+        ttl: Some(syn.ttl),
+        ip_id: syn.ip_id,
+        seq: 0,
+        ack: 0,
+        flags: 0x02,
+        window: syn.window,
+        len: 0,
+        options: syn.options.clone(),
+        baseline: Baseline::default(),
     }
 }

@@ -4,23 +4,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
+use rdpwhy_analyzer::facts::InputEnd;
 use rdpwhy_analyzer::input::{
-    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote, Segment,
-    SegmentKind, Timestamp,
+    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote,
 };
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::Relay;
-use super::observer::Observer;
 use super::pump::{Pump, close_of};
-use crate::clock::Clock;
+use super::upstream::Route;
+use super::waiting::at;
+use super::watched::Watched;
 use crate::desk::Message;
 use crate::dial::{self, DialOutcome};
 use crate::os;
-use crate::os::syn::SynFacts;
+use crate::packets::Ends;
 
 /// Bytes of the client kept while the server is being reached.
 const EARLY: usize = 64 << 10;
@@ -40,16 +40,22 @@ pub async fn run(
     index: u64,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut watched = Watched::begin(&relay, &client, peer, index);
+    let route = relay.upstream.route(&client, peer, &relay.dial);
+    let mut watched = Watched::begin(&relay, &client, peer, index, &route);
     relay.tell(Message::Began { index, client: peer.ip() });
-    let end = match reach(&relay, &client, &mut watched, &mut stop).await {
+    let end = match reach(&relay, &route, &client, &mut watched, &mut stop).await {
         Reached::Server(server, early, left) => {
+            if relay.rst_immune.is_some() {
+                watched.ignore_resets(&server);
+            }
             let pump = Pump::new(client, server, early, left);
             match carry(&relay, pump, &mut watched, &mut stop).await {
                 Carried::Over(end) => end,
                 Carried::Lingers(pump) => {
-                    watched.end(&relay, index, None).await;
-                    return linger(*pump, &mut stop).await;
+                    let mut stopped = stop.clone();
+                    let verdict = watched.end(&relay, None, &mut stopped);
+                    tokio::join!(verdict, linger(*pump, &mut stop));
+                    return;
                 }
             }
         }
@@ -62,16 +68,7 @@ pub async fn run(
             None
         }
     };
-    watched.end(&relay, index, end).await;
-}
-
-/// A session's observer with its clock.
-struct Watched {
-    observer: Observer,
-    clock: Clock,
-    index: u64,
-    warned: bool,
-    active: bool,
+    watched.end(&relay, end, &mut stop).await;
 }
 
 enum Reached {
@@ -80,122 +77,24 @@ enum Reached {
     Nobody,
 }
 
-impl Watched {
-    fn begin(relay: &Relay, client: &TcpStream, peer: SocketAddr, index: u64) -> Watched {
-        let clock = relay.clock;
-        let now = clock.now();
-        let sample = os::tcp_sample(client);
-        let rtt =
-            sample.and_then(|sample| sample.rtt_us).map(|us| Duration::from_micros(us.into()));
-        // The relay learns of the client when its handshake is over.
-        let started = Clock::before(now, rtt.unwrap_or_default());
-        let literal = relay.target.host.parse::<std::net::IpAddr>().ok();
-        let subject = Subject {
-            client: peer,
-            server: literal.map(|ip| SocketAddr::new(ip, relay.target.port)),
-            server_name: literal.is_none().then(|| relay.target.host.clone()),
-            relay: [client.local_addr().ok(), None],
-            vantage: Vantage::Relay,
-            starts_in_the_middle: false,
-            started,
-        };
-        let tape = relay.recorder.as_ref().map(|recorder| recorder.tape(index, &subject));
-        let mut observer = Observer::new(subject, tape, relay.feed);
-        if let Some(syn) = os::saved_syn(client).and_then(|bytes| SynFacts::parse(&bytes).ok()) {
-            observer.note(started, Input::Segment(syn_segment(&syn)));
-        }
-        observer.note(now, Input::Opened { leg: Leg::Client, took: rtt });
-        Watched { observer, clock, index, warned: false, active: false }
-    }
-
-    fn note(&mut self, input: Input<'_>) {
-        self.observer.note(self.clock.now(), input);
-    }
-
-    fn sample(&mut self, time: Timestamp, leg: Leg, socket: &TcpStream) {
-        if let Some(sample) = os::tcp_sample(socket) {
-            self.observer.note(time, Input::Socket { leg, sample });
-        }
-    }
-
-    /// Hands the session over for its verdict.
-    async fn end(self, relay: &Relay, index: u64, why: Option<InputEnd>) {
-        let now = self.clock.now();
-        let (session, tape) = self.observer.finish(now, why.unwrap_or(InputEnd::Open));
-        let _ = relay
-            .desk
-            .send(Message::Ended { index, session: Box::new(session), tape: tape.map(Box::new) })
-            .await;
-    }
-
-    /// Tells the desk about a stall once, and about the session being up once. Closes nothing.
-    fn look(&mut self, relay: &Relay, pump: Option<&Pump>) {
-        let now = self.clock.now();
-        let facts = self.observer.session().facts();
-        if facts.is_active() && !self.active {
-            self.active = true;
-            relay.tell(Message::Active {
-                index: self.index,
-                session: Box::new(self.observer.session().clone()),
-            });
-        }
-        if self.warned || self.active || !is_stalled(facts, now) {
-            return;
-        }
-        self.warned = true;
-        if let Some(pump) = pump {
-            self.sample_both(now, pump);
-        }
-        let mut session = self.observer.session().clone();
-        session.finish(now, InputEnd::Open);
-        relay.tell(Message::Stalled { index: self.index, session: Box::new(session) });
-    }
-
-    /// Nothing passed for a while.
-    fn is_quiet(&self) -> bool {
-        let facts = self.observer.session().facts();
-        let last = Direction::BOTH
-            .into_iter()
-            .filter_map(|dir| facts.stream(dir).last)
-            .map(|at| at.time)
-            .max();
-        last.is_none_or(|last| self.clock.now().since(last) >= LINGER)
-    }
-
-    fn sample_both(&mut self, now: Timestamp, pump: &Pump) {
-        self.sample(now, Leg::Client, pump.source(Direction::ToServer));
-        self.sample(now, Leg::Server, pump.source(Direction::ToClient));
-    }
-}
-
-/// Observation timers: 9 s without SYN-ACK, 10 s without X.224 confirm, 5 s in a machine turn.
-fn is_stalled(facts: &rdpwhy_analyzer::facts::Facts, now: Timestamp) -> bool {
-    const DIALING: Duration = Duration::from_secs(9);
-    const CONFIRM: Duration = Duration::from_secs(10);
-    const TURN: Duration = Duration::from_secs(5);
-    let server = facts.stream(Direction::ToClient);
-    if !facts.tcp.leg(Leg::Server).opened.is_seen() {
-        return facts.relay.first().is_some_and(|dialing| now.since(dialing.at.time) >= DIALING);
-    }
-    if let Some(request) = facts.x224.request.seen().filter(|_| server.bytes == 0) {
-        return now.since(request.at.time) >= CONFIRM;
-    }
-    let asked = facts.stream(Direction::ToServer).last;
-    let turn = facts.tls.client_hello.is_seen()
-        && asked.is_some_and(|asked| server.last.is_none_or(|last| last.time < asked.time));
-    turn && asked.is_some_and(|asked| now.since(asked.time) >= TURN)
-}
-
 /// Dials the server while listening to the client: what it says is evidence, and its leaving ends it.
 async fn reach(
     relay: &Relay,
+    route: &Route,
     client: &TcpStream,
     watched: &mut Watched,
     stop: &mut watch::Receiver<bool>,
 ) -> Reached {
+    let (target, options) = match route {
+        Route::To(target, options) => (target, options),
+        Route::Refused(_, why) => {
+            watched.note(Input::Relay(RelayNote::Error(why.clone())));
+            return Reached::Nobody;
+        }
+    };
     watched.note(Input::Relay(RelayNote::Dialing));
     let mut ignore = |_: &dial::Attempt| {};
-    let dialing = dial::dial(&relay.target, &relay.dial, &mut ignore);
+    let dialing = dial::dial(target, options, &mut ignore);
     tokio::pin!(dialing);
     let deadline = relay.deadlines.connect.map(|limit| tokio::time::Instant::now() + limit);
     let mut ticks = interval(TICK);
@@ -249,7 +148,12 @@ fn read_early(client: &TcpStream, early: &mut Vec<u8>, watched: &mut Watched) ->
 
 /// Reports every attempt, and the connection where there is one.
 fn answered(outcome: DialOutcome, watched: &mut Watched) -> Option<TcpStream> {
+    let nobody = outcome.stream.is_none();
     for attempt in &outcome.attempts {
+        // Segments of attempts beside one that came through would pass for those of the connection.
+        if let (true, Some(client), Some(server)) = (nobody, attempt.from, attempt.to) {
+            watched.claim(Leg::Server, Ends { client, server }, false);
+        }
         if let Some(failure) = attempt.failure() {
             let time = watched.clock.at(attempt.started + attempt.after);
             let failure = by_another(failure.clone(), attempt.from);
@@ -263,7 +167,11 @@ fn answered(outcome: DialOutcome, watched: &mut Watched) -> Option<TcpStream> {
     let since = connected.map_or_else(Instant::now, |attempt| attempt.started + attempt.after);
     let session = watched.observer.session_mut();
     if let Ok(peer) = server.peer_addr() {
-        session.set_server(peer, server.local_addr().ok());
+        let local = server.local_addr().ok();
+        session.set_server(peer, local);
+        if let Some(local) = local {
+            watched.claim(Leg::Server, Ends { client: local, server: peer }, true);
+        }
     }
     watched.observer.note(watched.clock.at(since), Input::Opened { leg: Leg::Server, took });
     Some(server)
@@ -328,24 +236,28 @@ async fn carry(
                     return Carried::Over(None);
                 }
                 let ended = watched.observer.session().facts().ending().is_some();
-                quiet = ended.then(|| tokio::time::Instant::now() + LINGER);
+                // A server leg that hears of no RST can hang for good: that is watched to its end.
+                quiet = (ended && relay.rst_immune.is_none()).then(|| tokio::time::Instant::now() + LINGER);
             }
             () = at(quiet) => {
-                if watched.is_quiet() {
+                if watched.is_quiet(LINGER) {
                     return Carried::Lingers(Box::new(pump));
                 }
                 quiet = Some(tokio::time::Instant::now() + LINGER);
             }
-            _ = ticks.tick(), if !up => watched.look(relay, Some(&pump)),
+            _ = ticks.tick(), if !up || relay.rst_immune.is_some() => {
+                watched.look(relay, Some(&pump));
+                if relay.rst_immune.is_some_and(|limit| watched.waits(limit)) {
+                    return closed_by("--rst-immune", pump, watched);
+                }
+            }
             () = at(deadline.filter(|_| !up)) => {
                 // It may have come up since it was looked at last.
                 watched.look(relay, Some(&pump));
                 if watched.active {
                     continue;
                 }
-                watched.note(Input::Relay(RelayNote::Deadline("--handshake-timeout".into())));
-                pump.abort();
-                return Carried::Over(None);
+                return closed_by("--handshake-timeout", pump, watched);
             }
             _ = stop.changed() => {
                 watched.note(Input::Relay(RelayNote::Shutdown));
@@ -353,6 +265,13 @@ async fn carry(
             }
         }
     }
+}
+
+/// A deadline of the relay's own ends the session.
+fn closed_by(deadline: &'static str, mut pump: Pump, watched: &mut Watched) -> Carried {
+    watched.note(Input::Relay(RelayNote::Deadline(deadline.into())));
+    pump.abort();
+    Carried::Over(None)
 }
 
 /// An ICMP error of this machine's own kernel is no answer from the network: nobody answered ARP.
@@ -364,28 +283,4 @@ fn by_another(mut failure: ConnectFailure, own: Option<SocketAddr>) -> ConnectFa
         failure.kind = ConnectFailureKind::Other("EHOSTUNREACH".to_owned());
     }
     failure
-}
-
-async fn at(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn syn_segment(syn: &SynFacts) -> Segment {
-    Segment {
-        leg: Leg::Client,
-        dir: Direction::ToServer,
-        kind: SegmentKind::Syn,
-        ttl: Some(syn.ttl),
-        ip_id: syn.ip_id,
-        seq: 0,
-        ack: 0,
-        flags: 0x02,
-        window: syn.window,
-        len: 0,
-        options: syn.option_order.clone(),
-        usual_ttl: None,
-    }
 }

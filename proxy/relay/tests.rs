@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::{Deadlines, Feed, Guard, Relay, listen};
+use super::{Deadlines, Feed, Guard, Relay, Upstream, listen};
 use crate::clock::Clock;
 use crate::desk::{Desk, Message};
 use crate::dial::{DialOptions, Target};
@@ -31,21 +31,23 @@ struct Stage {
     serving: tokio::task::JoinHandle<()>,
 }
 
-async fn stage(feed: Feed, recorder: Option<Recorder>, deadlines: Deadlines) -> Stage {
+async fn stage(feed: Feed, recorder: Option<Recorder>, rst_immune: Option<Duration>) -> Stage {
     let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = upstream.local_addr().unwrap().port();
     let (desk, told) = mpsc::channel(64);
     let (stop, stopped) = watch::channel(false);
     let relay = Arc::new(Relay {
-        target: Target { host: "127.0.0.1".into(), port },
+        upstream: Upstream::Fixed(Target { host: "127.0.0.1".into(), port }),
         dial: DialOptions::default(),
-        deadlines,
+        deadlines: Deadlines::default(),
+        rst_immune,
         clock: Clock::start(),
         desk,
         recorder,
+        packets: None,
         feed,
     });
-    let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).unwrap();
     let address = listening.address;
     let guard = Guard { allow: Vec::new(), most: 10 };
     let serving = tokio::spawn(listening.serve(relay, guard, stopped));
@@ -74,7 +76,7 @@ async fn a_panic_of_the_engine_costs_the_verdict_and_no_byte() {
     let ring = Ring { path: path.clone(), files: None, size: 0 };
     let recorder = Recorder::start(ring, Payload::Handshake, Policy::Wait).unwrap();
     let Stage { address, upstream, told, stop, serving } =
-        stage(panics, Some(recorder.clone()), Deadlines::default()).await;
+        stage(panics, Some(recorder.clone()), None).await;
     let sent: Vec<u8> = (0..300_000u32).flat_map(|n| n.to_be_bytes()).collect();
     let client = TcpStream::connect(address).await.unwrap();
     let (server, _) = upstream.accept().await.unwrap();
@@ -107,8 +109,7 @@ async fn a_panic_of_the_engine_costs_the_verdict_and_no_byte() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_session_is_reported_when_the_relay_stops() {
-    let Stage { address, upstream, told, stop, serving } =
-        stage(Session::feed, None, Deadlines::default()).await;
+    let Stage { address, upstream, told, stop, serving } = stage(Session::feed, None, None).await;
     let mut open = Vec::new();
     for _ in 0..5 {
         open.push(TcpStream::connect(address).await.unwrap());
@@ -127,7 +128,7 @@ async fn a_recorder_ends_while_a_session_still_holds_its_tape() {
     let ring = Ring { path: folder.path().join("case.pcapng"), files: None, size: 0 };
     let recorder = Recorder::start(ring, Payload::Full, Policy::Wait).unwrap();
     let Stage { address, upstream, stop, serving, .. } =
-        stage(Session::feed, Some(recorder.clone()), Deadlines::default()).await;
+        stage(Session::feed, Some(recorder.clone()), None).await;
     let mut client = TcpStream::connect(address).await.unwrap();
     let (mut server, _) = upstream.accept().await.unwrap();
     let finished = tokio::task::spawn_blocking(move || recorder.finish());
@@ -144,4 +145,50 @@ async fn a_recorder_ends_while_a_session_still_holds_its_tape() {
     drop((writer.await.unwrap(), server));
     let _ = stop.send(true);
     timeout(LONG, serving).await.unwrap().unwrap();
+}
+
+/// The report on a session whose server leaves its client waiting: at once, or once it has answered and the client
+/// has closed its half.
+#[cfg(target_os = "linux")]
+async fn given_up(answers: bool) -> rdpwhy_analyzer::report::Connection {
+    let Stage { address, upstream, told, stop, serving } =
+        stage(Session::feed, None, Some(Duration::from_millis(300))).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let (mut server, _) = upstream.accept().await.unwrap();
+    client.write_all(&[3, 0, 0, 11, 6, 0xE0, 0, 0, 0, 0, 0]).await.unwrap();
+    server.read_exact(&mut [0; 11]).await.unwrap();
+    if answers {
+        // Nobody waits for a server that has answered, until the client closes.
+        server.write_all(&[3, 0, 0, 11, 6, 0xD0, 0, 0, 0x12, 0x34, 0]).await.unwrap();
+        client.read_exact(&mut [0; 11]).await.unwrap();
+        client.shutdown().await.unwrap();
+    }
+    // The relay closes; this server never does.
+    let end = timeout(LONG, client.read(&mut [0; 1])).await.unwrap();
+    assert!(!end.is_ok_and(|read| read > 0));
+    let _ = stop.send(true);
+    timeout(LONG, serving).await.unwrap().unwrap();
+    drop(server);
+    let mut reports = judged(told).await;
+    assert!(
+        reports
+            .iter()
+            .all(|report| { report.findings.iter().any(|finding| finding.id == "rst-immune") })
+    );
+    reports.pop().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_may_be_gone_is_given_up_by_the_experiment() {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    if crate::os::ignore_resets(&socket).is_err() {
+        return eprintln!("SKIPPED: the socket filter needs CAP_NET_ADMIN");
+    }
+    let silent = given_up(false).await;
+    assert_eq!(silent.verdict.what.as_deref(), Some("relay-induced"));
+    assert!(silent.verdict.sentence.contains("--rst-immune"), "{}", silent.verdict.sentence);
+    // The client's own close came first: the relay only let go of what was left.
+    let left = given_up(true).await;
+    assert_eq!(left.ended.from.as_deref(), Some("client"));
 }

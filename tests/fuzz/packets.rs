@@ -177,7 +177,7 @@ impl Reading {
         judged
             .map(|(at, session)| {
                 let siblings = casebook::siblings(&summaries, at);
-                report::check(&Case { this: session.facts(), siblings: &siblings })
+                report::check(&Case::new(session.facts(), &siblings))
             })
             .collect()
     }

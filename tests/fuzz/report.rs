@@ -45,7 +45,8 @@ fn contract(connection: &Connection) {
     for confidence in [sure.what, sure.who, sure.why] {
         assert!((0.0..=1.0).contains(&confidence), "{sure:?}");
     }
-    assert!(connection.outcome != Outcome::Failed || verdict.what.is_some(), "an unnamed failure");
+    let unnamed = connection.outcome == Outcome::Failed && verdict.what.is_none();
+    assert!(!unnamed, "an unnamed failure: {connection:#?}");
     assert_eq!(verdict.cause.is_none(), sure.why < 0.5, "{verdict:?}");
     let class = verdict.class.as_deref();
     assert!(!matches!(class, Some("interference" | "downgrade")), "accused without a control");

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rdpwhy_analyzer::case::{Case, Summary};
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{
-    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, Origin, RelayNote, Segment,
-    SegmentCounts, SegmentKind, TcpSample, Timestamp,
+    Baseline, Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, Origin, RelayNote,
+    Segment, SegmentCounts, SegmentKind, TcpSample, Timestamp,
 };
 use rdpwhy_analyzer::session::Session;
 
@@ -34,10 +34,10 @@ pub fn stream(data: &[u8]) -> Vec<String> {
     play.check();
     let summary = Summary::of(play.session.facts());
     // The relay reports while a session is open, too.
-    let open = report::check(&Case { this: facts_before.facts(), siblings: &[] });
-    let alone = report::check(&Case { this: play.session.facts(), siblings: &[] });
+    let open = report::check(&Case::new(facts_before.facts(), &[]));
+    let alone = report::check(&Case::new(play.session.facts(), &[]));
     let siblings = [earlier(&summary), summary];
-    let beside = report::check(&Case { this: play.session.facts(), siblings: &siblings });
+    let beside = report::check(&Case::new(play.session.facts(), &siblings));
     vec![open, alone, beside]
 }
 
@@ -213,7 +213,17 @@ impl Play {
 
     fn segment(&mut self, dir: Direction, cursor: &mut Cursor<'_>) {
         use SegmentKind::*;
-        let kinds = [Syn, SynAck, Fin, Rst, ZeroWindow, WindowOpen, DifferingOverlap, DataAfterRst];
+        let kinds = [
+            Syn,
+            SynAck,
+            Fin,
+            Rst,
+            ZeroWindow,
+            WindowOpen,
+            DifferingOverlap,
+            AfterRst,
+            DataAfterFin,
+        ];
         let bits = cursor.u8();
         let segment = Segment {
             leg: self.leg(bits >> 7),
@@ -227,7 +237,11 @@ impl Play {
             window: cursor.u16(),
             len: cursor.u32(),
             options: cursor.take(usize::from(bits >> 5 & 3) * 12).to_vec(),
-            usual_ttl: (bits & 32 != 0).then(|| (cursor.u8(), cursor.u32())),
+            baseline: Baseline {
+                ttl: (bits & 32 != 0).then(|| (cursor.u8(), cursor.u32())),
+                next_seq: (bits & 64 != 0).then(|| cursor.u32()),
+                ..Baseline::default()
+            },
         };
         self.feed(Input::Segment(segment));
     }
@@ -262,19 +276,24 @@ impl Play {
             bytes: cursor.number(),
             acknowledged: (cursor.u8() & 1 != 0).then(|| cursor.number()),
             mirrored: cursor.number(),
+            largest: cursor.u32(),
+            behind_hole: cursor.number(),
+            repeated: cursor.u32(),
+            ..SegmentCounts::default()
         };
         let counts = [of_sender(), of_sender()];
         self.feed(Input::Counts { leg, counts });
     }
 
     fn note(&mut self, cursor: &mut Cursor<'_>) {
-        let note = match cursor.u8() % 6 {
+        let note = match cursor.u8() % 7 {
             0 => RelayNote::Dialing,
             1 => RelayNote::Deadline("no bytes for an hour".into()),
             2 => RelayNote::Limit("too many sessions".into()),
             3 => RelayNote::Shutdown,
             4 => RelayNote::Error(String::from_utf8_lossy(cursor.run()).into_owned()),
-            _ => RelayNote::RecorderLost(cursor.number()),
+            5 => RelayNote::RecorderLost(cursor.number()),
+            _ => RelayNote::RstImmune,
         };
         self.feed(Input::Relay(note));
     }

@@ -147,7 +147,7 @@ fn judge(sessions: &[Session]) -> Vec<Value> {
             r#final: true,
             supersedes: None,
         };
-        let case = Case { this: session.facts(), siblings: &siblings };
+        let case = Case::new(session.facts(), &siblings);
         let connection = verdict::connection(&case, &place, &Identities::Shown);
         serde_json::to_value(connection).unwrap()
     };

@@ -8,10 +8,14 @@
 pub mod certs;
 pub mod clients;
 pub mod contract;
+pub mod desktop;
 pub mod display;
 pub mod endpoints;
+pub mod ends;
 pub mod expected;
+pub mod forge;
 pub mod json;
+pub mod namespaces;
 pub mod place;
 pub mod process;
 pub mod rdpwhy;
@@ -137,10 +141,12 @@ pub fn free_port() -> u16 {
     panic!("no free port between {FIRST} and {}", FIRST + COUNT);
 }
 
-/// Whether something listens on this port, read from the kernel's table: a connection made to
+/// Whether something listens on this port, read from the kernel's tables: a connection made to
 /// find out would be a session to the server.
 pub fn listens(port: u16) -> bool {
-    listening(&std::fs::read_to_string("/proc/net/tcp").unwrap_or_default(), port)
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let table = tables.map(|table| std::fs::read_to_string(table).unwrap_or_default()).concat();
+    listening(&table, port)
 }
 
 /// Whether this table of `/proc/net` has a listener on the port.

@@ -29,6 +29,11 @@ pub struct Said {
 impl Proxy {
     /// Starts the proxy; it records to `recording`. Its files go to `folder`.
     pub fn start(upstream: u16, folder: &Path, recording: &Path) -> Self {
+        Proxy::start_with(upstream, folder, recording, &[])
+    }
+
+    /// The same with more flags.
+    pub fn start_with(upstream: u16, folder: &Path, recording: &Path, flags: &[&str]) -> Self {
         let upstream = format!("127.0.0.1:{upstream}");
         let recording = text_of(recording);
         let (mut process, results) = launch(
@@ -37,6 +42,7 @@ impl Proxy {
             &[
                 &["proxy", "--upstream", &upstream, "--listen", "127.0.0.1:0"][..],
                 &["--format", "jsonl", "-w", &recording],
+                flags,
             ]
             .concat(),
         );
@@ -67,7 +73,12 @@ impl Proxy {
 
 /// Runs `rdpwhy analyze` on a capture.
 pub fn analyze(capture: &Path, folder: &Path) -> Said {
-    let arguments = ["analyze", &text_of(capture), "--format", "jsonl"];
+    analyze_with(&[&text_of(capture)], folder)
+}
+
+/// Runs `rdpwhy analyze` with these arguments.
+pub fn analyze_with(arguments: &[&str], folder: &Path) -> Said {
+    let arguments = [&["analyze", "--format", "jsonl"], arguments].concat();
     let (mut process, results) = launch(folder, "analyze", &arguments);
     let code = process.wait(Duration::from_secs(60));
     assert!(code.is_some(), "analyze did not end: {}", process.output());

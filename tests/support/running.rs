@@ -18,8 +18,8 @@ pub const LONG: Duration = Duration::from_secs(60);
 
 /// An X.224 request for TLS and NLA. MS-RDPBCGR 2.2.1.1.
 pub const REQUEST: [u8; 19] = [3, 0, 0, 19, 14, 0xE0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 3, 0, 0, 0];
-/// The answer to it: NLA is demanded, though it was offered; here only a failure that ends it.
-pub const FAILURE: [u8; 19] = [3, 0, 0, 19, 14, 0xD0, 0, 0, 0x12, 0x34, 0, 3, 0, 8, 0, 1, 0, 0, 0];
+/// A refusal: the server has no certificate.
+pub const FAILURE: [u8; 19] = [3, 0, 0, 19, 14, 0xD0, 0, 0, 0x12, 0x34, 0, 3, 0, 8, 0, 3, 0, 0, 0];
 
 /// A running proxy with flags of the test's choice.
 pub struct Running {

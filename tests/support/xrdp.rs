@@ -1,7 +1,7 @@
 //! xrdp, a real RDP server: TLS 1.0 to 1.3 and standard RDP security, never NLA.
 //!
-//! It is run up to its login screen, which is a whole RDP session with graphics; a desktop behind
-//! it would need a session manager and an account on this machine.
+//! It is run up to its login screen, which is a whole RDP session with graphics; `desktop` puts a session
+//! manager and an account behind it.
 
 use super::certs::{self, Kind};
 use super::place::Place;
@@ -9,6 +9,7 @@ use super::process::{Process, command_in};
 use super::{need, text_of, wait_until};
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 /// Which private key the server is told to use.
@@ -69,20 +70,8 @@ impl Xrdp {
         let program = need("xrdp")?;
         let scratch = super::scratch();
         let folder = scratch.path();
-        let own = certs::make(folder, options.certificate)?;
-        let key = match options.key {
-            Key::Own => own.key,
-            Key::Foreign => certs::make(folder, Kind::Other)?.key,
-            Key::Missing => folder.join("no-such.key"),
-        };
         let port = place.port();
-        let log = text_of(&folder.join("xrdp.log"));
-        let mut ini = settings(options, place, &log);
-        let files = [("certificate", &own.certificate), ("key_file", &key)];
-        for (name, file) in files {
-            ini = ini.replace(&format!("{name}=?"), &format!("{name}={}", text_of(file)));
-        }
-        std::fs::write(folder.join("xrdp.ini"), ini).unwrap();
+        configure(folder, options, place)?;
         let mut command = command_in(place.namespace.as_deref(), &program);
         command.args(["-n", "-c", &text_of(&folder.join("xrdp.ini"))]);
         if options.legacy_openssl {
@@ -108,6 +97,23 @@ impl Xrdp {
 /// Lowers OpenSSL's floor to TLS 1.0 and small keys.
 const LEGACY_OPENSSL: &str = "openssl_conf = init\n[init]\nssl_conf = tls\n[tls]\n\
     system_default = low\n[low]\nMinProtocol = TLSv1\nCipherString = DEFAULT:@SECLEVEL=0\n";
+
+/// Writes `xrdp.ini`, the certificate and its key to `folder`; the log will be `xrdp.log`.
+pub fn configure(folder: &Path, options: Options, place: &Place) -> Option<()> {
+    let own = certs::make(folder, options.certificate)?;
+    let key = match options.key {
+        Key::Own => own.key,
+        Key::Foreign => certs::make(folder, Kind::Other)?.key,
+        Key::Missing => folder.join("no-such.key"),
+    };
+    let log = text_of(&folder.join("xrdp.log"));
+    let mut ini = settings(options, place, &log);
+    for (name, file) in [("certificate", &own.certificate), ("key_file", &key)] {
+        ini = ini.replace(&format!("{name}=?"), &format!("{name}={}", text_of(file)));
+    }
+    std::fs::write(folder.join("xrdp.ini"), ini).unwrap();
+    Some(())
+}
 
 /// A whole xrdp.ini with `?` for the two files.
 fn settings(options: Options, place: &Place, log: &str) -> String {

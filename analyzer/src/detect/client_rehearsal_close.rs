@@ -22,9 +22,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         facts.ending().filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
     let (reached, _) = facts.reached()?;
     let paused = facts.tls.is_established() && reached < Reached::Active;
-    // A server that alerted or was not heard had its own part in the end.
-    let server_spoke = facts.tls.alerts.iter().any(|seen| seen.value.dir == Direction::ToClient)
-        || facts.tls.ends_with_alert_shape(Direction::ToClient);
+    // A server that alerted first or was not heard had its own part in the end.
+    let left = facts.tls.last_alert(Direction::ToServer).map_or(ending.at.time, |at| at.time);
+    let server_spoke = facts.tls.last_alert(Direction::ToClient).is_some_and(|at| at.time < left);
     let unheard = facts.subject.vantage == Vantage::Capture
         && who::all_acknowledged(facts, Direction::ToClient) == Some(false);
     let refused = facts.tls.fatal_alert(None).is_some() || facts.relay_fault().is_some();

@@ -31,7 +31,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         "A web server answered in place of Remote Desktop: the port leads to the wrong service."
     };
     let mut opinion = Opinion::new(Band::Certain, says)
-        .party(Party::Server, Band::Possible)
+        .party(Party::Unknown, Band::Weak)
         .supports(Evidence::of(first, "the first bytes from the server side are an HTTP response"))
         .unknown("whether the host itself or a device on the way gave this answer");
     if portal {

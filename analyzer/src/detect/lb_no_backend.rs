@@ -4,7 +4,6 @@
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
-use crate::facts::Vantage;
 use crate::input::{Close, ConnectFailureKind, Direction, Leg};
 use crate::wire::x224::Protocols;
 
@@ -27,13 +26,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if let Some(last) = leg.attempts.last().filter(|_| !leg.opened.is_seen())
         && last.failure.kind == ConnectFailureKind::ResetAfterSynAck
     {
-        let party = match facts.subject.vantage {
-            Vantage::Relay => Party::ServerNetwork,
-            Vantage::Capture => Party::Network,
-        };
         return Some(
-            Opinion::new(Band::Possible, "Something accepts connections at that address and drops them at once: a load balancer or SYN proxy whose host does not answer.")
-                .party(party, Band::Possible)
+            Opinion::new(Band::Weak, "Something accepts connections at that address and drops them at once: a load balancer or SYN proxy whose host does not answer.")
+                .party(who::network(facts, Direction::ToClient), Band::Possible)
                 .supports(Evidence::at(last.at, "the handshake was answered and reset before any byte was sent")),
         );
     }
@@ -54,7 +49,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         Band::Weak,
         "What accepted the connection may be a forwarder, tunnel or load balancer with no Remote Desktop host behind it.",
     )
-    .party(Party::Server, Band::Possible)
+    .party(Party::Unknown, Band::Weak)
     .supports(who::ended(ending))
     .supports(Evidence::at(since, format!("accepted, and closed {ms:.1} ms later without a single byte")))
     .unknown("whether the host behind it saw the connection");

@@ -17,16 +17,23 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let leg = case.this.tcp.leg(Leg::Server);
     let last = leg.attempts.last().filter(|_| !leg.opened.is_seen())?;
-    let ConnectFailureKind::NameNotFound(error) = &last.failure.kind else { return None };
     let name = case.this.subject.server_name.as_deref().unwrap_or("the server's name");
-    Some(
-        Opinion::new(
-            Band::Certain,
+    let (says, error) = match &last.failure.kind {
+        ConnectFailureKind::NameNotFound(error) => (
             format!(
                 "The name {name} could not be resolved to an address, so no connection was tried."
             ),
-        )
-        .party(Party::Unknown, Band::Weak)
-        .supports(Evidence::at(last.at, format!("resolving {name} failed: {error}"))),
+            error,
+        ),
+        kind @ ConnectFailureKind::Other(error) if kind.is_unresolved() => (
+            format!("No name server told an address of {name}, so no connection was tried."),
+            error,
+        ),
+        _ => return None,
+    };
+    Some(
+        Opinion::new(Band::Certain, says)
+            .party(Party::Unknown, Band::Weak)
+            .supports(Evidence::at(last.at, format!("resolving {name} failed: {error}"))),
     )
 }

@@ -1,6 +1,7 @@
 //! RDP_NEG_FAILURE: the server says in the negotiation why it refuses. MS-RDPBCGR 2.2.1.2.2.
 //!
-//! One file for its codes: they share one observation and differ in a number.
+//! One file for its codes: they share one observation and differ in a number. A refusal that does not fit
+//! the request that was seen names no cause: one of the two was changed, or the server is at fault.
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use crate::case::Case;
@@ -20,7 +21,7 @@ pub(super) const SSL_REQUIRED: Detector = Detector {
     kind: Kind::Definition,
     class: Class::ServerConfig,
     explains: EXPLAINS,
-    remedy: "Let the client offer TLS (and NLA): update it, or take the setting out that limits it to the RDP security layer.",
+    remedy: "Let the client offer TLS and NLA: update it, or take the setting out that limits what it offers. Where it offers NLA alone, turn NLA on at the server.",
     next: &[SECURITY_LAYER],
     detect: |case| refused(case, &[FailureCode::SSL_REQUIRED_BY_SERVER]),
 };
@@ -80,23 +81,50 @@ pub(super) const OTHER: Detector = Detector {
     kind: Kind::Phenomenon,
     class: Class::ServerConfig,
     explains: EXPLAINS,
-    remedy: "Look up the failure code in the documentation of the server's version.",
+    remedy: "Look up the failure code in the documentation and in the log of the server, and compare the request that left the client with the one that reached the server.",
     next: &[SECURITY_LAYER],
     detect: |case| {
         let code = case.this.x224.confirm.value()?.failure()?;
-        if (1..=6).contains(&code.0) { None } else { refused(case, &[code]) }
+        let explains = (1..=6).contains(&code.0) && !contradicts(code, case.this.x224.requested());
+        if explains { None } else { opinion(case, code) }
     },
 };
 
 fn refused(case: &Case<'_>, codes: &[FailureCode]) -> Option<Opinion> {
+    let code = case.this.x224.confirm.value()?.failure().filter(|code| codes.contains(code))?;
+    if contradicts(code, case.this.x224.requested()) { None } else { opinion(case, code) }
+}
+
+/// True when the request that was seen gave no reason for this refusal.
+fn contradicts(code: FailureCode, requested: Option<Protocols>) -> bool {
+    requested.is_some_and(|requested| match code {
+        FailureCode::SSL_REQUIRED_BY_SERVER => requested.contains(Protocols::SSL),
+        FailureCode::SSL_NOT_ALLOWED_BY_SERVER => requested == Protocols::RDP,
+        FailureCode::HYBRID_REQUIRED_BY_SERVER => requested.is_nla(),
+        _ => false,
+    })
+}
+
+fn opinion(case: &Case<'_>, code: FailureCode) -> Option<Opinion> {
     let facts = case.this;
     let confirm = facts.x224.confirm.seen()?;
-    let code = confirm.value.failure().filter(|code| codes.contains(code))?;
-    let requested = facts.x224.requested().unwrap_or(Protocols::RDP);
-    let mut opinion = Opinion::new(Band::Certain, sentence(code, requested))
-        .party(Party::Server, Band::Probable)
+    let requested = facts.x224.requested();
+    let says = match requested {
+        Some(requested) if contradicts(code, Some(requested)) => format!(
+            "The server refused with {code} although the client asked for {requested}: the refusal does not fit the request."
+        ),
+        _ => sentence(code, requested),
+    };
+    // Of a refusal that does not fit nobody knows who wrote it.
+    let party = if requested.is_some_and(|requested| contradicts(code, Some(requested))) {
+        (Party::Unknown, Band::Weak)
+    } else {
+        (Party::Server, Band::Probable)
+    };
+    let mut opinion = Opinion::new(Band::Certain, says)
+        .party(party.0, party.1)
         .supports(Evidence::of(confirm, format!("RDP_NEG_FAILURE {} {code}", code.0)));
-    if let Some(request) = facts.x224.request.seen() {
+    if let (Some(request), Some(requested)) = (facts.x224.request.seen(), requested) {
         opinion =
             opinion.supports(Evidence::of(request, format!("the client asked for {requested}")));
     }
@@ -107,10 +135,16 @@ fn refused(case: &Case<'_>, codes: &[FailureCode]) -> Option<Opinion> {
     )
 }
 
-fn sentence(code: FailureCode, requested: Protocols) -> String {
+fn sentence(code: FailureCode, requested: Option<Protocols>) -> String {
+    let nla_alone =
+        requested.is_some_and(|asked| asked.is_nla() && !asked.contains(Protocols::SSL));
+    let offered = requested.map_or(String::new(), |asked| format!(" (it offered {asked})"));
     match code {
+        FailureCode::SSL_REQUIRED_BY_SERVER if nla_alone => {
+            format!("The server does TLS without Network Level Authentication and the client did not offer that{offered}.")
+        }
         FailureCode::SSL_REQUIRED_BY_SERVER => {
-            format!("The server insists on TLS and the client offered {requested}.")
+            format!("The server insists on TLS and the client did not offer it{offered}.")
         }
         FailureCode::SSL_NOT_ALLOWED_BY_SERVER => {
             "The server is set to the old RDP security layer only and refuses TLS and NLA.".into()
@@ -122,13 +156,13 @@ fn sentence(code: FailureCode, requested: Protocols) -> String {
             "The server refuses the flags of this request (Restricted Admin, Credential Guard) for its current security.".into()
         }
         FailureCode::HYBRID_REQUIRED_BY_SERVER => {
-            format!("The server demands Network Level Authentication and the client did not offer it (it offered {requested}).")
+            format!("The server demands Network Level Authentication and the client did not offer it{offered}.")
         }
         FailureCode::SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER => {
             "The server demands TLS with a client certificate.".into()
         }
         FailureCode::ENTRA_AUTH_REQUIRED_BY_SERVER => {
-            "The server demands Entra ID authentication and the client did not offer it.".into()
+            format!("The server demands Entra ID authentication and the client did not offer it{offered}.")
         }
         other => format!("The server refused the negotiation with the unknown code {other}."),
     }

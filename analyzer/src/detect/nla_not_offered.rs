@@ -1,11 +1,8 @@
 //! `nla-not-offered`: the client insists on NLA and the server has none to offer.
 
-use std::time::Duration;
-
+use super::insistence;
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
-use crate::case::{Case, Summary};
-use crate::facts::Reached;
-use crate::input::Direction;
+use crate::case::Case;
 use crate::wire::x224::Protocols;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -23,41 +20,17 @@ pub(super) const DETECTOR: Detector = Detector {
     detect,
 };
 
-/// A program's own decision takes less; a user who reads a prompt takes more.
-const AT_ONCE: Duration = Duration::from_secs(1);
-
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let confirm = facts.x224.confirm.seen()?;
     let (requested, selected) = (facts.x224.requested()?, confirm.value.selected()?);
-    let ending = facts.ending().filter(|ending| ending.dir == Direction::ToServer)?;
-    // Where bytes of the client were lost, its ClientHello may be among them.
-    let goes_on = facts.tls.client_hello.is_seen()
-        || facts.rdp.connect_initial.is_seen()
-        || facts.stream(Direction::ToServer).gap;
-    if !requested.is_nla() || selected.is_nla() || !requested.contains(selected) || goes_on {
+    let ending = insistence::left_behind_confirm(facts)?;
+    if !requested.is_nla() || selected.is_nla() || !requested.contains(selected) {
         return None;
     }
-    let this = Summary::of(facts);
-    let same_answer = |sibling: &&Summary| {
-        sibling.is_sibling_of(&this) && sibling.selected.is_some_and(|selected| !selected.is_nla())
-    };
-    // A client that would go on without NLA has done so elsewhere; one that insists has left there too.
-    let (mut went_on, mut insists) = (false, false);
-    for sibling in case.siblings.iter().filter(same_answer) {
-        went_on |= sibling.reached > Some(Reached::X224Confirm);
-        insists |= sibling.started != this.started
-            && sibling.reached == Some(Reached::X224Confirm)
-            && sibling.closed_by == Some(Direction::ToServer)
-            && sibling.requested.is_some_and(Protocols::is_nla);
-    }
-    // No user decides this fast; a scanner that only asks for the answer does.
-    let at_once = ending.at.time.since(confirm.at.time) <= AT_ONCE;
-    let band = match (went_on, at_once, insists) {
-        (true, ..) | (false, false, false) => Band::Weak,
-        (false, true, true) => Band::Probable,
-        _ => Band::Possible,
-    };
+    let without_nla = |selected: Protocols| !selected.is_nla();
+    let nla = Protocols::is_nla;
+    let band = insistence::insists(case, confirm.at, ending, without_nla, nla, Band::Weak);
     Some(
         Opinion::new(
             band,

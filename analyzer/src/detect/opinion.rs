@@ -1,8 +1,10 @@
 //! What a detector says, and the row that introduces it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::case::Case;
+use crate::diff::Side;
 use crate::event::At;
 use crate::facts::Seen;
 
@@ -115,6 +117,42 @@ impl Band {
     }
 }
 
+/// A source of evidence. Within one only the strongest piece counts: two marks of one RST that come from
+/// the same stack are one observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Time to live.
+    Ttl,
+    /// IPv4 identification.
+    IpId,
+    /// Sequence numbers of one segment.
+    Sequence,
+    /// What its sender went on to do.
+    Continuation,
+    /// Times.
+    Timing,
+    /// What was said in TLS, X.224 or RDP.
+    Protocol,
+    /// Counters of a kernel or a capture.
+    Counters,
+    /// Other connections of the case.
+    Siblings,
+}
+
+/// What would have differed had the path been clean. Without one nobody accuses the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Control {
+    /// Three or more earlier segments of the same flow, and two independent tests against them.
+    Baseline,
+    /// A sibling connection that passed the same step.
+    Sibling,
+    /// Captures from both ends.
+    Pair,
+    /// An active probe.
+    Probe,
+}
+
 /// A read-only check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Next {
@@ -131,6 +169,8 @@ pub struct Evidence {
     pub fact: String,
     /// When and where; `None` for what was measured by its absence.
     pub at: Option<At>,
+    /// In which of two captures; `None` where there is one.
+    pub side: Option<Side>,
 }
 
 /// What one detector says of one case.
@@ -138,8 +178,12 @@ pub struct Evidence {
 pub struct Opinion {
     /// The id, where it is finer than the row's (`tls-alert-40`).
     pub id: Option<Cow<'static, str>>,
-    /// How sure.
+    /// How sure, before the weights.
     pub band: Band,
+    /// Natural logarithms of likelihood ratios, by their source.
+    pub weights: Vec<(Group, f64)>,
+    /// What the accusation of a path rests on.
+    pub control: Option<Control>,
     /// Whom it concerns, and how sure of that.
     pub party: Option<(Party, Band)>,
     /// One sentence for the ticket.
@@ -157,17 +201,23 @@ pub struct Opinion {
 impl Evidence {
     /// Something measured at a time and place.
     pub fn at(at: At, fact: impl Into<String>) -> Evidence {
-        Evidence { fact: fact.into(), at: Some(at) }
+        Evidence { fact: fact.into(), at: Some(at), side: None }
     }
 
     /// Something measured by its absence, or over the whole input.
     pub fn absent(fact: impl Into<String>) -> Evidence {
-        Evidence { fact: fact.into(), at: None }
+        Evidence { fact: fact.into(), at: None, side: None }
     }
 
     /// Something measured where a fact was seen.
     pub fn of<T>(seen: &Seen<T>, fact: impl Into<String>) -> Evidence {
         Evidence::at(seen.at, fact)
+    }
+
+    /// Says in which of two captures.
+    pub fn side(mut self, side: Side) -> Evidence {
+        self.side = Some(side);
+        self
     }
 }
 
@@ -177,6 +227,8 @@ impl Opinion {
         Opinion {
             id: None,
             band,
+            weights: Vec::new(),
+            control: None,
             party: None,
             says: says.into(),
             supports: Vec::new(),
@@ -184,6 +236,37 @@ impl Opinion {
             unknown: Vec::new(),
             fact_only: false,
         }
+    }
+
+    /// Shifts the odds by a piece of evidence: positive for, negative against.
+    pub fn weigh(mut self, group: Group, log_ratio: f64) -> Opinion {
+        self.weights.push((group, log_ratio));
+        self
+    }
+
+    /// Says what would have differed on a clean path.
+    pub fn control(mut self, control: Option<Control>) -> Opinion {
+        self.control = control;
+        self
+    }
+
+    /// 0 to 1: the band's number where nothing was weighed, else its odds shifted by the strongest piece
+    /// of each group.
+    pub fn confidence(&self) -> f64 {
+        let prior = self.band.confidence();
+        if self.weights.is_empty() {
+            return prior;
+        }
+        let mut groups: BTreeMap<Group, f64> = BTreeMap::new();
+        for (group, weight) in &self.weights {
+            let strongest = groups.entry(*group).or_default();
+            if weight.abs() > strongest.abs() {
+                *strongest = *weight;
+            }
+        }
+        let odds = (prior / (1.0 - prior)).ln() + groups.values().sum::<f64>();
+        let confidence = 1.0 / (1.0 + (-odds).exp());
+        confidence.clamp(0.01, Band::Certain.confidence())
     }
 
     /// Names a party.
@@ -220,5 +303,22 @@ impl Opinion {
     pub fn unknown(mut self, what: &'static str) -> Opinion {
         self.unknown.push(what);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_shift_the_odds_once_per_group() {
+        let opinion = || Opinion::new(Band::Possible, "");
+        assert_eq!(opinion().confidence(), 0.55);
+        let once = opinion().weigh(Group::Ttl, 2.0).confidence();
+        let twice = opinion().weigh(Group::Ttl, 2.0).weigh(Group::Ttl, 1.0).confidence();
+        assert_eq!(once, twice, "the weaker mark of one group adds nothing");
+        let both = opinion().weigh(Group::Ttl, 2.0).weigh(Group::Timing, 1.0).confidence();
+        let against = opinion().weigh(Group::Ttl, -2.0).confidence();
+        assert!(against < 0.55 && 0.55 < once && once < both && both <= 0.99);
     }
 }

@@ -11,7 +11,7 @@ pub(super) const DETECTOR: Detector = Detector {
     id: "packet-loss",
     kind: Kind::Cause,
     class: Class::Performance,
-    explains: &["clean-close-no-reason", "rst-genuine-"],
+    explains: &["transmission-stalled", "clean-close-no-reason", "rst-genuine-"],
     remedy: "Look at that leg: cable or Wi-Fi, VPN, policer, duplex. Compare the loss at another time and over another path.",
     next: &[],
     detect,

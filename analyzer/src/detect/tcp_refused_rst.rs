@@ -38,7 +38,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     );
     Some(
         Opinion::new(Band::High, says)
-            .party(Party::Server, Band::Possible)
+            .party(Party::Unknown, Band::Weak)
             .supports(Evidence::at(
                 last.at,
                 format!("RST in answer to the SYN to {to} after {ms:.1} ms, no ICMP"),

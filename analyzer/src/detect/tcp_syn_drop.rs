@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use crate::case::Case;
-use crate::facts::Vantage;
+use crate::facts::{Facts, Vantage};
 use crate::input::{ConnectFailureKind, Direction, Leg, RelayNote};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -37,6 +37,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if leg.opened.is_seen() || captured && facts.stream(Direction::ToServer).bytes > 0 {
         return None;
     }
+    let mut band = Band::Probable;
     let (evidence, to) = match leg.attempts.last() {
         // A capture may end, or a deadline of ours pass, before an answer could come.
         Some(last)
@@ -48,8 +49,15 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             let fact = format!("{syns}no SYN-ACK, RST or ICMP within {seconds:.1} s");
             (Evidence::at(last.at, fact), last.failure.to)
         }
+        // The system's own patience is set to less: an answer may have been on its way.
+        Some(last) if gave_up_early(facts, &last.failure.kind) => {
+            band = Band::Possible;
+            let seconds = last.failure.after.as_secs_f64();
+            let fact = format!("the system gave up without an answer after {seconds:.1} s");
+            (Evidence::at(last.at, fact), last.failure.to)
+        }
         // Our own kernel gave up: the address has no neighbour or no route.
-        Some(last) if is_unreachable(&last.failure.kind) => {
+        Some(last) if last.failure.kind.is_unreachable() => {
             let seconds = last.failure.after.as_secs_f64();
             (
                 Evidence::at(
@@ -75,13 +83,16 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         "Nothing answered the attempt to reach {to}: it is off, or a firewall drops the packets without a word."
     );
     Some(
-        Opinion::new(Band::Probable, says)
+        Opinion::new(band, says)
             .party(Party::Unknown, Band::Weak)
             .supports(evidence)
             .unknown("whether the SYN or the answer was lost, and where"),
     )
 }
 
-fn is_unreachable(kind: &ConnectFailureKind) -> bool {
-    matches!(kind, ConnectFailureKind::Other(name) if matches!(name.as_str(), "EHOSTUNREACH" | "ENETUNREACH" | "EHOSTDOWN"))
+/// A relay's connect timed out, and no deadline of the relay did that.
+fn gave_up_early(facts: &Facts, kind: &ConnectFailureKind) -> bool {
+    *kind == ConnectFailureKind::NoAnswer
+        && facts.subject.vantage == Vantage::Relay
+        && facts.relay_fault().is_none()
 }

@@ -1,9 +1,11 @@
 //! `tls-alert-N`: one side gave up with an alert in clear. RFC 8446 6. The number says what that side
 //! chose to send, not why: stacks differ.
 
-use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion};
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
+use crate::facts::Facts;
+use crate::input::SegmentKind;
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "tls-alert-N",
@@ -29,6 +31,10 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let (seen, alert) = facts.tls.fatal_alert(None)?;
+    // Who answers an end with an alert did not bring it about.
+    if facts.ending().is_some_and(|end| end.dir != seen.value.dir && end.at.time < seen.at.time) {
+        return None;
+    }
     let side = who::sender(seen.value.dir);
     let step = match (facts.tls.server_hello.is_seen(), facts.tls.client_hello.is_seen()) {
         (true, _) => "after the server's hello",
@@ -36,6 +42,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         (false, false) => "before any hello",
     };
     let number = alert.description.0;
+    let party = match two_writers(facts) {
+        true => (Party::Unknown, Band::Weak),
+        false => (who::endpoint(seen.value.dir), Band::High),
+    };
     Some(
         Opinion::new(
             Band::Certain,
@@ -45,10 +55,16 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             ),
         )
         .id(format!("tls-alert-{number}"))
-        .party(who::endpoint(seen.value.dir), Band::High)
+        .party(party.0, party.1)
         .supports(Evidence::of(
             seen,
             format!("fatal TLS alert {number} {} from the {side}", alert.description),
         )),
     )
+}
+
+/// Where the stream came in two versions, an alert in clear may be anybody's.
+fn two_writers(facts: &Facts) -> bool {
+    let legs = facts.tcp.legs();
+    legs.iter().any(|(_, leg)| leg.kept(SegmentKind::DifferingOverlap).next().is_some())
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::battery;
 use super::opinion::{Band, Evidence, Party};
-use crate::facts::{Ending, Facts, Reached, Vantage};
-use crate::input::{Close, Direction, Leg, SegmentCounts, SegmentKind};
+use crate::facts::{Ending, Facts, Reached, Seen, Vantage};
+use crate::input::{Close, Direction, Leg, Segment, SegmentCounts, SegmentKind};
 
 /// The side that sends in a direction, in a sentence.
 pub fn sender(dir: Direction) -> &'static str {
@@ -22,6 +23,15 @@ pub fn endpoint(dir: Direction) -> Party {
     }
 }
 
+/// The network behind which the sender of a direction stands.
+pub fn network(facts: &Facts, dir: Direction) -> Party {
+    match facts.source_leg(dir) {
+        Leg::Single => Party::Network,
+        Leg::Client => Party::ClientNetwork,
+        Leg::Server => Party::ServerNetwork,
+    }
+}
+
 /// Who ended the session, and how sure that is. A relay sees bytes, not packets: within one leg it can
 /// not tell the endpoint from the path. A capture shows a RST whose TTL is not its sender's.
 pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
@@ -33,12 +43,13 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     if is_unheard(facts, ending.dir) {
         return (Party::Unknown, Band::Weak);
     }
-    let band = match (facts.subject.vantage, ending.how) {
-        (Vantage::Relay, _) => Band::Possible,
-        (Vantage::Capture, Close::Rst) if foreign_ttl(facts, ending.dir).is_some() => {
-            return (Party::Unknown, Band::Weak);
-        }
-        (Vantage::Capture, _) => Band::High,
+    let closing = closing_segment(facts, ending);
+    if closing.is_some_and(|segment| !battery::of(facts, segment).is_clean()) {
+        return (Party::Unknown, Band::Weak);
+    }
+    let band = match (facts.subject.vantage, closing) {
+        (Vantage::Relay, None) => Band::Possible,
+        _ => Band::High,
     };
     // Who says goodbye by an alert has decided, even where the other side is faster to close.
     if let Some(dir) = took_leave(facts, ending) {
@@ -141,19 +152,15 @@ pub fn step(facts: &Facts) -> &'static str {
     }
 }
 
-/// The RST that ended a captured session, when its TTL is not the one its sender used before.
-pub fn foreign_ttl(facts: &Facts, dir: Direction) -> Option<Evidence> {
-    /// Fewer segments make no baseline.
-    const BASELINE: u32 = 3;
-    let leg = facts.tcp.leg(facts.source_leg(dir));
-    let rst = leg.kept(SegmentKind::Rst).find(|rst| rst.value.dir == dir)?;
-    let (ttl, (usual, of)) = (rst.value.ttl?, rst.value.usual_ttl?);
-    (of >= BASELINE && ttl != usual).then(|| {
-        Evidence::of(
-            rst,
-            format!("the RST has TTL {ttl}, the {of} earlier segments of its sender {usual}"),
-        )
-    })
+/// The segment that ended the session, where packets of its leg were captured.
+pub fn closing_segment<'f>(facts: &'f Facts, ending: &Ending) -> Option<&'f Seen<Segment>> {
+    let kind = match ending.how {
+        Close::Fin => SegmentKind::Fin,
+        Close::Rst => SegmentKind::Rst,
+        Close::Error(_) => return None,
+    };
+    let leg = facts.tcp.leg(facts.source_leg(ending.dir));
+    leg.kept(kind).find(|segment| segment.value.dir == ending.dir)
 }
 
 /// True when everything sent in a direction was acknowledged by the TCP endpoint of that leg;

@@ -68,6 +68,8 @@ pub struct Facts {
     pub damage: Vec<Seen<String>>,
     /// Bounds of the engine that were reached.
     pub limits: Vec<&'static str>,
+    /// The latest long silence, and who broke it.
+    pub idle: Option<Idle>,
     /// The input ended before the connection did.
     pub input_ended: Option<InputEnd>,
     /// Time of the latest input.
@@ -83,6 +85,17 @@ pub enum InputEnd {
     Open,
 }
 
+/// A silence of both sides, broken by one.
+#[derive(Clone, Copy, Debug)]
+pub struct Idle {
+    /// How long nothing was said, in ns.
+    pub lasted: u64,
+    /// What ended it.
+    pub broken: At,
+    /// Who broke it.
+    pub by: Direction,
+}
+
 /// Bytes of one direction.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StreamFacts {
@@ -92,6 +105,8 @@ pub struct StreamFacts {
     pub first: Option<At>,
     /// Latest data.
     pub last: Option<At>,
+    /// The data before that.
+    pub before_last: Option<At>,
     /// Bytes are missing in the source.
     pub gap: bool,
     /// A frame was begun and not completed: bytes declared, bytes seen.
@@ -116,6 +131,7 @@ impl Facts {
             relay: Vec::new(),
             damage: Vec::new(),
             limits: Vec::new(),
+            idle: None,
             input_ended: None,
             now,
         }
@@ -158,6 +174,11 @@ impl Facts {
             Vantage::Capture => true,
         };
         reached && !self.is_one_sided() && !self.stream(Direction::ToClient).gap
+    }
+
+    /// A leg's packets were captured, as far as they were. Only [`LegFacts::counts`] can speak for what was absent.
+    pub fn has_packets(&self, leg: Leg) -> bool {
+        self.tcp.leg(leg).has_packets()
     }
 
     /// The capture holds the segments of one side only.
@@ -230,11 +251,22 @@ impl Facts {
     /// Counts bytes of a direction.
     pub fn count(&mut self, dir: Direction, at: At, bytes: u64) {
         self.now = self.now.max(at.time);
+        self.note_silence(dir, at);
         let stream = &mut self.streams[dir.index()];
         // A count that a damaged source made up may be any number.
         stream.bytes = stream.bytes.saturating_add(bytes);
         stream.first.get_or_insert(at);
-        stream.last = Some(at);
+        stream.before_last = stream.last.replace(at);
+    }
+
+    fn note_silence(&mut self, by: Direction, broken: At) {
+        /// Nobody calls a shorter pause idle.
+        const IDLE_NS: u64 = 2_000_000_000;
+        let before = self.streams.iter().filter_map(|stream| stream.last).max_by_key(|at| at.time);
+        let lasted = before.map_or(0, |last| broken.time.since(last.time).as_nanos() as u64);
+        if lasted >= IDLE_NS {
+            self.idle = Some(Idle { lasted, broken, by });
+        }
     }
 
     fn close(&mut self, at: At, dir: Direction, how: Close) {
@@ -259,8 +291,10 @@ impl Facts {
     }
 
     /// A peer that acknowledged more than was captured shows what the capture lacks; its FIN counts one.
+    /// A relay has read every byte, whatever a capture beside it holds.
     fn count_segments(&mut self, at: At, counts: [SegmentCounts; 2]) {
-        for (stream, counts) in self.streams.iter_mut().zip(counts) {
+        let captured = self.subject.vantage == Vantage::Capture;
+        for (stream, counts) in self.streams.iter_mut().zip(counts).filter(|_| captured) {
             stream.gap |= counts
                 .acknowledged
                 .is_some_and(|acknowledged| acknowledged > counts.bytes.saturating_add(1));

@@ -3,7 +3,7 @@
 use super::{Known, Seen};
 use crate::event::At;
 use crate::input::{
-    Close, ConnectFailure, Direction, Leg, Segment, SegmentCounts, SegmentKind, TcpSample,
+    Close, ConnectFailure, Direction, Leg, Origin, Segment, SegmentCounts, SegmentKind, TcpSample,
 };
 
 /// A captured session has one leg, a relayed one has two.
@@ -144,9 +144,18 @@ pub struct ZeroWindow {
 }
 
 impl LegFacts {
+    /// How many segments are kept.
+    pub const KEPT: usize = 32;
+
     /// Segments of one kind.
     pub fn kept(&self, kind: SegmentKind) -> impl Iterator<Item = &Seen<Segment>> {
         self.segments.iter().filter(move |segment| segment.value.kind == kind)
+    }
+
+    /// Packets of it were captured; the one SYN that a socket keeps is none.
+    pub(super) fn has_packets(&self) -> bool {
+        let captured = |segment: &Seen<Segment>| segment.at.origin != Origin::Socket;
+        self.counts.is_some() || self.segments.iter().any(captured)
     }
 
     pub(super) fn open(&mut self, at: At, took: Option<u64>) {
@@ -167,7 +176,8 @@ impl LegFacts {
     }
 
     pub(super) fn keep(&mut self, at: At, segment: Segment) {
-        const KEPT: usize = 32;
+        /// Windows that open and close leave room for what may come behind them.
+        const WINDOWS: usize = 16;
         let zero = &mut self.zero_window[segment.dir.index()];
         match segment.kind {
             SegmentKind::Syn => self.syns += 1,
@@ -184,7 +194,8 @@ impl LegFacts {
             }
             _ => {}
         }
-        if self.segments.len() < KEPT {
+        let is_window = matches!(segment.kind, SegmentKind::ZeroWindow | SegmentKind::WindowOpen);
+        if self.segments.len() < if is_window { WINDOWS } else { Self::KEPT } {
             self.segments.push(Seen { value: segment, at });
         }
     }

@@ -32,6 +32,9 @@ pub struct TlsFacts {
     pub finished: [Known<()>; 2],
     /// Encrypted application data records per direction.
     pub records: [Records; 2],
+    /// Sender and body length of the first encrypted records behind the client's end of the handshake, in
+    /// order: the shape of what is said in CredSSP.
+    pub dialogue: Vec<(Direction, u16)>,
 }
 
 /// An alert. `alert` is `None` where it is encrypted.
@@ -75,6 +78,8 @@ const TLS13_FINISHED: u16 = 4 + 32 + 1 + 16;
 impl TlsFacts {
     /// How many record lengths are kept per direction.
     pub const LENGTHS: usize = 64;
+    /// How many records of the dialogue are kept.
+    pub const DIALOGUE: usize = 24;
 
     /// The negotiated version.
     pub fn version(&self) -> Option<ProtocolVersion> {
@@ -207,6 +212,9 @@ impl TlsFacts {
     }
 
     fn count_record(&mut self, at: At, dir: Direction, length: u16) {
+        if self.client_finished().is_some() && self.dialogue.len() < Self::DIALOGUE {
+            self.dialogue.push((dir, length));
+        }
         let peer_began = self.records[dir.reverse().index()].first.is_some();
         let records = &mut self.records[dir.index()];
         if records.long.is_some() {

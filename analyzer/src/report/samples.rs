@@ -7,6 +7,7 @@ pub(super) fn blank(index: u64, outcome: Outcome) -> Connection {
     Connection {
         schema: SCHEMA.to_string(),
         source: "case.pcapng".to_string(),
+        vantage: Vantage::V1,
         index,
         case: 1,
         r#final: true,
@@ -26,10 +27,12 @@ pub(super) fn blank(index: u64, outcome: Outcome) -> Connection {
             what: None,
             cause: None,
             class: None,
+            control: None,
             party: "unknown".to_string(),
             confidence: Confidence { what: 0.0, who: 0.0, why: 0.0 },
             sentence: String::new(),
             remedy: None,
+            between: None,
         },
         causes: Vec::new(),
         ruled_out: Vec::new(),
@@ -56,6 +59,7 @@ pub(super) fn failed_at_tls() -> Connection {
         what: Some("rst-genuine-server".to_string()),
         cause: None,
         class: Some("abort".to_string()),
+        control: None,
         party: "server".to_string(),
         confidence: Confidence { what: 0.93, who: 0.55, why: 0.4 },
         sentence: "The server accepted the connection and cut it off at the first message of the \
@@ -64,6 +68,7 @@ pub(super) fn failed_at_tls() -> Connection {
         remedy: Some("Give NETWORK SERVICE read access to the key file of the RDP certificate. \
                       Undo: icacls restores the saved list."
             .to_string()),
+        between: None,
     };
     compete(&mut c);
     c.legs = relayed();

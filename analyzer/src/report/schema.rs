@@ -12,6 +12,8 @@ pub struct Connection {
     pub schema: String,
     /// Capture file, or the relay's listening address.
     pub source: String,
+    /// From where it was seen.
+    pub vantage: Vantage,
     /// Number of the connection in its source, from 1.
     pub index: u64,
     /// Number of the case it belongs to: connections of one attempt of one user.
@@ -62,6 +64,19 @@ pub struct Connection {
     pub tls: Option<Tls>,
     /// Durations of steps.
     pub timings_ms: Timings,
+}
+
+/// From where a connection was seen: which classes of evidence there can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Vantage {
+    /// Packets of one leg, captured somewhere on it.
+    V1,
+    /// A relay's byte streams and socket facts.
+    V2,
+    /// A relay's, with the packets of its legs.
+    V3,
+    /// Captures from both ends.
+    V6,
 }
 
 /// What became of a connection.
@@ -128,6 +143,8 @@ pub struct Verdict {
     pub cause: Option<String>,
     /// interference, downgrade, abort, …
     pub class: Option<String>,
+    /// What an accusation of the path rests on: baseline, sibling, pair, probe.
+    pub control: Option<String>,
     /// client, client_network, relay, server_network, server, network, unknown.
     pub party: String,
     /// How sure of each.
@@ -136,6 +153,8 @@ pub struct Verdict {
     pub sentence: String,
     /// What to do.
     pub remedy: Option<String>,
+    /// The captures between which it happens, the client's side first; only where captures prove it.
+    pub between: Option<[String; 2]>,
 }
 
 /// Three confidences, 0 to 1.
@@ -202,9 +221,9 @@ pub struct EvidenceItem {
 /// Where a fact was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceOrigin {
-    /// packet, read, socket.
+    /// packet, read, socket, segment.
     pub kind: String,
-    /// Packet number in the file, or number of the read.
+    /// Packet number in the file, number of the read, or number of the segment in the relay's own capture.
     pub n: Option<u64>,
     /// client, server, single.
     pub leg: String,

@@ -263,7 +263,7 @@ const LISTS: [(&str, &str, &[&str]); 10] = [
             "benign",
         ],
     ),
-    ("origin", "kind", &["packet", "read", "socket"]),
+    ("origin", "kind", &["packet", "read", "socket", "segment"]),
     ("tls", "certificate_hidden", &["not_sent", "encrypted", "lost", "malformed"]),
 ];
 

@@ -11,6 +11,7 @@ use crate::event::{At, Event};
 use crate::facts::{Facts, InputEnd, Subject, Vantage};
 use crate::input::{Direction, Input, Leg, Origin, Timestamp};
 use crate::records::{FrameKind, FrameStart, Piece};
+use crate::transcript::Transcript;
 use crate::wire::mcs::McsPdu;
 use crate::wire::x224::{Protocols, Tpdu};
 use lane::Lane;
@@ -20,6 +21,7 @@ use lane::Lane;
 pub struct Session {
     facts: Facts,
     lanes: [Lane; 2],
+    transcript: Option<Box<Transcript>>,
 }
 
 impl Session {
@@ -33,7 +35,17 @@ impl Session {
                 lane.scanner.lose();
             }
         }
-        Session { facts: Facts::new(subject), lanes }
+        Session { facts: Facts::new(subject), lanes, transcript: None }
+    }
+
+    /// The same, and it keeps what a comparison with another capture of the session needs.
+    pub fn with_transcript(subject: Subject) -> Session {
+        Session { transcript: Some(Box::default()), ..Session::new(subject) }
+    }
+
+    /// What is kept for a comparison, where the session was made for one.
+    pub fn transcript(&self) -> Option<&Transcript> {
+        self.transcript.as_deref()
     }
 
     /// What is known so far.
@@ -99,6 +111,9 @@ impl Session {
             self.facts.streams[dir.index()].open_frame =
                 self.lanes[dir.index()].scanner.open_frame();
         }
+        if let Some(transcript) = &mut self.transcript {
+            transcript.finish();
+        }
     }
 
     fn at(&self, time: Timestamp, origin: Origin, dir: Direction) -> At {
@@ -123,6 +138,9 @@ impl Session {
             return;
         }
         self.facts.count(dir, at, bytes.len() as u64);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.delivered(dir, at.time, bytes);
+        }
         let bytes = match self.classify_first(at, dir, bytes) {
             Some(rest) => rest,
             None => return,
@@ -151,6 +169,9 @@ impl Session {
         let skip = preamble.min(first.len());
         lane.preamble = preamble - skip;
         first.drain(..skip);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.begin(dir, preamble as u64);
+        }
         self.facts.apply(at, Event::FirstBytes(dir, what));
         Some(first.into())
     }
@@ -179,6 +200,9 @@ impl Session {
 
     fn skipped(&mut self, at: At, dir: Direction, bytes: u64) {
         self.facts.count(dir, at, bytes);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.skipped(dir, bytes);
+        }
         // Nothing behind unseen bytes is the first a peer said; what was held back comes before them.
         if let Some(first) = self.lanes[dir.index()].first.take() {
             self.scan(at, dir, &first);
@@ -193,6 +217,9 @@ impl Session {
 
     fn gap(&mut self, at: At, dir: Direction, bytes: Option<u64>) {
         self.facts.apply(at, Event::Gap(dir, bytes));
+        if let Some(transcript) = &mut self.transcript {
+            transcript.hole(dir);
+        }
         if let Some(bytes) = bytes {
             self.skipped(at, dir, bytes);
         } else {
@@ -222,6 +249,10 @@ impl Session {
             }
             Piece::End => {
                 if let Some(frame) = lane.frame.take() {
+                    if let Some(transcript) = &mut self.transcript {
+                        let end = frame.offset + u64::from(frame.header) + u64::from(frame.body);
+                        transcript.frame(dir, frame.kind, frame.offset, end);
+                    }
                     self.frame(At { offset: frame.offset, ..at }, dir, lane, frame);
                     if lane.body.capacity() > Lane::KEPT {
                         lane.body = Vec::new();

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::facts::Reached;
 use crate::input::{
-    Close, ConnectFailure, ConnectFailureKind, RelayNote, Segment, SegmentCounts, SegmentKind,
-    TcpSample,
+    Baseline, Close, ConnectFailure, ConnectFailureKind, RelayNote, Segment, SegmentCounts,
+    SegmentKind, TcpSample,
 };
 use crate::report::Connection;
 use crate::testing::bytes::{record, tpdu, tpkt};
@@ -350,7 +350,7 @@ fn other_input() -> impl Strategy<Value = Input<'static>> {
                 window: 0,
                 len: 0,
                 options: Vec::new(),
-                usual_ttl: Some((64, n)),
+                baseline: Baseline { ttl: Some((64, n)), ..Default::default() },
             })
         }
     })

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::case::{Case, Summary};
-use crate::detect::{ALL, Class, Detector, Party};
+use crate::detect::{Class, Detector, Kind, Party, rows};
 use crate::report::{Connection, Outcome};
 use crate::session::Session;
 use crate::verdict::{self, Identities, Place};
@@ -51,12 +51,16 @@ const CLASS: &[&str] = &[
 /// The row that may print this id.
 pub(crate) fn row(id: &str) -> Option<&'static Detector> {
     let row = if id.starts_with("tls-alert-") { "tls-alert-N" } else { id };
-    ALL.iter().find(|detector| detector.id == row)
+    rows().find(|detector| detector.id == row)
 }
 
 /// The report of a session; names of people are hashed.
 pub(crate) fn report(session: &Session, siblings: &[Summary]) -> Connection {
-    let case = Case { this: session.facts(), siblings };
+    of_case(&Case::new(session.facts(), siblings))
+}
+
+/// The report of a case.
+pub(crate) fn of_case(case: &Case<'_>) -> Connection {
     let place = Place {
         source: "test".into(),
         file: None,
@@ -65,7 +69,7 @@ pub(crate) fn report(session: &Session, siblings: &[Summary]) -> Connection {
         r#final: true,
         supersedes: None,
     };
-    let report = verdict::connection(&case, &place, &Identities::Hashed([7; 32]));
+    let report = verdict::connection(case, &place, &Identities::Hashed([7; 32]));
     check(&report);
     report
 }
@@ -134,15 +138,22 @@ fn verdict(report: &Connection) {
     assert_eq!(verdict.party != word(Party::Unknown), confidence.who > 0.0);
     assert!(!verdict.sentence.is_empty());
     if report.outcome != Outcome::Failed {
+        assert!(report.mstsc.code.is_none());
+    }
+    let broke = report.outcome == Outcome::Established && verdict.what.is_some();
+    if report.outcome != Outcome::Failed && !broke {
         assert_eq!((&verdict.cause, report.causes.len()), (&None, 0));
-        assert!(report.next.is_empty() && report.mstsc.code.is_none());
+        assert!(report.next.is_empty());
     }
     if let Some(cause) = &verdict.cause {
         let candidate = report.causes.iter().find(|candidate| candidate.id == *cause).unwrap();
         assert_eq!(candidate.confidence, confidence.why);
-        let class = row(cause).unwrap().class;
-        assert!(!matches!(class, Class::Interference | Class::Downgrade), "{cause} was accused");
     }
+    let leading = verdict.cause.as_ref().or(verdict.what.as_ref()).and_then(|id| row(id));
+    let accused = leading.is_some_and(|row| {
+        row.kind != Kind::Note && matches!(row.class, Class::Interference | Class::Downgrade)
+    });
+    assert_eq!(accused, verdict.control.is_some(), "nobody is accused without a control");
     let order: Vec<f64> = report.causes.iter().map(|cause| cause.confidence).collect();
     assert!(order.is_sorted_by(|a, b| a >= b), "{order:?}");
     for finding in &report.findings {

@@ -6,8 +6,9 @@ use super::ended::ended;
 use super::layers::{rdp, tls};
 use super::words::{rfc3339, round, word};
 use super::{Judgement, Ranked, judge, legs, mstsc, ruled_out};
-use crate::case::Case;
-use crate::detect::{Band, Evidence, Party};
+use crate::case::{Case, Pair, There};
+use crate::detect::{Band, Class, Evidence, Party};
+use crate::diff::Clock;
 use crate::facts::Facts;
 use crate::input::{Direction, Leg, Origin, Timestamp};
 use crate::report::{
@@ -59,8 +60,9 @@ impl Identities {
 pub fn connection(case: &Case<'_>, place: &Place, identities: &Identities) -> Connection {
     let facts = case.this;
     let judgement = judge(case);
-    let mut book = Book { items: Vec::new(), facts, file: place.file.clone() };
-    let verdict = verdict(facts, &judgement, &mut book);
+    let mut book = Book { items: Vec::new(), facts, file: place.file.clone(), pair: case.pair };
+    let mut verdict = verdict(facts, &judgement, &mut book);
+    verdict.between = between(case, &judgement);
     let causes = judgement.causes.iter().map(|cause| candidate(cause, &mut book)).collect();
     let findings = judgement.findings.iter().map(|found| finding(found, &mut book)).collect();
     let ruled_out = excluded(facts, &judgement, &mut book);
@@ -68,6 +70,7 @@ pub fn connection(case: &Case<'_>, place: &Place, identities: &Identities) -> Co
     Connection {
         schema: SCHEMA.to_owned(),
         source: place.source.clone(),
+        vantage: legs::vantage(case),
         index: place.index,
         case: place.case,
         r#final: place.r#final,
@@ -105,22 +108,28 @@ struct Book<'a> {
     items: Vec<EvidenceItem>,
     facts: &'a Facts,
     file: Option<String>,
+    pair: Option<Pair<'a>>,
 }
 
 impl Book<'_> {
     fn cite(&mut self, evidence: &Evidence) -> String {
-        let at_ms = evidence.at.map(|at| round(self.facts.ms(at.time)));
+        let other = self.pair.filter(|pair| evidence.side == Some(pair.here.other()));
+        let at_ms = evidence.at.and_then(|at| match other {
+            Some(pair) => elsewhere(self.facts, &pair, at.time),
+            None => Some(round(self.facts.ms(at.time))),
+        });
         let origin = evidence.at.map(|at| {
             let (kind, n) = match at.origin {
                 Origin::Packet(n) => ("packet", Some(n)),
                 Origin::Read(n) => ("read", Some(n)),
                 Origin::Socket => ("socket", None),
+                Origin::Live(n) => ("segment", Some(n)),
             };
             EvidenceOrigin {
                 kind: kind.to_owned(),
                 n,
                 leg: legs::word(at.leg).to_owned(),
-                file: self.file.clone(),
+                file: other.map_or(self.file.clone(), |pair| Some(pair.file.to_owned())),
             }
         });
         let known =
@@ -143,6 +152,22 @@ impl Book<'_> {
     }
 }
 
+/// The captures between which it happens, where they prove that.
+fn between(case: &Case<'_>, judgement: &Judgement) -> Option<[String; 2]> {
+    let named = judgement.cause.as_ref().or(judgement.what.as_ref())?;
+    named.opinion.control?;
+    Some(case.pair?.between.map(str::to_owned))
+}
+
+/// A time of the other capture, in ms from the start; `None` where nothing tells how its clock stands.
+fn elsewhere(facts: &Facts, pair: &Pair<'_>, time: Timestamp) -> Option<f64> {
+    let There::Seen(_, diff) = pair.there else { return None };
+    let clock: Clock = diff.clock?;
+    let here = clock.on_other(pair.here.other(), time);
+    let ns = here.0 as i128 - i128::from(facts.subject.started.0);
+    Some(round(ns.max(0) as f64 / 1e6))
+}
+
 fn verdict(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Verdict {
     let what = judgement.what.as_ref();
     if let Some(what) = what {
@@ -156,6 +181,10 @@ fn verdict(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Verdict
         what: what.map(|what| what.id().to_owned()),
         cause: cause.map(|cause| cause.id().to_owned()),
         class: class(judgement),
+        control: leading
+            .filter(|row| row.accuses())
+            .and_then(|row| row.opinion.control)
+            .map(|control| word(&control)),
         party: word(&party),
         confidence: Confidence {
             what: what.map_or(0.0, |what| what.confidence),
@@ -164,24 +193,30 @@ fn verdict(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Verdict
         },
         sentence: sentence(facts, judgement),
         remedy: leading.map(|row| row.row.remedy.to_owned()),
+        between: None,
     }
 }
 
-/// Who ended it, by what was seen; where that names nobody, whom the named cause names. An opinion that
-/// is not even possible names nobody.
+/// Who ended it, by what was seen; where that names nobody, whom the named cause names. Who gives up after the
+/// path or a pause has failed it is not to blame: there the cause goes first. An opinion that is not even
+/// possible names nobody.
 fn party(what: Option<&Ranked>, cause: Option<&Ranked>) -> (Party, f64) {
     let of = |row: Option<&Ranked>| {
         row.and_then(|row| row.opinion.party)
             .map(|(party, band)| (party, band.confidence()))
-            .filter(|(_, who)| *who >= Band::Possible.confidence())
+            .filter(|(party, who)| *party != Party::Unknown && *who >= Band::Possible.confidence())
     };
-    of(what).or(of(cause)).unwrap_or((Party::Unknown, 0.0))
+    let path = cause.filter(|cause| {
+        matches!(cause.row.class, Class::Performance | Class::Interference | Class::Downgrade)
+    });
+    of(path).or(of(what)).or(of(cause)).unwrap_or((Party::Unknown, 0.0))
 }
 
 fn class(judgement: &Judgement) -> Option<String> {
     match judgement.outcome {
-        Outcome::Established | Outcome::Rehearsal => Some("benign".to_owned()),
-        Outcome::Failed => {
+        Outcome::Rehearsal => Some("benign".to_owned()),
+        Outcome::Established if judgement.what.is_none() => Some("benign".to_owned()),
+        Outcome::Failed | Outcome::Established => {
             let row = judgement.cause.as_ref().or(judgement.what.as_ref())?;
             Some(word(&row.row.class))
         }
@@ -192,7 +227,14 @@ fn class(judgement: &Judgement) -> Option<String> {
 fn sentence(facts: &Facts, judgement: &Judgement) -> String {
     let what = judgement.what.as_ref().map(|what| what.opinion.says.clone());
     match judgement.outcome {
-        Outcome::Established => established(facts),
+        Outcome::Established => match what {
+            None => established(facts),
+            Some(what) => {
+                let why = judgement.cause.as_ref().map(|cause| cause.opinion.says.as_str());
+                let why = why.filter(|why| *why != what).unwrap_or_default();
+                format!("{} It broke later. {what} {why}", established(facts)).trim_end().to_owned()
+            }
+        },
         Outcome::NotRdp => not_rdp(facts),
         Outcome::Unknown => {
             "The input does not show whether this connection succeeded: it is incomplete or was still open.".to_owned()
@@ -265,7 +307,7 @@ fn excluded(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Vec<Ru
 fn next(judgement: &Judgement) -> Vec<NextStep> {
     const SHOWN: usize = 4;
     let mut steps: Vec<NextStep> = Vec::new();
-    if judgement.outcome != Outcome::Failed {
+    if judgement.outcome == Outcome::Rehearsal {
         return steps;
     }
     let rows = judgement.cause.iter().chain(&judgement.causes).chain(&judgement.what);

@@ -3,9 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::community::community_id;
-use crate::facts::{Facts, LegFacts, TcpFacts};
-use crate::input::{ConnectFailure, ConnectFailureKind, Leg, SegmentCounts};
-use crate::report::{LegReport, Legs};
+use crate::case::Case;
+use crate::facts::{Facts, LegFacts, Seen, TcpFacts};
+use crate::input::{
+    ConnectFailure, ConnectFailureKind, Direction, Leg, Segment, SegmentCounts, SegmentKind,
+};
+use crate::report::{LegReport, Legs, Vantage};
 
 pub(super) fn legs(facts: &Facts) -> Legs {
     let subject = &facts.subject;
@@ -20,6 +23,20 @@ pub(super) fn legs(facts: &Facts) -> Legs {
             server: Some(report(&two[1], subject.relay[1], subject.server)),
             single: None,
         },
+    }
+}
+
+/// From where a connection was seen. A relay has packets only where every leg that opened has them.
+pub(super) fn vantage(case: &Case<'_>) -> Vantage {
+    let facts = case.this;
+    let lacking = |(name, leg): &(Leg, &LegFacts)| {
+        (*name == Leg::Client || leg.opened.is_seen()) && !facts.has_packets(*name)
+    };
+    match &facts.tcp {
+        _ if case.at_server().is_some() => Vantage::V6,
+        TcpFacts::One(_) => Vantage::V1,
+        TcpFacts::Two(_) if facts.tcp.legs().iter().any(lacking) => Vantage::V2,
+        TcpFacts::Two(_) => Vantage::V3,
     }
 }
 
@@ -75,7 +92,33 @@ fn tcp(leg: &LegFacts) -> Map<String, Value> {
         map.insert("from_client".into(), counts(&client));
         map.insert("from_server".into(), counts(&server));
     }
+    let resets: Vec<Value> =
+        leg.kept(SegmentKind::Rst).take(RESETS).map(|rst| reset(leg, rst)).collect();
+    if !resets.is_empty() {
+        map.insert("resets".into(), resets.into());
+    }
     map
+}
+
+/// RST segments listed of a leg.
+const RESETS: usize = 8;
+
+/// A RST beside what its sender's other segments were like, and how many of them came behind it.
+fn reset(leg: &LegFacts, seen: &Seen<Segment>) -> Value {
+    let rst = &seen.value;
+    let behind =
+        |later: &&Seen<Segment>| later.value.dir == rst.dir && later.at.time >= seen.at.time;
+    json!({
+        "from": match rst.dir {
+            Direction::ToServer => "client",
+            Direction::ToClient => "server",
+        },
+        "ttl": rst.ttl,
+        "usual_ttl": rst.baseline.ttl.map(|(ttl, _)| ttl),
+        "earlier_segments": rst.baseline.ttl.map_or(0, |(_, of)| of),
+        "offset": rst.offset(),
+        "followed_by": leg.kept(SegmentKind::AfterRst).filter(behind).count(),
+    })
 }
 
 fn counts(counts: &SegmentCounts) -> Value {
@@ -87,5 +130,10 @@ fn counts(counts: &SegmentCounts) -> Value {
         "bytes": counts.bytes,
         "acknowledged": counts.acknowledged,
         "mirrored": counts.mirrored,
+        "largest": counts.largest,
+        "largest_acknowledged": counts.largest_acknowledged,
+        "behind_hole": counts.behind_hole,
+        "repeated": counts.repeated,
+        "duplicates_reported": counts.duplicates_reported,
     })
 }

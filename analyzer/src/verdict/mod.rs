@@ -18,7 +18,7 @@ pub use build::{Identities, Place, connection};
 pub use outcome::may_be_rehearsal;
 
 use crate::case::Case;
-use crate::detect::{ALL, Class, Detector, Kind, Opinion};
+use crate::detect::{Class, Detector, Kind, Opinion, pair, rows};
 use crate::report::Outcome;
 
 /// Below this an opinion is listed and not named.
@@ -70,15 +70,25 @@ impl Ranked {
     }
 
     /// An accusation of the path. A note accuses nobody.
-    fn needs_control(&self) -> bool {
+    fn accuses(&self) -> bool {
         self.row.kind != Kind::Note
             && matches!(self.row.class, Class::Interference | Class::Downgrade)
+    }
+
+    /// An accusation that rests on nothing which a clean path would have shown differently.
+    fn needs_control(&self) -> bool {
+        self.accuses() && self.opinion.control.is_none()
     }
 
     fn is_seen(&self) -> bool {
         !self.opinion.fact_only
             && self.confidence >= NAMED
             && matches!(self.row.kind, Kind::Phenomenon | Kind::Definition)
+    }
+
+    /// It is no way in which good sessions end.
+    fn breaks_sessions(&self) -> bool {
+        matches!(self.row.class, Class::Interference | Class::Performance)
     }
 
     fn may_be_cause(&self) -> bool {
@@ -88,15 +98,23 @@ impl Ranked {
 
 /// Judges one case.
 pub fn judge(case: &Case<'_>) -> Judgement {
-    let opinions: Vec<Ranked> = ALL.iter().filter_map(|row| ask(row, case)).collect();
+    let mut opinions: Vec<Ranked> = Vec::new();
+    for ranked in rows().filter_map(|row| ask(row, case)) {
+        if !opinions.iter().any(|other| other.id() == ranked.id()) {
+            opinions.push(ranked);
+        }
+    }
     let outcome = outcome::outcome(case, &opinions);
     let what = match outcome {
         Outcome::Failed | Outcome::Rehearsal => opinions.iter().find(|o| o.is_seen()).cloned(),
+        Outcome::Established => {
+            opinions.iter().find(|o| o.is_seen() && o.breaks_sessions()).cloned()
+        }
         _ => None,
     };
-    let causes =
-        if outcome == Outcome::Failed { candidates(&opinions, what.as_ref()) } else { Vec::new() };
-    let cause = if outcome == Outcome::Failed { name_cause(&causes) } else { None };
+    let explained = matches!(outcome, Outcome::Failed | Outcome::Established);
+    let causes = if explained { candidates(&opinions, what.as_ref()) } else { Vec::new() };
+    let cause = if explained { name_cause(&causes) } else { None };
     let mut findings = findings(opinions, what.as_ref(), &causes);
     if matches!(outcome, Outcome::Established | Outcome::NotRdp) {
         // How a good session is closed, mostly by a RST, is no finding.
@@ -106,8 +124,8 @@ pub fn judge(case: &Case<'_>) -> Judgement {
 }
 
 fn ask(row: &'static Detector, case: &Case<'_>) -> Option<Ranked> {
-    let opinion = (row.detect)(case)?;
-    let mut ranked = Ranked { row, confidence: opinion.band.confidence(), opinion };
+    let opinion = pair::located(row.id, case, (row.detect)(case)?)?;
+    let mut ranked = Ranked { row, confidence: opinion.confidence(), opinion };
     if ranked.needs_control() {
         ranked.confidence = ranked.confidence.min(WITHOUT_CONTROL);
     }

@@ -2,7 +2,7 @@
 
 use super::Ranked;
 use crate::case::Case;
-use crate::detect::Kind;
+use crate::detect::{Class, Kind};
 use crate::facts::{Facts, InputEnd, Reached, Vantage};
 use crate::input::{ConnectFailureKind, Direction, Leg};
 use crate::report::Outcome;
@@ -28,7 +28,9 @@ pub(super) fn outcome(case: &Case<'_>, opinions: &[Ranked]) -> Outcome {
         return Outcome::Established;
     }
     // A refusal or stall that is seen for what it is needs no further proof.
-    let defined = opinions.iter().any(|o| o.row.kind == Kind::Definition && o.is_seen());
+    let stalls = |o: &Ranked| o.row.kind == Kind::Phenomenon && o.row.class == Class::Performance;
+    let defined =
+        opinions.iter().any(|o| o.is_seen() && (o.row.kind == Kind::Definition || stalls(o)));
     if defined {
         return Outcome::Failed;
     }

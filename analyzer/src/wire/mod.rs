@@ -13,3 +13,6 @@ pub mod tpkt;
 pub mod x224;
 
 pub use reader::{ParseError, Parsed, Reader, complete};
+
+#[cfg(test)]
+mod ironrdp_tests;

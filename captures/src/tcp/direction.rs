@@ -1,8 +1,8 @@
 //! One direction of a flow: its bytes put in order. RFC 9293 3.4 and 3.10.
 
-use rdpwhy_analyzer::input::{Direction, Input, Segment, SegmentCounts};
+use rdpwhy_analyzer::input::{Baseline, Direction, Input, Segment, SegmentCounts};
 
-use super::stats::{RecentHeaders, TtlCounts};
+use super::stats::{IpIdHabit, Outstanding, RecentHeaders, TtlCounts};
 use super::waiting::{Inserted, Piece, Waiting, differ, slice};
 use super::{At, Out};
 
@@ -38,10 +38,13 @@ pub(super) struct Half {
     /// Counters; `acknowledged` is filled in by [`Half::counts`].
     pub(super) seen: SegmentCounts,
     pub(super) ttl: TtlCounts,
+    pub(super) ip_ids: IpIdHabit,
+    outstanding: Outstanding,
     pub(super) recent: RecentHeaders,
     pub(super) window_is_zero: bool,
     pub(super) was_reset: bool,
-    pub(super) data_after_rst: u32,
+    pub(super) after_rst: u32,
+    pub(super) after_fin: u32,
 }
 
 /// A FIN that waits for the bytes before it.
@@ -98,6 +101,30 @@ impl Half {
         SegmentCounts { acknowledged, ..self.seen }
     }
 
+    /// What the sender's segments were like up to now.
+    pub(super) fn baseline(&self) -> Baseline {
+        let known = self.next.max(self.acked.unwrap_or(0));
+        let seq = |place: u64| self.base.map(|base| base.wrapping_add(place as u32));
+        Baseline {
+            ttl: self.ttl.usual(),
+            ttl_is_steady: self.ttl.is_steady(),
+            ip_id: self.ip_ids.known(),
+            next_seq: seq(known),
+            acknowledged_seq: self.acked.and_then(seq),
+        }
+    }
+
+    /// Whether a segment at `seq` carries data behind the place of this sender's FIN.
+    pub(super) fn is_behind_fin(&self, seq: u32, len: u32) -> bool {
+        let end = self.place(seq).and_then(|place| u64::try_from(place).ok());
+        end.zip(self.fin).is_some_and(|(start, fin)| start + u64::from(len) > fin)
+    }
+
+    /// Takes a segment of the peer that says it got the same bytes twice.
+    pub(super) fn duplicate_reported(&mut self) {
+        self.seen.duplicates_reported += 1;
+    }
+
     /// Place in the stream of a sequence number; `None` when no window reaches there.
     fn place(&self, seq: u32) -> Option<i64> {
         let known = self.next.max(self.acked.unwrap_or(0));
@@ -134,8 +161,16 @@ impl Half {
         let start = u64::try_from(place).unwrap_or(0);
         let bytes = bytes.get(before as usize..).unwrap_or(&[]);
         let piece = Piece { at, start, end: start + u64::from(len - before), bytes };
+        self.seen.largest = self.seen.largest.max(len);
+        if piece.end <= HISTORY_UNTIL {
+            self.outstanding.sent(piece.end, len);
+        }
         if piece.end <= self.next || self.fin.is_some_and(|fin| piece.start >= fin) {
             self.seen.retransmitted += 1;
+            let waited_for = self.acked.unwrap_or(0);
+            if (piece.start..piece.end).contains(&waited_for) {
+                self.seen.repeated = self.seen.repeated.saturating_add(1);
+            }
             return self.differs_from_history(&piece);
         }
         let mut differs = self.differs_from_history(&piece);
@@ -163,6 +198,9 @@ impl Half {
         let place = u64::try_from(place).unwrap_or(0);
         if self.acked.is_none_or(|acked| place > acked) {
             self.acked = Some(place);
+            self.seen.repeated = 0;
+            let largest = self.outstanding.acknowledged(place);
+            self.seen.largest_acknowledged = self.seen.largest_acknowledged.max(largest);
         }
         if self.waiting.is_some() || self.pending_fin.is_some() {
             self.settle(dir, out);
@@ -200,6 +238,11 @@ impl Half {
         if let Some((place, at)) = self.first_waiting().filter(|(place, _)| *place > self.next) {
             let bytes = Some(place - self.next);
             self.next = place;
+            // What the peer acknowledged was lost by the capture, the rest on the way.
+            if self.acked.is_none_or(|acked| acked < place) {
+                let behind = self.waiting.as_ref().map_or(0, |waiting| waiting.bytes());
+                self.seen.behind_hole = self.seen.behind_hole.saturating_add(behind);
+            }
             out.send_late(at, Input::Gap { dir, bytes });
         }
         self.drain(dir, false, out);

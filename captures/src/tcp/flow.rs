@@ -11,8 +11,8 @@ use super::direction::{Half, PendingFin};
 use super::handshake::Handshake;
 use super::{At, FlowInfo, IcmpError, Memory, Out, Packet, Sink, flag};
 
-/// Segments kept per sender because they follow its own RST.
-const MAX_DATA_AFTER_RST: u32 = 16;
+/// Segments kept per sender because they follow its own RST or FIN.
+const MAX_AFTER_END: u32 = 8;
 
 /// A flow of the table.
 #[derive(Debug)]
@@ -97,11 +97,17 @@ impl Flow {
             state.reset(dir, packet, out);
         } else {
             state.begin(dir, packet, out);
+            state.after_reset(dir, packet, out);
             state.acknowledge(dir, packet, out);
             state.window(dir, packet, out);
             state.payload(dir, packet, out);
             state.fin(dir, packet, out);
-            state.halves[dir.index()].ttl.note(packet.ip.ttl);
+            let half = &mut state.halves[dir.index()];
+            half.ttl.note(packet.ip.ttl);
+            // Handshake answers are made by another part of the host, with numbers of their own.
+            if !packet.has(flag::SYN) {
+                half.ip_ids.note(packet.ip.ip_id);
+            }
         }
     }
 
@@ -223,11 +229,23 @@ impl State<'_> {
         half.isn = Some(tcp.seq);
     }
 
+    /// A host that reset a connection says nothing more on it.
+    fn after_reset(&mut self, dir: Direction, packet: &Packet<'_>, out: &mut Out) {
+        let half = &mut self.halves[dir.index()];
+        if half.was_reset && half.after_rst < MAX_AFTER_END && !packet.has(flag::SYN) {
+            half.after_rst += 1;
+            self.tell_segment(dir, packet, SegmentKind::AfterRst, out);
+        }
+    }
+
     fn acknowledge(&mut self, dir: Direction, packet: &Packet<'_>, out: &mut Out) {
         if !packet.has(flag::ACK) {
             return;
         }
         let other = dir.reverse();
+        if reports_duplicate(packet) {
+            self.halves[other.index()].duplicate_reported();
+        }
         self.halves[other.index()].acknowledged(other, packet.tcp.ack, out);
         self.tell_fin(other, out);
     }
@@ -255,9 +273,12 @@ impl State<'_> {
         {
             return;
         }
-        if half.was_reset && half.data_after_rst < MAX_DATA_AFTER_RST {
-            half.data_after_rst += 1;
-            self.tell_segment(dir, packet, SegmentKind::DataAfterRst, out);
+        if half.has_finished()
+            && half.after_fin < MAX_AFTER_END
+            && half.is_behind_fin(first_byte(packet), tcp.payload_len)
+        {
+            half.after_fin += 1;
+            self.tell_segment(dir, packet, SegmentKind::DataAfterFin, out);
         }
         let half = &mut self.halves[dir.index()];
         if half.data(dir, packet.at, first_byte(packet), tcp.payload_len, tcp.payload, out) {
@@ -394,6 +415,29 @@ fn kept(dir: Direction, packet: &Packet<'_>, kind: SegmentKind, half: &Half) -> 
         window: packet.tcp.window,
         len: packet.tcp.payload_len,
         options: packet.tcp.options.to_vec(),
-        usual_ttl: half.ttl.usual(),
+        baseline: half.baseline(),
     }
+}
+
+/// Whether the first SACK block lies below what the segment acknowledges. RFC 2883 4.
+fn reports_duplicate(packet: &Packet<'_>) -> bool {
+    /// Timestamps with their padding: the usual options of every segment.
+    const USUAL: usize = 12;
+    let mut rest = packet.tcp.options;
+    if rest.len() <= USUAL {
+        return false;
+    }
+    while let [kind, after @ ..] = rest {
+        match (kind, after) {
+            (0, _) => return false,
+            (1, _) => rest = after,
+            (5, [len, _, _, _, _, r0, r1, r2, r3, ..]) if *len >= 10 => {
+                let right = u32::from_be_bytes([*r0, *r1, *r2, *r3]);
+                return (packet.tcp.ack.wrapping_sub(right) as i32) >= 0;
+            }
+            (_, [len, ..]) if *len >= 2 => rest = rest.get(usize::from(*len)..).unwrap_or(&[]),
+            _ => return false,
+        }
+    }
+    false
 }

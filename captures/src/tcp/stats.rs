@@ -1,10 +1,15 @@
-//! Small statistics of one sender: its usual TTL, and its last headers, by which copies of a mirror port are known.
+//! Small statistics of one sender: its usual TTL, how it numbers its packets, and its last headers, by which
+//! copies of a mirror port are known.
+
+use rdpwhy_analyzer::input::IpIds;
 
 use super::Packet;
 use super::key::short_hash;
 
 /// A mirror port's copy follows its original within this time.
 const MIRROR_NANOS: u64 = 5_000_000;
+/// Unacknowledged segments remembered per sender.
+const OUTSTANDING: usize = 8;
 /// Headers remembered per sender.
 const RECENT: usize = 8;
 /// Different TTLs told apart per sender.
@@ -43,6 +48,78 @@ impl TtlCounts {
             }
         }
         None
+    }
+
+    /// All segments had the same.
+    pub(super) fn is_steady(&self) -> bool {
+        self.seen.iter().filter(|entry| entry.1 > 0).count() == 1
+    }
+}
+
+/// How a sender numbers its IPv4 packets, learnt from one packet to the next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct IpIdHabit {
+    last: Option<u16>,
+    zeros: u32,
+    steps: u32,
+    leaps: u32,
+}
+
+impl IpIdHabit {
+    /// Other connections of the same host may use numbers in between. RFC 6864.
+    const STEP: u16 = 64;
+    /// Fewer packets show no habit.
+    const ENOUGH: u32 = 2;
+
+    /// Takes the identification of the next packet.
+    pub(super) fn note(&mut self, ip_id: Option<u16>) {
+        let Some(ip_id) = ip_id else { return };
+        match self.last.replace(ip_id) {
+            Some(last) if ip_id == 0 && last == 0 => self.zeros = self.zeros.saturating_add(1),
+            Some(last) if (1..=Self::STEP).contains(&ip_id.wrapping_sub(last)) => {
+                self.steps = self.steps.saturating_add(1);
+            }
+            Some(_) => self.leaps = self.leaps.saturating_add(1),
+            None => {}
+        }
+    }
+
+    /// The habit, where the packets show one.
+    pub(super) fn known(&self) -> IpIds {
+        match (self.last, self.zeros, self.steps, self.leaps) {
+            (Some(last), 0, steps, 0) if steps >= Self::ENOUGH => IpIds::Counter(last),
+            (Some(_), zeros, 0, 0) if zeros >= Self::ENOUGH => IpIds::Zero,
+            (Some(_), zeros, steps, leaps) if zeros + steps + leaps >= Self::ENOUGH => {
+                IpIds::Irregular
+            }
+            _ => IpIds::Unknown,
+        }
+    }
+}
+
+/// The latest segments that the peer did not acknowledge yet, by their last byte's place, with their length.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Outstanding {
+    segments: [(u64, u32); OUTSTANDING],
+    latest: usize,
+}
+
+impl Outstanding {
+    /// Takes a segment that ends at this place.
+    pub(super) fn sent(&mut self, end: u64, len: u32) {
+        self.latest = (self.latest + 1) % OUTSTANDING;
+        if let Some(oldest) = self.segments.get_mut(self.latest) {
+            *oldest = (end, len);
+        }
+    }
+
+    /// The peer acknowledged everything before this place: the length of the longest segment in that.
+    pub(super) fn acknowledged(&mut self, place: u64) -> u32 {
+        let mut longest = 0;
+        for segment in self.segments.iter_mut().filter(|segment| segment.0 <= place) {
+            longest = longest.max(std::mem::take(segment).1);
+        }
+        longest
     }
 }
 

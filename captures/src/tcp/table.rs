@@ -111,6 +111,21 @@ impl FlowTable {
         Some(self.flows.get(place as usize)?.as_deref()?.info.id)
     }
 
+    /// Tells all that waits of the flow between two endpoints, and forgets it. Its packets that come later make
+    /// a flow that starts in the middle. Returns the flow.
+    pub fn close(
+        &mut self,
+        time: Timestamp,
+        tag: u8,
+        one: SocketAddr,
+        other: SocketAddr,
+        sink: &mut impl FnMut(FlowId, &FlowInfo, Timestamp, Origin, Input<'_>),
+    ) -> Option<FlowId> {
+        let place = *self.places.get(&FlowKey::new(tag, one, other))?;
+        let id = self.flows.get(place as usize)?.as_deref()?.info.id;
+        self.remove(place, At { time, number: self.last_packet }, sink).then_some(id)
+    }
+
     /// Tells all that waits, flow by flow, and empties the table.
     pub fn finish(
         &mut self,

@@ -10,7 +10,7 @@ mod table;
 use std::net::{IpAddr, SocketAddr};
 
 use rdpwhy_analyzer::input::{
-    ConnectFailureKind, Direction, Input, Origin, Segment, SegmentCounts, Timestamp,
+    ConnectFailureKind, Direction, Input, IpIds, Origin, Segment, SegmentCounts, Timestamp,
 };
 
 use super::{FlowId, FlowInfo, FlowOptions, FlowTable, IcmpError, flag};

@@ -68,6 +68,11 @@ impl Waiting {
         self.pieces.front()
     }
 
+    /// Bytes of the stream that wait, captured or not.
+    pub(super) fn bytes(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.end - piece.start).sum()
+    }
+
     /// Whether something has to go now.
     pub(super) fn is_over(&self) -> bool {
         self.pieces.len() > MAX_PIECES

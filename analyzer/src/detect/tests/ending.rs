@@ -12,6 +12,7 @@ pub(super) const FIRED: &[&str] = &[
     "clean-close-no-reason",
     "truncated-tls",
     "relay-induced",
+    "rst-immune",
     "client-rehearsal-close",
     "cert-key-inaccessible",
 ];
@@ -71,8 +72,9 @@ fn a_reset_with_a_foreign_ttl_names_nobody() {
     assert_eq!(genuine.verdict.what.as_deref(), Some("rst-genuine-server"));
     assert_eq!((genuine.verdict.party.as_str(), genuine.verdict.confidence.who), ("server", 0.93));
     let foreign = start().segment(ToClient, SegmentKind::Rst, 64, 57).rst(ToClient).report();
-    assert_eq!(foreign.verdict.what.as_deref(), Some("rst-genuine-server"));
-    assert_eq!(foreign.verdict.confidence.what, 0.55);
+    assert_eq!(foreign.verdict.what.as_deref(), Some("rst-of-unclear-origin"));
+    assert_eq!(foreign.verdict.cause, None);
+    silent(&foreign, "rst-genuine-server");
     assert_eq!(foreign.verdict.party, "unknown");
     assert!(foreign.evidence.iter().any(|item| item.fact.contains("TTL 64")));
 }
@@ -128,6 +130,18 @@ fn the_relay_accuses_itself_first() {
     }
     let told = Trace::relay().negotiated(MSTSC, HYBRID).relay_note(RelayNote::Shutdown).report();
     assert_eq!(told.outcome, Outcome::Unknown);
+}
+
+#[test]
+fn a_session_that_ignores_resets_says_so_and_is_judged_as_without() {
+    let start = || Trace::relay().negotiated(MSTSC, HYBRID).client_hello_13();
+    let report = start().relay_note(RelayNote::RstImmune).fin(ToClient).report();
+    assert!(report.findings.iter().any(|finding| finding.id == "rst-immune"), "{report:#?}");
+    let plain = start().fin(ToClient).report();
+    assert_eq!(report.verdict.what, plain.verdict.what);
+    silent(&plain, "rst-immune");
+    // Decoy: another note of the relay's.
+    silent(&start().relay_note(RelayNote::Shutdown).fin(ToClient).report(), "rst-immune");
 }
 
 /// TLS done; the client leaves for a prompt.

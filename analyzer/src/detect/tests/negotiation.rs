@@ -1,6 +1,7 @@
 //! The X.224 negotiation: refusals, and answers that a client does not accept.
 
 use super::{Expected, fails, silent};
+use crate::input::Close;
 use crate::report::Outcome;
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
 
@@ -12,6 +13,7 @@ pub(super) const FIRED: &[&str] = &[
     "nla-required",
     "neg-failure-other",
     "neg-rsp-unrequested",
+    "neg-rsp-absent",
     "nla-not-offered",
     "nego-failure-tail",
 ];
@@ -21,7 +23,12 @@ const ULTIMATUM: &[u8] = &[0x21, 0x80];
 const CONNECT_INITIAL: &[u8] = &[0x7F, 0x65, 0x82, 0x01];
 
 fn refused(code: u32) -> Trace {
-    Trace::relay().open().cr(SSL).after_ms(3).cc_failure(code).after_ms(1)
+    // What a client offers that this refusal fits.
+    refuses(code, if code == 1 { 0 } else { SSL })
+}
+
+fn refuses(code: u32, requested: u32) -> Trace {
+    Trace::relay().open().cr(requested).after_ms(3).cc_failure(code).after_ms(1)
 }
 
 #[test]
@@ -68,6 +75,53 @@ fn an_unknown_refusal_is_seen_and_not_explained() {
             },
         );
         silent(&report, "nla-required");
+    }
+}
+
+#[test]
+fn a_refusal_that_does_not_fit_the_request_names_no_cause() {
+    for (code, requested, id) in [
+        (1, SSL, "ssl-required"),
+        (1, MSTSC, "ssl-required"),
+        (2, 0, "ssl-not-allowed"),
+        (5, HYBRID, "nla-required"),
+        (5, MSTSC, "nla-required"),
+    ] {
+        let report = fails(
+            &refuses(code, requested).fin(ToClient),
+            &Expected {
+                what: Some("neg-failure-other"),
+                cause: None,
+                class: Some("server-config"),
+                party: "unknown",
+                reached: "x224_confirm",
+                how: "fin",
+            },
+        );
+        silent(&report, id);
+        assert!(report.verdict.sentence.contains("does not fit"), "{}", report.verdict.sentence);
+    }
+    // Clean twins: the same refusals of requests that they fit. Code 1 has two meanings.
+    for (code, requested, words) in [
+        (1, 0, "insists on TLS"),
+        (1, HYBRID, "TLS without Network Level Authentication"),
+        (2, MSTSC, "the old RDP security layer only"),
+        (5, SSL, "did not offer it (it offered SSL)"),
+    ] {
+        let report = refuses(code, requested).fin(ToClient).report();
+        silent(&report, "neg-failure-other");
+        assert!(report.verdict.sentence.contains(words), "{}", report.verdict.sentence);
+        assert_eq!(report.verdict.confidence.why, 0.99);
+    }
+}
+
+#[test]
+fn what_was_offered_is_not_said_where_the_request_was_not_seen() {
+    for code in [1, 2, 5] {
+        let cut = Trace::capture_from_the_middle().cc_failure(code).after_ms(1).fin(ToClient);
+        let report = cut.report();
+        assert!(!report.verdict.sentence.contains("offered"), "{}", report.verdict.sentence);
+        silent(&report, "neg-failure-other");
     }
 }
 
@@ -143,6 +197,67 @@ fn an_answer_nobody_asked_for_that_the_client_accepts_explains_nothing() {
     assert_eq!(unrequested().report().outcome, Outcome::Unknown);
 }
 
+/// A Connection Confirm without RDP_NEG_RSP.
+const SILENT: [u8; 11] = [3, 0, 0, 11, 6, 0xD0, 0, 0, 0x12, 0x34, 0];
+
+fn silently_confirmed() -> Trace {
+    Trace::relay().open().cr(MSTSC).after_ms(3).to_client(&SILENT).after_ms(3)
+}
+
+#[test]
+fn a_confirm_without_negotiation_that_the_client_leaves() {
+    for (close, how) in [(Close::Fin, "fin"), (Close::Rst, "rst")] {
+        let report = fails(
+            &silently_confirmed().close(ToServer, close),
+            &Expected {
+                what: Some("neg-rsp-absent"),
+                cause: Some("neg-rsp-absent"),
+                class: Some("server-config"),
+                party: "server",
+                reached: "x224_confirm",
+                how,
+            },
+        );
+        // One occurrence could be a scanner's.
+        assert_eq!(report.verdict.confidence.why, 0.55);
+        silent(&report, "neg-rsp-unrequested");
+        silent(&report, "nla-not-offered");
+    }
+    let again = Trace::relay().starting_at(20_000).open().cr(MSTSC).to_client(&SILENT);
+    let left_again = again.clone().fin(ToServer);
+    let repeated = silently_confirmed().fin(ToServer).report_with(&[left_again]);
+    assert_eq!(repeated.verdict.confidence.why, 0.8);
+    // It accepted that answer elsewhere.
+    let accepted = again.mcs(ToServer, CONNECT_INITIAL);
+    let report = silently_confirmed().fin(ToServer).report_with(&[accepted]);
+    assert_eq!(report.verdict.what.as_deref(), Some("clean-close-no-reason"));
+    assert_eq!(report.verdict.cause, None);
+}
+
+#[test]
+fn a_confirm_without_negotiation_that_explains_nothing() {
+    let id = "neg-rsp-absent";
+    // Clean twins: nothing was asked for; the client goes on in RDP security.
+    let old_client = Trace::relay().open().cr(0).after_ms(3).to_client(&SILENT);
+    silent(&old_client.fin(ToServer).report(), id);
+    let goes_on = silently_confirmed().mcs(ToServer, CONNECT_INITIAL);
+    silent(&goes_on.clone().fin(ToServer).report(), id);
+    silent(&goes_on.fin(ToClient).report(), id);
+    // Decoys: the server left; the answer is damaged; bytes of the client are missing; an answer of RDP
+    // security in so many words.
+    silent(&silently_confirmed().fin(ToClient).report(), id);
+    let damaged = [3, 0, 0, 12, 7, 0xD0, 0, 0, 0x12, 0x34, 0, 9];
+    let damaged = Trace::relay().open().cr(MSTSC).to_client(&damaged).after_ms(1);
+    silent(&damaged.fin(ToServer).report(), id);
+    let holes = Trace::capture().open().cr(MSTSC).to_client(&SILENT).gap(ToServer, Some(40));
+    silent(&holes.fin(ToServer).report(), id);
+    silent(&unrequested().fin(ToServer).report(), id);
+    // Who reads a prompt before leaving does not insist.
+    let prompt = silently_confirmed().after_ms(6_000).fin(ToServer).report();
+    assert_eq!(prompt.verdict.cause, None);
+    assert_eq!(prompt.causes[0].id, id);
+}
+
 fn without_nla() -> Trace {
     Trace::relay().negotiated(MSTSC, SSL)
 }
@@ -157,13 +272,21 @@ fn a_client_that_insists_on_nla() {
         reached: "x224_confirm",
         how: "fin",
     };
-    let report = fails(&without_nla().fin(ToServer), &expected);
-    // One occurrence could be a scanner's.
-    assert_eq!(report.verdict.confidence.why, 0.55);
+    // One occurrence could be a scanner's, or a client's that may not ask for a password.
+    let once = without_nla().fin(ToServer).report();
+    assert_eq!(
+        (once.verdict.what.as_deref(), once.verdict.cause.as_deref()),
+        (Some("clean-close-no-reason"), None)
+    );
+    assert!(once.causes.iter().any(|cause| cause.id == "nla-not-offered"));
     let again = without_nla().starting_at(20_000).open().cr(MSTSC);
     let again = again.cc(SSL).fin(ToServer);
     let repeated = without_nla().fin(ToServer).report_with(&[again]);
     assert_eq!(repeated.verdict.confidence.why, 0.8);
+    // Restricted admin needs NLA.
+    let restricted = [3, 0, 0, 19, 14, 0xE0, 0, 0, 0, 0, 0, 1, 1, 8, 0, 3, 0, 0, 0];
+    let restricted = Trace::relay().open().to_server(&restricted).after_ms(5).cc(SSL);
+    fails(&restricted.after_ms(5).fin(ToServer), &expected);
 }
 
 #[test]

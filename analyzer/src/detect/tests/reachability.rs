@@ -16,6 +16,7 @@ pub(super) const FIRED: &[&str] = &[
     "non-rdp-endpoint",
     "service-down-after-accept",
     "lb-no-backend",
+    "connect-error",
 ];
 
 fn refused(kind: ConnectFailureKind, after_ms: u64) -> Trace {
@@ -30,7 +31,7 @@ fn icmp(offender: &str) -> ConnectFailureKind {
 fn a_failed_connect_is_named_by_what_ended_it() {
     let no_name = ConnectFailureKind::NameNotFound("no such host".into());
     for (kind, id, party, how) in [
-        (ConnectFailureKind::Refused, "tcp-refused-rst", "server", "rst"),
+        (ConnectFailureKind::Refused, "tcp-refused-rst", "unknown", "rst"),
         (icmp("10.0.0.1"), "icmp-reject", "server_network", "icmp"),
         (icmp("10.0.0.9"), "icmp-reject", "server", "icmp"),
         (ConnectFailureKind::NoAnswer, "tcp-syn-drop", "unknown", "timeout"),
@@ -51,6 +52,40 @@ fn a_failed_connect_is_named_by_what_ended_it() {
         assert_eq!(report.mstsc.code.as_deref(), Some("0x904"));
         assert!(report.mstsc.direct.is_some());
     }
+}
+
+#[test]
+fn no_failed_connect_is_left_without_a_name() {
+    let other = |name: &str| ConnectFailureKind::Other(name.into());
+    for (kind, id) in [
+        (ConnectFailureKind::ResetAfterSynAck, "rst-genuine-server"),
+        (other("ENETUNREACH"), "tcp-syn-drop"),
+        (other("EAI_AGAIN"), "name-not-found"),
+        (other("EADDRNOTAVAIL"), "connect-error"),
+        (other("EAFNOSUPPORT"), "connect-error"),
+    ] {
+        let report = refused(kind.clone(), 3).report();
+        assert_eq!(report.outcome, Outcome::Failed);
+        assert_eq!(report.verdict.what.as_deref(), Some(id), "{kind:?}");
+    }
+    // Clean twin: another address could be reached.
+    let reached = refused(other("EAFNOSUPPORT"), 3).negotiated(MSTSC, HYBRID).fin(ToServer);
+    silent(&reached.report(), "connect-error");
+}
+
+#[test]
+fn a_system_that_gives_up_early_makes_a_silence_less_sure() {
+    let silence = |ms| refused(ConnectFailureKind::NoAnswer, ms).report();
+    assert_eq!(silence(9_500).verdict.confidence.why, 0.8);
+    let early = silence(3_000);
+    assert_eq!(early.verdict.cause.as_deref(), Some("tcp-syn-drop"));
+    assert_eq!(early.verdict.confidence.why, 0.55);
+    // Decoy: it was the relay's own deadline.
+    let deadline = Trace::relay().open_client().after_ms(3_000);
+    let deadline = deadline.relay_note(RelayNote::Deadline("no connection".into()));
+    let deadline = deadline.connect_failed(ConnectFailureKind::NoAnswer, 3_000).report();
+    silent(&deadline, "tcp-syn-drop");
+    assert_eq!(deadline.verdict.what.as_deref(), Some("relay-induced"));
 }
 
 #[test]
@@ -267,23 +302,33 @@ fn reset_right_behind_the_syn_ack_says_what_was_seen() {
         &refused(ConnectFailureKind::ResetAfterSynAck, 3),
         &Expected {
             what: Some("rst-genuine-server"),
-            cause: Some("lb-no-backend"),
-            class: Some("reachability"),
-            party: "server",
+            cause: None,
+            class: Some("abort"),
+            party: "unknown",
             reached: "tcp",
             how: "rst",
         },
     );
-    assert_eq!(report.verdict.confidence.why, 0.55);
+    for id in ["lb-no-backend", "syn-proxy-fake-open"] {
+        assert!(claims(&report, id), "{id} has this shape");
+    }
     let port_closed = refused(ConnectFailureKind::Refused, 3).report();
     silent(&port_closed, "lb-no-backend");
 }
 
 #[test]
-fn an_error_without_a_row_is_a_failure_without_a_cause() {
-    let report =
-        refused(ConnectFailureKind::Other("EADDRNOTAVAIL".into()), 1).fin(ToServer).report();
-    assert_eq!(report.outcome, Outcome::Failed);
-    assert_eq!(report.verdict.cause, None);
-    assert_eq!(report.ended.errno.as_deref(), Some("EADDRNOTAVAIL"));
+fn an_error_of_the_system_is_named_and_has_no_cause() {
+    let error = || refused(ConnectFailureKind::Other("EADDRNOTAVAIL".into()), 1);
+    for trace in [error(), error().fin(ToServer)] {
+        let report = trace.report();
+        assert_eq!(report.outcome, Outcome::Failed);
+        assert_eq!(report.verdict.what.as_deref(), Some("connect-error"));
+        assert_eq!(report.verdict.cause, None);
+        assert_eq!(report.ended.errno.as_deref(), Some("EADDRNOTAVAIL"));
+    }
+    // Decoys: the peer refuses; the address has no route; no name server answers.
+    let other = |name: &str| ConnectFailureKind::Other(name.into());
+    for kind in [ConnectFailureKind::Refused, other("ENETUNREACH"), other("EAI_AGAIN")] {
+        silent(&refused(kind, 3).report(), "connect-error");
+    }
 }

@@ -7,7 +7,18 @@ use crate::report::Outcome;
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
 use crate::wire::tls::samples::EC_CERTIFICATE;
 
-pub(super) const FIRED: &[&str] = &["server-stall", "zero-window-stall", "packet-loss"];
+pub(super) const FIRED: &[&str] = &[
+    "server-stall",
+    "unanswered-turn",
+    "zero-window-stall",
+    "packet-loss",
+    "transmission-stalled",
+    "pmtu-blackhole-s2c",
+    "pmtu-blackhole-c2s",
+    "payload-trigger-drop",
+    "idle-timeout-silent",
+    "idle-timeout-rst",
+];
 
 fn hello() -> Trace {
     Trace::relay().negotiated(MSTSC, HYBRID).client_hello_13()
@@ -15,29 +26,42 @@ fn hello() -> Trace {
 
 #[test]
 fn a_server_that_lets_a_machine_turn_wait() {
-    let expected = Expected {
-        what: Some("server-stall"),
+    let expected = |reached| Expected {
+        what: Some("unanswered-turn"),
         cause: Some("server-stall"),
         class: Some("server-config"),
         party: "server",
-        reached: "tls_client_hello",
+        reached,
         how: "fin",
     };
-    let sure = hello().after_ms(8_000).all_acknowledged();
-    assert_eq!(fails(&sure.clone().fin(ToServer), &expected).verdict.confidence.what, 0.93);
-    assert_eq!(fails(&sure.fin(ToClient), &expected).verdict.confidence.what, 0.93);
+    // In CredSSP: the whole TLS flight of the server has passed before.
+    let tls = Trace::relay().negotiated(MSTSC, HYBRID).tls13().app(ToClient, 255, 2).after_ms(5);
+    let credssp = || tls.clone().app(ToServer, 500, 1).after_ms(30_000);
+    for end in [ToServer, ToClient] {
+        let report = fails(&credssp().all_acknowledged().fin(end), &expected("credssp"));
+        assert_eq!(report.verdict.confidence.what, 0.93);
+        assert_eq!(report.verdict.confidence.why, 0.93);
+    }
+    // A goodbye of the client's at the end of its patience is no word that the server left unanswered.
+    let goodbye = credssp().all_acknowledged().app(ToServer, 19, 1).fin(ToServer);
+    fails(&goodbye, &expected("credssp"));
     // Without a word on what was acknowledged it is possible at most.
-    let unsure = hello().after_ms(8_000).fin(ToServer);
-    let report = fails(&unsure, &expected);
-    assert_eq!(report.verdict.confidence.what, 0.55);
-    assert!(!report.verdict.sentence.contains("delivered"), "{}", report.verdict.sentence);
-    // The CredSSP turn is the server's as well.
-    let credssp = Trace::relay().negotiated(MSTSC, HYBRID).tls13().app(ToServer, 500, 1);
-    let credssp = credssp.after_ms(30_000).all_acknowledged().fin(ToClient).report();
-    assert_eq!(credssp.verdict.cause.as_deref(), Some("server-stall"));
+    let unsure = fails(&credssp().fin(ToServer), &expected("credssp"));
+    assert_eq!((unsure.verdict.confidence.what, unsure.verdict.confidence.why), (0.55, 0.55));
+    assert!(!unsure.verdict.sentence.contains("took"), "{}", unsure.verdict.sentence);
     // A capture that ends during the wait shows it, too.
-    let open = hello().after_ms(8_000).all_acknowledged().input_ends(InputEnd::Capture).report();
-    assert_eq!(open.verdict.what.as_deref(), Some("server-stall"));
+    let open = credssp().all_acknowledged().input_ends(InputEnd::Capture).report();
+    assert_eq!(open.verdict.cause.as_deref(), Some("server-stall"));
+}
+
+#[test]
+fn a_first_flight_that_does_not_come_may_be_lost_as_a_whole() {
+    let report = hello().after_ms(8_000).all_acknowledged().fin(ToServer).report();
+    assert_eq!(report.verdict.what.as_deref(), Some("unanswered-turn"));
+    assert_eq!((report.verdict.cause.as_deref(), report.verdict.party.as_str()), (None, "unknown"));
+    for id in ["server-stall", "pmtu-blackhole-s2c"] {
+        assert!(report.causes.iter().any(|cause| cause.id == id), "{id} is possible");
+    }
 }
 
 #[test]
@@ -62,6 +86,7 @@ fn a_user_who_thinks_is_no_stall_of_the_server() {
         let report = wait(trace);
         assert_eq!(report.outcome, Outcome::Failed, "{turn}");
         silent(&report, "server-stall");
+        silent(&report, "unanswered-turn");
     }
 }
 
@@ -154,4 +179,147 @@ fn loss_is_the_cause_only_of_a_transmission_that_never_got_through() {
     assert_eq!(relayed.verdict.cause.as_deref(), Some("packet-loss"));
     assert_eq!(relayed.verdict.party, "client_network");
     assert!(relayed.causes[0].says.contains("between the client and the relay"));
+}
+
+/// What a relay's kernel says of a transmission in vain: nothing acknowledged behind `acknowledged` bytes.
+fn in_vain(acknowledged: u64, sent: u64, sacked: u32) -> TcpSample {
+    TcpSample {
+        unacked: Some(2),
+        retransmits: Some(5),
+        sacked: Some(sacked),
+        rcv_ooopack: Some(0),
+        bytes_acked: Some(acknowledged + 1),
+        bytes_sent: Some(sent),
+        bytes_retrans: Some(0),
+        snd_mss: Some(1448),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_part_that_arrives_behind_a_hole_shows_a_black_hole() {
+    // From the server: the tail of its flight came, nothing in order.
+    let tail = TcpSample {
+        unacked: Some(0),
+        rcv_ooopack: Some(2),
+        data_segs_in: Some(4),
+        ..Default::default()
+    };
+    let report = hello().after_ms(9_000).socket(Leg::Server, tail).fin(ToServer).report();
+    assert_eq!(report.verdict.what.as_deref(), Some("transmission-stalled"), "{report:#?}");
+    assert_eq!(report.verdict.cause.as_deref(), Some("pmtu-blackhole-s2c"));
+    assert_eq!(report.verdict.party, "server_network");
+    assert_eq!(report.verdict.control.as_deref(), Some("baseline"));
+    // Towards the server: a large message, its tail was reported as arrived.
+    let vain =
+        hello().after_ms(9_000).socket(Leg::Server, in_vain(42, 3_500, 1)).fin(ToServer).report();
+    assert_eq!(vain.verdict.cause.as_deref(), Some("pmtu-blackhole-c2s"), "{vain:#?}");
+    silent(&vain, "payload-trigger-drop");
+    // Clean twin: the same wait, and large packets had come before. Decoy: it went on after all.
+    let fine = Trace::relay().negotiated(MSTSC, HYBRID).tls13().app(ToClient, 255, 2);
+    let fine = fine.app(ToServer, 500, 1).after_ms(9_000).all_acknowledged().fin(ToServer).report();
+    silent(&fine, "pmtu-blackhole-s2c");
+    let late =
+        hello().after_ms(9_000).server_hello_13().socket(Leg::Server, tail).fin(ToServer).report();
+    silent(&late, "pmtu-blackhole-s2c");
+}
+
+#[test]
+fn what_vanishes_whole_has_candidates_and_no_cause() {
+    // No larger than what had arrived: not its size.
+    let small =
+        hello().after_ms(9_000).socket(Leg::Server, in_vain(400, 800, 0)).fin(ToServer).report();
+    assert_eq!(small.verdict.what.as_deref(), Some("transmission-stalled"));
+    assert_eq!(small.verdict.cause, None);
+    assert_eq!(small.causes[0].id, "payload-trigger-drop", "{small:#?}");
+    let pmtu = small.causes.iter().find(|cause| cause.id == "pmtu-blackhole-c2s");
+    assert!(pmtu.is_none_or(|cause| cause.confidence < 0.3 && !cause.against.is_empty()));
+    // Larger: both are possible.
+    let large =
+        hello().after_ms(9_000).socket(Leg::Server, in_vain(42, 3_500, 0)).fin(ToServer).report();
+    assert_eq!(large.verdict.cause, None);
+    for id in ["payload-trigger-drop", "pmtu-blackhole-c2s"] {
+        assert!(large.causes.iter().any(|cause| cause.id == id), "{id}: {large:#?}");
+    }
+    // Clean twin, and a wait too short to tell.
+    silent(
+        &hello().after_ms(9_000).all_acknowledged().fin(ToServer).report(),
+        "transmission-stalled",
+    );
+    let soon =
+        hello().after_ms(900).socket(Leg::Server, in_vain(42, 3_500, 0)).fin(ToServer).report();
+    silent(&soon, "payload-trigger-drop");
+}
+
+#[test]
+fn a_capture_shows_the_same_from_both_sides_of_the_loss() {
+    let hello = || Trace::capture().negotiated(MSTSC, HYBRID).client_hello_13().after_ms(9_000);
+    let sent = |largest, largest_acknowledged, behind_hole| SegmentCounts {
+        segments: 9,
+        data_segments: 6,
+        retransmitted: 4,
+        repeated: 4,
+        bytes: 3_000,
+        acknowledged: Some(42),
+        largest,
+        largest_acknowledged,
+        behind_hole,
+        ..Default::default()
+    };
+    let other =
+        SegmentCounts { segments: 4, bytes: 19, acknowledged: Some(19), ..Default::default() };
+    // Beside the receiver, and beside the sender.
+    let receiver = hello().counts(other, sent(700, 19, 700)).fin(ToServer).report();
+    assert_eq!(receiver.verdict.cause.as_deref(), Some("pmtu-blackhole-s2c"), "{receiver:#?}");
+    let sender = hello().counts(sent(1460, 42, 0), other).fin(ToServer).report();
+    assert_eq!(sender.verdict.what.as_deref(), Some("transmission-stalled"), "{sender:#?}");
+    assert_eq!((sender.verdict.cause.as_deref(), sender.verdict.party.as_str()), (None, "network"));
+}
+
+fn idle(ms: u64) -> Trace {
+    Trace::relay().negotiated(MSTSC, SSL).tls13().desktop().after_ms(ms).app(ToServer, 60, 1)
+}
+
+#[test]
+fn a_connection_that_was_forgotten_while_it_was_idle() {
+    let broken = |trace: Trace, sample| trace.after_ms(9_000).socket(Leg::Server, sample);
+    let silent_drop = broken(idle(300_000), in_vain(4_000, 4_060, 0)).rst(ToServer).report();
+    assert_eq!(silent_drop.outcome, Outcome::Established);
+    assert_eq!(
+        silent_drop.verdict.what.as_deref(),
+        Some("transmission-stalled"),
+        "{silent_drop:#?}"
+    );
+    assert!(silent_drop.causes.iter().any(|cause| cause.id == "idle-timeout-silent"));
+    assert_eq!(silent_drop.verdict.cause, None, "a host that went to sleep looks the same");
+    assert!(silent_drop.verdict.sentence.contains("broke later"));
+    // Without a pause before it; with a pause and an answer behind it.
+    let busy = broken(idle(100), in_vain(4_000, 4_060, 0)).rst(ToServer).report();
+    silent(&busy, "idle-timeout-silent");
+    let answered = idle(300_000).after_ms(5).app(ToClient, 90, 1).rst(ToServer).report();
+    silent(&answered, "idle-timeout-silent");
+}
+
+#[test]
+fn a_reset_in_answer_to_the_first_word_after_a_pause() {
+    let start = || Trace::capture().negotiated(MSTSC, SSL).tls13().app(ToServer, 300, 1);
+    let reset = |trace: Trace, ttl, ip_id| {
+        trace
+            .after_ms(5)
+            .captured(ToClient, SegmentKind::Rst, |rst| {
+                (rst.ttl, rst.ip_id) = (Some(ttl), Some(ip_id))
+            })
+            .rst(ToClient)
+            .report()
+    };
+    let paused = || start().after_ms(5).app(ToClient, 90, 1).after_ms(250_000).app(ToServer, 60, 1);
+    let forgotten = reset(paused(), 62, 4711);
+    assert_eq!(forgotten.verdict.cause.as_deref(), Some("idle-timeout-rst"), "{forgotten:#?}");
+    let odd = reset(paused(), 62, 0);
+    assert_eq!(odd.verdict.cause, None);
+    assert!(odd.causes.iter().any(|cause| cause.id == "idle-timeout-rst"));
+    // The server's own RST after a pause; a forged one without a pause.
+    let own = reset(paused(), 64, 101);
+    assert_eq!(own.verdict.cause, None);
+    silent(&reset(start(), 62, 4711), "idle-timeout-rst");
 }

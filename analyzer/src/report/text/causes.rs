@@ -23,8 +23,11 @@ pub(super) fn verdict(out: &mut String, c: &Connection, style: &Style) {
         "unknown" => None,
         known => Some(party(known)),
     };
+    let place = v.between.as_ref().map_or(String::new(), |[near, far]| {
+        format!(", between the captures {} and {}", clean(near, NAME), clean(far, NAME))
+    });
     let answers = format!(
-        "what: {} · who: {} · cause: {}",
+        "what: {} · who: {}{place} · cause: {}",
         sure(v.what.as_deref(), v.confidence.what),
         sure(who, v.confidence.who),
         sure(v.cause.as_deref(), v.confidence.why),
@@ -153,6 +156,7 @@ fn point(origin: &EvidenceOrigin) -> String {
     match (origin.kind.as_str(), origin.n) {
         ("packet", Some(n)) => format!("packet {n}"),
         ("read", Some(n)) => format!("read {n}"),
+        ("segment", Some(n)) => format!("segment {n}"),
         (kind, _) => clean(kind, 16),
     }
 }

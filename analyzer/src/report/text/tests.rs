@@ -328,7 +328,8 @@ fn every_string_replaced(c: &Connection, by: &str) -> Vec<String> {
             Some(Value::Array(list)) => {
                 left.extend((0..list.len().min(20)).map(|n| format!("{at}/{n}")))
             }
-            Some(Value::String(_)) if at != "/outcome" => places.push(at),
+            // Words of a fixed list can not be anything else.
+            Some(Value::String(_)) if at != "/outcome" && at != "/vantage" => places.push(at),
             _ => {}
         }
     }

@@ -2,3 +2,4 @@
 
 mod naming;
 mod outcomes;
+mod packets;

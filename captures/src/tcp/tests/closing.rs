@@ -124,12 +124,39 @@ fn data_after_the_senders_own_rst_is_told_and_delivered() {
     script.push(20, &s(2001, 1001, RST_ACK, b""));
     script.push(21, &c(1001, 2001, ACK, b"in flight"));
     script.push(22, &s(2001, 1001, ACK, b"alive"));
-    assert_eq!(script.take(), ["Rst<", "Closed< Rst", "> in flight", "DataAfterRst<", "< alive"]);
+    assert_eq!(script.take(), ["Rst<", "Closed< Rst", "> in flight", "AfterRst<", "< alive"]);
     for index in 0..100 {
         script.push(30, &s(2006 + index, 1001, ACK, b"x"));
     }
-    let told = script.take().iter().filter(|line| *line == "DataAfterRst<").count();
-    assert_eq!(told, 15, "of a flood only the head is told");
+    let told = script.take().iter().filter(|line| *line == "AfterRst<").count();
+    assert_eq!(told, 7, "of a flood only the head is told");
+}
+
+#[test]
+fn an_acknowledgement_behind_a_rst_and_data_behind_a_fin_are_told() {
+    let mut script = Script::open();
+    script.push(20, &s(2001, 1001, RST, b""));
+    script.push(21, &c(1001, 2001, ACK, b"ab"));
+    script.push(22, &s(2001, 1003, ACK, b""));
+    assert_eq!(script.take(), ["Rst<", "Closed< Rst", "> ab", "AfterRst<"]);
+    let mut script = Script::open();
+    script.push(20, &s(2001, 1001, FIN_ACK, b""));
+    script.push(21, &s(2001, 1001, ACK, b"real"));
+    assert_eq!(script.take(), ["Fin<", "Closed< Fin", "DataAfterFin<"]);
+}
+
+#[test]
+fn a_rst_carries_what_its_sender_was_like() {
+    let mut script = Script::open();
+    for index in 0..4u16 {
+        let ip_id = Some(100 + index);
+        script.push(20, &Seg { ip_id, ..s(2001 + u32::from(index), 1001, ACK, b"x") });
+    }
+    script.push(21, &Seg { ip_id: Some(0x1234), ..s(1999, 1001, RST, b"") });
+    let rst = script.segments.last().unwrap();
+    assert_eq!(rst.baseline.ip_id, IpIds::Counter(103));
+    assert_eq!((rst.baseline.next_seq, rst.offset()), (Some(2005), Some(-2)));
+    assert!(rst.baseline.ttl_is_steady);
 }
 
 #[test]
@@ -141,8 +168,8 @@ fn rst_and_fin_carry_the_usual_ttl_of_their_sender() {
     script.push(21, &Seg { ttl: 57, ip_id: Some(9), ..s(2006, 1001, RST_ACK, b"") });
     script.push(22, &c(1001, 2006, FIN_ACK, b""));
     let [.., rst, fin] = script.segments.as_slice() else { panic!() };
-    assert_eq!((rst.ttl, rst.ip_id, rst.usual_ttl), (Some(57), Some(9), Some((128, 6))));
-    assert_eq!(fin.usual_ttl, Some((64, 2)), "the FIN itself and mirrored copies do not count");
+    assert_eq!((rst.ttl, rst.ip_id, rst.baseline.ttl), (Some(57), Some(9), Some((128, 6))));
+    assert_eq!(fin.baseline.ttl, Some((64, 2)), "the FIN itself and mirrored copies do not count");
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn counts_cover_both_senders() {
             data_segments: 2,
             bytes: 13,
             acknowledged: Some(2),
+            largest: 10,
             ..Default::default()
         }
     );
@@ -68,7 +69,47 @@ fn counts_cover_both_senders() {
             data_segments: 1,
             bytes: 2,
             acknowledged: Some(2),
+            largest: 2,
+            largest_acknowledged: 2,
             ..Default::default()
         }
     );
+}
+
+#[test]
+fn a_large_segment_that_is_sent_in_vain_is_told_from_a_small_one_that_arrived() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2001, ACK, b"small"));
+    script.push(21, &s(2001, 1006, ACK, b""));
+    for ms in [22, 222, 622] {
+        script.push(ms, &c(1006, 2001, ACK, &[7; 1460]));
+    }
+    script.finish(700);
+    let counts = script.last_counts()[0];
+    assert_eq!((counts.largest, counts.largest_acknowledged), (1460, 5));
+    assert_eq!(counts.repeated, 2);
+}
+
+#[test]
+fn what_stands_behind_a_hole_that_the_receiver_did_not_pass_is_counted() {
+    let mut script = Script::open();
+    script.push(20, &s(3461, 1001, ACK, b"tail"));
+    script.push(21, &c(1001, 2001, ACK, b""));
+    script.push(900, &c(1001, 2001, FIN_ACK, b""));
+    script.push(901, &c(1002, 2001, RST, b""));
+    script.finish(902);
+    assert_eq!(script.last_counts()[1].behind_hole, 4);
+}
+
+#[test]
+fn a_receiver_that_got_the_same_twice_says_so() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2001, ACK, b"ab"));
+    let (left, right) = (1001u32.to_be_bytes(), 1003u32.to_be_bytes());
+    let times = [1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2];
+    let sack = [1, 1, 5, 10, left[0], left[1], left[2], left[3]];
+    let options = [&times[..], &sack, &right].concat();
+    script.push(21, &Seg { options, ..s(2001, 1003, ACK, b"") });
+    script.finish(30);
+    assert_eq!(script.last_counts()[0].duplicates_reported, 1);
 }

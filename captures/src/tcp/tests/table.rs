@@ -61,3 +61,24 @@ fn the_queue_of_closed_flows_does_not_grow_with_flows_that_are_gone() {
     assert!(script.table.closed.len() < 100);
     assert_eq!(script.table.flows.len(), 1);
 }
+
+#[test]
+fn a_flow_can_be_closed_from_outside_and_tells_what_it_holds() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2001, ACK, b"a"));
+    script.push(21, &c(1004, 2001, ACK, b"d"));
+    script.take();
+    let close = |script: &mut Script, port| {
+        let client = SocketAddr::new(client_address().ip(), port);
+        let time = Timestamp(30_000_000);
+        script.run(|table, mut sink| table.close(time, 0, server_address(), client, &mut sink))
+    };
+    assert_eq!(close(&mut script, 9), None);
+    assert_eq!(close(&mut script, client_address().port()), Some(FlowId(0)));
+    assert_eq!(script.take(), ["Gap> 2", "> d"]);
+    assert_eq!(script.last_counts()[0].bytes, 2);
+    assert_eq!(close(&mut script, client_address().port()), None);
+    // What comes later belongs to another.
+    assert_eq!(script.push(40, &c(1005, 2001, ACK, b"e")), FlowId(1));
+    assert!(script.flows[1].starts_in_the_middle);
+}

@@ -1,0 +1,93 @@
+//! `idle-timeout-silent`, `idle-timeout-rst`: something on the way forgot the connection while nothing was
+//! said. RFC 5382 REQ-5, RFC 7857.
+
+use super::battery;
+use super::opinion::{Band, Class, Detector, Evidence, Group, Kind, Next, Opinion};
+use super::stalled::stalled;
+use super::who;
+use crate::case::Case;
+use crate::facts::{Facts, Idle};
+use crate::input::Close;
+
+pub(super) const SILENT: Detector = Detector { id: "idle-timeout-silent", detect: silent, ..ROW };
+
+pub(super) const RESET: Detector = Detector { id: "idle-timeout-rst", detect: reset, ..ROW };
+
+const ROW: Detector = Detector {
+    id: "",
+    kind: Kind::Cause,
+    class: Class::Interference,
+    explains: &[
+        "transmission-stalled",
+        "clean-close-no-reason",
+        "rst-genuine-",
+        "rst-of-unclear-origin",
+        "rst-injected-",
+    ],
+    remedy: "Raise the idle timeout of the firewall or load balancer on the way, or let the server send keep-alives more often than that (KeepAliveInterval).",
+    next: &[Next {
+        what: "whether the break comes after the same pause again: note the pauses of several sessions",
+        command: Some("rdpwhy analyze --format jsonl FILE..."),
+    }],
+    detect: |_| None,
+};
+
+fn silent(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let found = stalled(facts)?;
+    let idle = facts.idle.filter(|idle| {
+        idle.by == found.dir
+            && facts
+                .stream(found.dir.reverse())
+                .last
+                .is_none_or(|last| last.time < idle.broken.time)
+    })?;
+    let opinion =
+        opinion(facts, &idle, "dropped what was said next").party(found.party(), Band::Possible);
+    Some(
+        opinion
+            .supports(found.evidence)
+            .unknown("whether the other host went away in the meantime (sleep, power, roaming)"),
+    )
+}
+
+/// The first word after the pause was answered by a RST.
+fn reset(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let idle = facts.idle?;
+    let ending = facts.ending().filter(|ending| ending.how == Close::Rst && !ending.both)?;
+    let answers = ending.dir != idle.by && ending.at.time >= idle.broken.time;
+    let silent = facts.stream(ending.dir).last.is_none_or(|last| last.time < idle.broken.time);
+    if !answers || !silent {
+        return None;
+    }
+    let opinion = opinion(facts, &idle, "answered what was said next with a reset")
+        .party(who::network(facts, ending.dir), Band::Possible)
+        .supports(who::ended(ending));
+    let Some(rst) = who::closing_segment(facts, ending) else {
+        return Some(opinion.unknown("who made the RST: its packets were not captured"));
+    };
+    let tests = battery::of(facts, rst);
+    if tests.is_clean() {
+        return Some(
+            opinion
+                .weigh(Group::Ttl, -2.0)
+                .contradicts(Evidence::of(rst, "the RST looks like its sender's other packets")),
+        );
+    }
+    let control = tests.control();
+    Some(tests.argue(opinion).control(control))
+}
+
+fn opinion(facts: &Facts, idle: &Idle, then: &str) -> Opinion {
+    let seconds = idle.lasted as f64 / 1e9;
+    let says = format!(
+        "A firewall or load balancer on the way may have forgotten the connection after {seconds:.0} s of silence and {then}."
+    );
+    let side = who::sender(idle.by);
+    let after = facts.ms(idle.broken.time) / 1000.0;
+    Opinion::new(Band::Weak, says).supports(Evidence::at(
+        idle.broken,
+        format!("after {seconds:.1} s without a byte the {side} spoke again, {after:.1} s into the connection"),
+    ))
+}

@@ -1,0 +1,99 @@
+//! Opinions on a session that was captured at both ends. What left one end and did not arrive, arrived
+//! and was never sent, or arrived otherwise, is the path's doing: these accusations carry their control.
+
+mod certificate;
+mod data;
+mod fin;
+mod hello;
+mod located;
+mod lost;
+mod negotiation;
+mod opening;
+mod partner;
+mod reset;
+mod x224;
+
+pub(crate) use located::located;
+
+use super::opinion::{Band, Control, Detector, Evidence, Next, Opinion, Party};
+use crate::diff::{Diff, Key, Side};
+use crate::facts::{Facts, Reached, Seen};
+
+/// Every detector of two captures, in the order of their precedence.
+pub const ALL: &[Detector] = &[
+    x224::PROTOCOLS_CLEARED,
+    x224::REQUEST_REMOVED,
+    negotiation::RESPONSE_REWRITTEN,
+    negotiation::FAILURE_FORGED,
+    certificate::CLONED,
+    certificate::SUBSTITUTED,
+    hello::VERSION_DOWNGRADE,
+    hello::REWRITTEN,
+    data::TAMPERED,
+    data::INJECTED,
+    reset::INPATH_REJECT,
+    reset::IDLE_RST,
+    reset::LB_RESET,
+    reset::TO_CLIENT,
+    reset::TO_SERVER,
+    fin::FIN_INJECTED,
+    lost::IDLE_SILENT,
+    lost::TRIGGER_DROP,
+    lost::BLACKHOLE_C2S,
+    lost::BLACKHOLE_S2C,
+    opening::HALF_OPEN,
+    opening::FAKE_OPEN,
+    // True, and no explanation.
+    x224::COOKIE_ALTERED,
+    x224::CORRELATION_STRIPPED,
+    negotiation::FLAGS_SHAPE,
+    opening::TRANSPARENT_PROXY,
+    opening::OPTION_REWRITE,
+    partner::WITHOUT_PARTNER,
+];
+
+/// How a session ends that something else had spoiled before.
+const ENDS: &[&str] = &[
+    "clean-close-no-reason",
+    "rst-genuine-",
+    "truncated-tls",
+    "service-down-after-accept",
+    "server-stall",
+    "packet-loss",
+    "lb-no-backend",
+];
+
+/// Where to look for what stands between the two captures.
+const BETWEEN: &[Next] = &[Next {
+    what: "which device between the two captures does it: capture behind each of them in turn and compare again",
+    command: Some(
+        "rdpwhy analyze --vantage client=A.pcapng --vantage middle=M.pcapng --vantage server=B.pcapng",
+    ),
+}];
+
+/// An opinion that the comparison proves, no surer than that both captures hold one session.
+fn proved(diff: &Diff, band: Band, says: impl Into<String>) -> Opinion {
+    let band = match diff.key {
+        Key::Random => band,
+        Key::Request => band.min(Band::High),
+        Key::Time => band.min(Band::Probable),
+    };
+    Opinion::new(band, says).party(Party::Network, band).control(Some(Control::Pair))
+}
+
+/// Something seen at the client's side.
+fn at_client<T>(seen: &Seen<T>, fact: impl Into<String>) -> Evidence {
+    Evidence::of(seen, fact).side(Side::Client)
+}
+
+/// Something seen at the server's side.
+fn at_server<T>(seen: &Seen<T>, fact: impl Into<String>) -> Evidence {
+    Evidence::of(seen, fact).side(Side::Server)
+}
+
+/// A change of the negotiation that the session outlived explains no later end.
+fn unless_outlived(opinion: Opinion, facts: &Facts) -> Opinion {
+    let went_on = facts.reached().is_some_and(|(reached, _)| reached >= Reached::Licensing);
+    let outlived = went_on || facts.tls.is_established();
+    if outlived { opinion.only_a_fact() } else { opinion }
+}

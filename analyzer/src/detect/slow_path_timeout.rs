@@ -1,0 +1,90 @@
+//! `slow-path-timeout`: the round trips of the handshake used up the patience of the side that waited.
+
+use std::time::Duration;
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use super::who;
+use crate::case::Case;
+use crate::event::At;
+use crate::facts::{Facts, Vantage};
+use crate::input::{Direction, Leg};
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "slow-path-timeout",
+    kind: Kind::Cause,
+    class: Class::Performance,
+    explains: &[
+        "clean-close-no-reason",
+        "rst-genuine-client",
+        "server-stall",
+        "service-down-after-accept",
+    ],
+    remedy: "Look for what makes the path slow (satellite or mobile link, VPN detour, full queue), or use a gateway near the server.",
+    next: &[Next { what: "the round trip time (from the client)", command: Some("ping SERVER") }],
+    detect,
+};
+
+/// Below this a handshake takes no time that anybody would notice.
+const SLOW: Duration = Duration::from_millis(500);
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let ending =
+        facts.ending().filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
+    // The client spoke last and waited.
+    let asked = facts.stream(Direction::ToServer).last?;
+    let answered = facts.stream(Direction::ToClient).last;
+    if facts.is_active() || answered.is_some_and(|answered| answered.time > asked.time) {
+        return None;
+    }
+    let (at, leg, round) = round_trip(facts)?;
+    let waited = ending.at.time.since(asked.time);
+    // One round trip and a little is all that an answer takes.
+    if round < SLOW || waited > round.mul_f64(2.5) {
+        return None;
+    }
+    let (party, place) = match leg {
+        Leg::Client => (Party::ClientNetwork, "between the client and the relay"),
+        Leg::Server => (Party::ServerNetwork, "between the relay and the server"),
+        Leg::Single => (Party::Network, "between client and server"),
+    };
+    let ms = round.as_secs_f64() * 1000.0;
+    Some(
+        Opinion::new(
+            Band::Probable,
+            format!("Every step takes {ms:.0} ms on the way {place}; the client gave up before the answer could come."),
+        )
+        .party(party, Band::Possible)
+        .supports(Evidence::at(at, format!("the round trip took {ms:.0} ms")))
+        .supports(who::ended(ending)),
+    )
+}
+
+/// The longest round trip of a leg.
+fn round_trip(facts: &Facts) -> Option<(At, Leg, Duration)> {
+    let measured = facts.tcp.legs().into_iter().filter_map(|(name, leg)| {
+        let socket = leg.socket.as_ref().and_then(|socket| {
+            let rtt = socket.value.min_rtt_us.or(socket.value.rtt_us)?;
+            Some((socket.at, name, Duration::from_micros(rtt.into())))
+        });
+        let opened = leg
+            .opened
+            .seen()
+            .and_then(|opened| Some((opened.at, name, Duration::from_nanos(opened.value?))));
+        match facts.subject.vantage {
+            Vantage::Relay => socket.or(opened),
+            Vantage::Capture => captured(facts, name),
+        }
+    });
+    measured.max_by_key(|(_, _, round)| *round)
+}
+
+/// On a slow path SYNs are sent again before the answer to the first can come, so the time from the last one
+/// means nothing: the whole handshake and the X.224 turn are both at least one round trip long.
+fn captured(facts: &Facts, name: Leg) -> Option<(At, Leg, Duration)> {
+    let opened = facts.tcp.leg(name).opened.seen()?;
+    let handshake = opened.at.time.since(facts.subject.started);
+    let (request, confirm) = (facts.x224.request.seen()?, facts.x224.confirm.seen()?);
+    let turn = confirm.at.time.since(request.at.time);
+    Some((opened.at, name, handshake.min(turn)))
+}

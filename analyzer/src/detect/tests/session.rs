@@ -1,0 +1,171 @@
+//! Credentials by their shape, users who cancel, sessions that give way, requests that contradict themselves.
+
+use super::{claims, silent};
+use crate::report::{Connection, Outcome};
+use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
+use crate::wire::tls::samples::EC_CERTIFICATE;
+
+pub(super) const FIRED: &[&str] = &[
+    "nla-bad-credentials",
+    "credssp-pubkey-mismatch",
+    "user-cancel",
+    "session-replaced",
+    "x224-correlation-stripped",
+    "x224-negreq-removed",
+    "cert-untrusted-chain",
+    "slow-path-timeout",
+];
+
+fn nla() -> Trace {
+    Trace::relay().negotiated(MSTSC, HYBRID).tls13().app(ToClient, 255, 2)
+}
+
+/// NEGOTIATE, CHALLENGE, AUTHENTICATE with the client's proof.
+fn authenticated(trace: Trace) -> Trace {
+    let trace = trace.app(ToServer, 105, 1).after_ms(3).app(ToClient, 250, 1).after_ms(3);
+    trace.app(ToServer, 640, 1).after_ms(20)
+}
+
+fn confidence(report: &Connection, id: &str) -> f64 {
+    report.causes.iter().find(|cause| cause.id == id).map_or(0.0, |cause| cause.confidence)
+}
+
+#[test]
+fn a_server_that_ends_at_authenticate_refused_the_credentials() {
+    let twelve = Trace::relay().negotiated(MSTSC, HYBRID).tls12(EC_CERTIFICATE);
+    for (how, trace) in [
+        ("closes without a word", authenticated(nla()).fin(ToClient)),
+        ("says goodbye by an alert", authenticated(nla()).app(ToClient, 19, 1).fin(ToClient)),
+        (
+            "sends an error and the client leaves",
+            authenticated(nla()).app(ToClient, 60, 1).fin(ToServer),
+        ),
+        ("in TLS 1.2", authenticated(twelve).fin(ToClient)),
+    ] {
+        let report = trace.report();
+        assert_eq!(
+            report.verdict.what.as_deref(),
+            Some("nla-bad-credentials"),
+            "{how}: {report:#?}"
+        );
+        assert_eq!(report.verdict.class.as_deref(), Some("credentials"), "{how}");
+        assert_eq!(report.verdict.party, "server", "{how}");
+        assert!(report.verdict.confidence.why < 0.9, "{how}: the account's state looks the same");
+        // Interception would look the same: a candidate, not an accusation.
+        assert!(confidence(&report, "credssp-pubkey-mismatch") < 0.5);
+    }
+    // Clean twin: the server proves its key. Decoys: it ends earlier, the client leaves by itself, no NLA.
+    let proved = authenticated(nla()).app(ToClient, 120, 1).after_ms(5);
+    silent(&proved.clone().app(ToServer, 150, 1).fin(ToClient).report(), "nla-bad-credentials");
+    silent(&proved.fin(ToServer).report(), "nla-bad-credentials");
+    silent(&nla().app(ToServer, 105, 1).fin(ToClient).report(), "nla-bad-credentials");
+    silent(&authenticated(nla()).fin(ToServer).report(), "nla-bad-credentials");
+    let without = Trace::relay().negotiated(MSTSC, SSL).tls13().app(ToClient, 255, 2);
+    silent(&authenticated(without).fin(ToClient).report(), "nla-bad-credentials");
+}
+
+#[test]
+fn a_client_that_leaves_at_the_proof_makes_interception_a_candidate() {
+    let proved = || authenticated(nla()).app(ToClient, 120, 1).after_ms(5);
+    let report = proved().fin(ToServer).report();
+    assert!(claims(&report, "credssp-pubkey-mismatch"));
+    assert_eq!((report.verdict.cause.as_deref(), report.verdict.control.as_deref()), (None, None));
+    silent(&proved().app(ToServer, 150, 1).fin(ToServer).report(), "credssp-pubkey-mismatch");
+    let back = Trace::relay().starting_at(5_000).negotiated(MSTSC, HYBRID).tls13().desktop();
+    silent(&proved().fin(ToServer).report_with(&[back]), "credssp-pubkey-mismatch");
+}
+
+#[test]
+fn a_client_that_leaves_at_a_prompt_may_have_been_cancelled() {
+    let cancelled = |trace: Trace| trace.after_ms(4_000).fin(ToServer).report();
+    for trace in
+        [Trace::relay().negotiated(MSTSC, HYBRID), Trace::relay().negotiated(MSTSC, HYBRID).tls13()]
+    {
+        let report = cancelled(trace);
+        assert!(claims(&report, "user-cancel"));
+        assert_eq!(report.verdict.cause, None, "a program that gives up looks the same");
+    }
+    // The server left; the client said why; nobody was asked anything yet.
+    silent(&Trace::relay().negotiated(MSTSC, HYBRID).tls13().fin(ToClient).report(), "user-cancel");
+    let alert = Trace::relay().negotiated(MSTSC, HYBRID).client_hello_12().server_hello_12();
+    silent(&cancelled(alert.alert(ToServer, 2, 48)), "user-cancel");
+    silent(&cancelled(Trace::relay().negotiated(MSTSC, HYBRID).client_hello_13()), "user-cancel");
+}
+
+#[test]
+fn a_second_session_of_one_user_ends_the_first() {
+    let first = || Trace::relay().negotiated(SSL, SSL).tls13().desktop().after_ms(20_000);
+    let second = |ms| Trace::relay().starting_at(ms).negotiated(SSL, SSL).tls13().desktop();
+    let report = first().fin(ToClient).report_with(&[second(15_000)]);
+    assert_eq!(report.outcome, Outcome::Established);
+    assert!(claims(&report, "session-replaced"), "{report:#?}");
+    // The client left by itself; there was no other; it came much earlier.
+    silent(&first().fin(ToServer).report_with(&[second(15_000)]), "session-replaced");
+    silent(&first().fin(ToClient).report(), "session-replaced");
+    let late = first().after_ms(60_000).fin(ToClient).report_with(&[second(15_000)]);
+    silent(&late, "session-replaced");
+}
+
+#[test]
+fn a_request_that_contradicts_itself_makes_the_path_a_candidate() {
+    let request = |flags| [3, 0, 0, 19, 14, 0xE0, 0, 0, 0, 0, 0, 1, flags, 8, 0, 3, 0, 0, 0];
+    let hung_up = |flags| Trace::relay().open().to_server(&request(flags)).fin(ToClient).report();
+    assert!(claims(&hung_up(8), "x224-correlation-stripped"));
+    assert_eq!(hung_up(8).verdict.control, None);
+    silent(&hung_up(0), "x224-correlation-stripped");
+    let bare = [3, 0, 0, 11, 6, 0xE0, 0, 0, 0, 0, 0];
+    let refused = |siblings: &[Trace]| {
+        Trace::relay()
+            .open()
+            .to_server(&bare)
+            .after_ms(5)
+            .cc_failure(1)
+            .fin(ToClient)
+            .report_with(siblings)
+    };
+    let other = Trace::relay().starting_at(9_000).open().cr(MSTSC).cc(HYBRID);
+    assert!(claims(&refused(&[other]), "x224-negreq-removed"));
+    silent(&refused(&[]), "x224-negreq-removed");
+    let old = Trace::relay().starting_at(9_000).open().to_server(&bare);
+    silent(&refused(&[old]), "x224-negreq-removed");
+}
+
+#[test]
+fn an_authority_that_the_client_does_not_know() {
+    let refused = |number, certificate: &str| {
+        let trace = Trace::relay().negotiated(SSL, SSL).client_hello_12().server_hello_12();
+        let trace = trace.certificate(ToClient, &[certificate]).server_hello_done();
+        trace.alert(ToServer, 2, number).fin(ToServer).report()
+    };
+    // The recorded certificate with another issuer: both names are in it once.
+    let mut issued = crate::wire::tls::samples::bytes(EC_CERTIFICATE);
+    let name = issued.windows(2).position(|pair| pair == [0x13, 0x30]);
+    let by = crate::wire::tls::CertificateSummary::from_der(&issued).unwrap();
+    assert!(by.self_issued, "{by:?} {name:?}");
+    let cn = by.common_name.unwrap();
+    let at = issued.windows(cn.len()).position(|part| part == cn.as_bytes()).unwrap();
+    issued[at] ^= 1;
+    let hex: String = issued.iter().map(|byte| format!("{byte:02x}")).collect();
+    let report = refused(48, &hex);
+    assert!(claims(&report, "cert-untrusted-chain"), "{report:#?}");
+    silent(&report, "cert-self-signed");
+    silent(&refused(48, EC_CERTIFICATE), "cert-untrusted-chain");
+    silent(&refused(40, &hex), "cert-untrusted-chain");
+}
+
+#[test]
+fn a_client_that_does_not_wait_for_a_slow_path() {
+    use crate::input::{Leg, TcpSample};
+    let left = |rtt_ms: u32, waited| {
+        let rtt = Some(rtt_ms * 1000);
+        let sample = TcpSample { unacked: Some(0), min_rtt_us: rtt, ..Default::default() };
+        let trace = Trace::relay().negotiated(MSTSC, HYBRID).client_hello_13();
+        trace.after_ms(waited).socket(Leg::Server, sample).fin(ToServer).report()
+    };
+    let report = left(2_000, 2_100);
+    assert_eq!(report.verdict.cause.as_deref(), Some("slow-path-timeout"), "{report:#?}");
+    assert_eq!(report.verdict.class.as_deref(), Some("performance"));
+    // A fast path; a slow path and a server that waits much longer than that.
+    silent(&left(20, 2_100), "slow-path-timeout");
+    silent(&left(600, 9_000), "slow-path-timeout");
+}

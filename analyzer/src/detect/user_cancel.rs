@@ -1,0 +1,50 @@
+//! `user-cancel`: the client leaves in order while its user may be looking at a prompt. A candidate: a
+//! program that gives up looks the same.
+
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
+use crate::case::Case;
+use crate::facts::Reached;
+use crate::input::{Close, Direction};
+
+pub(super) const DETECTOR: Detector = Detector {
+    id: "user-cancel",
+    kind: Kind::Cause,
+    class: Class::Session,
+    explains: &["clean-close-no-reason", "rst-genuine-client"],
+    remedy: "Ask the user whether they cancelled a prompt.",
+    next: &[],
+    detect,
+};
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let ending = facts.ending().filter(|ending| {
+        ending.dir == Direction::ToServer && !ending.both && !matches!(ending.how, Close::Error(_))
+    })?;
+    let (reached, _) = facts.reached()?;
+    // A prompt stands where the next word is the client's.
+    let spoken = |dir| facts.stream(dir).last.map(|at: crate::event::At| at.time);
+    let clients_turn = spoken(Direction::ToClient) >= spoken(Direction::ToServer);
+    let prompts = matches!(
+        reached,
+        Reached::X224Confirm | Reached::TlsEncrypted | Reached::TlsFinished | Reached::Credssp
+    );
+    let refused = facts.x224.confirm.value().is_some_and(|confirm| confirm.failure().is_some());
+    let said_why =
+        refused || facts.tls.fatal_alert(None).is_some() || facts.relay_fault().is_some();
+    if !prompts || said_why || !(clients_turn || facts.tls.is_established()) {
+        return None;
+    }
+    if case.later().next().is_some() {
+        return None;
+    }
+    Some(
+        Opinion::new(Band::Weak, "The user may have cancelled a prompt (certificate or password).")
+            .party(Party::Client, Band::Possible)
+            .supports(Evidence::at(
+                ending.at,
+                "the client left where its user may be asked something",
+            ))
+            .unknown("what the client showed its user"),
+    )
+}

@@ -1,0 +1,160 @@
+//! One handshake segment in two captures. RFC 9293 3.1, RFC 7323.
+
+use super::Side;
+use crate::facts::{Facts, Seen};
+use crate::input::{Direction, Leg, Segment, SegmentKind};
+
+/// A SYN or SYN-ACK as it left its sender's side and as it arrived.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// At the client's side and at the server's side.
+    pub seen: [Seen<Segment>; 2],
+    /// Both carry the same sequence number.
+    pub same_isn: bool,
+    /// What of options and window arrived otherwise than it was sent, in words.
+    pub changes: Vec<String>,
+    /// Both carry a timestamp, and the same one.
+    same_timestamp: Option<bool>,
+}
+
+const MSS: u8 = 2;
+const TIMESTAMPS: u8 = 8;
+
+impl Opening {
+    pub(super) fn of(facts: [&Facts; 2], dir: Direction) -> Option<Opening> {
+        let kind = match dir {
+            Direction::ToServer => SegmentKind::Syn,
+            Direction::ToClient => SegmentKind::SynAck,
+        };
+        let [at_client, at_server] = facts.map(|facts| facts.tcp.leg(Leg::Single).kept(kind));
+        let servers: Vec<&Seen<Segment>> = at_server.collect();
+        let clients: Vec<&Seen<Segment>> = at_client.collect();
+        // A retransmission has another timestamp; which copy is which, only equal ones tell.
+        let same = clients.iter().find_map(|a| {
+            let copy = servers.iter().find(|b| b.value.options == a.value.options);
+            copy.map(|b| (*a, *b))
+        });
+        let first = clients.first().copied().zip(servers.first().copied());
+        let (client, server) = same.or(first)?;
+        let [sent, arrived] = match Side::of_sender(dir) {
+            Side::Client => [client, server],
+            Side::Server => [server, client],
+        };
+        let timestamps = [client, server].map(|seen| option(&seen.value, TIMESTAMPS));
+        let both = timestamps[0].zip(timestamps[1]);
+        Some(Opening {
+            seen: [client.clone(), server.clone()],
+            same_isn: client.value.seq == server.value.seq,
+            changes: changes(&sent.value, &arrived.value),
+            // Four bytes of value, then the echo, which a translation of numbers does not touch either.
+            same_timestamp: both.map(|(a, b)| a.get(..4) == b.get(..4)),
+        })
+    }
+
+    /// What a translation of addresses and numbers leaves alone differs: another stack made this segment.
+    pub fn is_another_stack(&self) -> bool {
+        match self.same_timestamp {
+            Some(same) => !same,
+            None => !self.changes.is_empty(),
+        }
+    }
+}
+
+/// The options of a segment, without padding. RFC 9293 3.2.
+fn options(segment: &Segment) -> Vec<(u8, &[u8])> {
+    let mut found = Vec::new();
+    let mut rest = segment.options.as_slice();
+    while let [kind, after @ ..] = rest {
+        match (kind, after) {
+            (0, _) => break,
+            (1, _) => rest = after,
+            (kind, [length, ..]) if (2..=rest.len()).contains(&usize::from(*length)) => {
+                let (option, others) = rest.split_at((*length).into());
+                found.push((*kind, &option[2..]));
+                rest = others;
+            }
+            _ => break,
+        }
+    }
+    found
+}
+
+fn option(segment: &Segment, kind: u8) -> Option<&[u8]> {
+    options(segment).into_iter().find(|(found, _)| *found == kind).map(|(_, value)| value)
+}
+
+fn changes(sent: &Segment, arrived: &Segment) -> Vec<String> {
+    let mut changes = Vec::new();
+    let (before, after) = (options(sent), options(arrived));
+    for (kind, value) in &before {
+        let now = after.iter().find(|(other, _)| other == kind).map(|(_, value)| *value);
+        match now {
+            None => changes.push(format!("{} was removed", name(*kind))),
+            Some(now) if *kind == MSS && now != *value => {
+                changes.push(format!("MSS {} became {}", number(value), number(now)));
+            }
+            Some(now) if *kind != TIMESTAMPS && now != *value => {
+                changes.push(format!("{} was changed", name(*kind)));
+            }
+            Some(_) => {}
+        }
+    }
+    let new = after.iter().filter(|(kind, _)| !before.iter().any(|(other, _)| other == kind));
+    changes.extend(new.map(|(kind, _)| format!("{} was added", name(*kind))));
+    if sent.window != arrived.window {
+        changes.push(format!("window {} became {}", sent.window, arrived.window));
+    }
+    changes
+}
+
+fn number(value: &[u8]) -> u64 {
+    value.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+fn name(kind: u8) -> String {
+    match kind {
+        2 => "MSS".into(),
+        3 => "window scale".into(),
+        4 => "SACK permitted".into(),
+        8 => "timestamps".into(),
+        34 => "Fast Open".into(),
+        other => format!("option {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn syn(options: &[u8]) -> Segment {
+        Segment {
+            leg: Leg::Single,
+            dir: Direction::ToServer,
+            kind: SegmentKind::Syn,
+            ttl: None,
+            ip_id: None,
+            seq: 1,
+            ack: 0,
+            flags: 2,
+            window: 100,
+            len: 0,
+            options: options.to_vec(),
+            baseline: Default::default(),
+        }
+    }
+
+    #[test]
+    fn what_was_changed_is_told_in_words() {
+        let sent = syn(&[2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7]);
+        let clamped = syn(&[2, 4, 4, 176, 1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 0, 1, 3, 3, 7]);
+        assert_eq!(
+            changes(&sent, &clamped),
+            ["MSS 1460 became 1200", "SACK permitted was removed"]
+        );
+        assert_eq!(changes(&clamped, &sent).len(), 2);
+        assert!(changes(&sent, &sent).is_empty());
+        for cut in 0..sent.options.len() {
+            changes(&sent, &syn(&sent.options[..cut]));
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Captures of the same traffic from several places: each session gets one verdict.
+//!
+//! The first capture was taken nearest to the client, the last one nearest to the server; those two are
+//! compared. What was captured in between tells between which two of them it happens.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::net::SocketAddr;
+
+use rdpwhy_analyzer::case::{Case, Pair, Summary, There};
+use rdpwhy_analyzer::casebook;
+use rdpwhy_analyzer::diff::{Clock, Diff, Held, Side, Span};
+use rdpwhy_analyzer::facts::{Facts, Vantage};
+use rdpwhy_analyzer::pairing::{self, Pairing};
+use rdpwhy_analyzer::session::Session;
+use rdpwhy_analyzer::verdict::{self, Identities, Place};
+use rdpwhy_captures::file::OpenError;
+
+use super::{Found, Reading, Scope, is_reported, read, speaks_rdp};
+use crate::output::Output;
+
+/// Clocks that nothing compares are trusted this far, in ns.
+const UNKNOWN_ERROR: u64 = 2_000_000_000;
+
+/// A capture and where it was taken.
+pub struct Taken {
+    /// Its name in the verdict.
+    name: String,
+    /// Its file.
+    file: String,
+    /// Its TCP connections, in order of their start.
+    sessions: Vec<Session>,
+    span: Span,
+}
+
+impl Taken {
+    /// Reads a capture.
+    pub fn read(
+        name: &str,
+        file: &str,
+        bytes: impl Read,
+        scope: &Scope,
+        output: &mut Output,
+    ) -> Result<Taken, OpenError> {
+        let reading = Reading::new(scope, Session::with_transcript);
+        let reading = read(file, bytes, reading, output)?;
+        let span = Span { first: reading.first.unwrap_or_default(), last: reading.now };
+        let mut sessions = reading.sessions;
+        // A recording of the relay holds two connections per session, and no packets.
+        sessions.retain(|session| session.facts().subject.vantage == Vantage::Capture);
+        sessions.sort_by_key(|session| session.facts().subject.started);
+        Ok(Taken { name: name.to_owned(), file: file.to_owned(), sessions, span })
+    }
+
+    fn facts(&self) -> Vec<&Facts> {
+        self.sessions.iter().map(Session::facts).collect()
+    }
+
+    fn held(&self, at: usize) -> Option<Held<'_>> {
+        let session = self.sessions.get(at)?;
+        let transcript = session.transcript()?;
+        Some(Held { facts: session.facts(), transcript, span: self.span })
+    }
+
+    /// The sessions that a report is about.
+    fn reported(&self, scope: &Scope) -> Vec<usize> {
+        let servers: HashSet<SocketAddr> = self.sessions.iter().filter_map(speaks_rdp).collect();
+        let wanted = |at: &usize| scope.all || is_reported(&self.sessions[*at], scope, &servers);
+        (0..self.sessions.len()).filter(wanted).collect()
+    }
+}
+
+/// Judges the sessions of captures that were taken from the client to the server, at least two.
+pub fn analyze(
+    taken: &[Taken],
+    scope: &Scope,
+    identities: &Identities,
+    output: &mut Output,
+) -> Found {
+    let [client, .., server] = taken else { return Found::default() };
+    let pairing = pairing::pair(&client.facts(), &server.facts());
+    let names = [client.name.as_str(), server.name.as_str()];
+    let ours = client.reported(scope);
+    let compared: Vec<Option<Compared>> =
+        ours.iter().map(|at| compared(taken, &pairing, *at)).collect();
+    let views: Vec<View> = ours
+        .iter()
+        .zip(&compared)
+        .map(|(&at, compared)| match compared {
+            Some(Compared { facts, diff, between }) => {
+                let source = format!("{} + {}", client.file, server.file);
+                View { at, there: There::Seen(facts, diff), between: *between, source }
+            }
+            None => {
+                let there = missing(client, at, server, Side::Client, pairing.clock);
+                View { at, there, between: names, source: client.file.clone() }
+            }
+        })
+        .collect();
+    let mut report = Report { identities, output, reported: 0, cases: 0 };
+    report.list(client, server, Side::Client, &views);
+    let is_new = |at: &usize| !pairing.matched.iter().any(|matched| matched.server == *at);
+    let theirs = server.reported(scope).into_iter().filter(is_new);
+    let views: Vec<View> = theirs
+        .map(|at| {
+            let there = missing(server, at, client, Side::Server, pairing.clock);
+            View { at, there, between: names, source: server.file.clone() }
+        })
+        .collect();
+    report.list(server, client, Side::Server, &views);
+    let reported = report.reported;
+    output.other_tcp((client.sessions.len() - ours.len()) as u64);
+    Found { reported }
+}
+
+/// A session that both ends hold.
+struct Compared<'a> {
+    facts: &'a Facts,
+    diff: Diff,
+    between: [&'a str; 2],
+}
+
+fn compared<'a>(taken: &'a [Taken], pairing: &Pairing, at: usize) -> Option<Compared<'a>> {
+    let [client, .., server] = taken else { return None };
+    let (facts, diff) = diff(client, server, pairing, at)?;
+    let between = hop(taken, at, facts, &diff);
+    Some(Compared { facts, diff, between })
+}
+
+/// What the session of a capture has become in a later one, where it is there.
+fn diff<'a>(
+    near: &'a Taken,
+    far: &'a Taken,
+    pairing: &Pairing,
+    at: usize,
+) -> Option<(&'a Facts, Diff)> {
+    let matched = pairing.matched.iter().find(|matched| matched.client == at)?;
+    let held = [near.held(at)?, far.held(matched.server)?];
+    Some((held[1].facts, Diff::of(held, matched.key, pairing.clock)))
+}
+
+/// The two neighbouring captures between which a session's trouble shows as it does between the ends.
+fn hop<'a>(taken: &'a [Taken], at: usize, facts: &Facts, whole: &Diff) -> [&'a str; 2] {
+    let names = |near: &'a Taken, far: &'a Taken| [near.name.as_str(), far.name.as_str()];
+    let ends = names(&taken[0], &taken[taken.len() - 1]);
+    let Some(trouble) = trouble(taken[0].sessions[at].facts(), facts, whole) else { return ends };
+    let mut here = at;
+    for pair in taken.windows(2).filter(|_| taken.len() > 2) {
+        let [near, far] = pair else { return ends };
+        let pairing = pairing::pair(&near.facts(), &far.facts());
+        let Some((there, diff)) = diff(near, far, &pairing, here) else { return ends };
+        let found = self::trouble(near.sessions[here].facts(), there, &diff);
+        if found.as_deref() == Some(trouble.as_str()) {
+            return names(near, far);
+        }
+        let next = pairing.matched.iter().find(|matched| matched.client == here);
+        let Some(next) = next else { return ends };
+        here = next.server;
+    }
+    ends
+}
+
+/// What two captures prove of a session.
+fn trouble(here: &Facts, there: &Facts, diff: &Diff) -> Option<String> {
+    let pair =
+        Pair { here: Side::Client, there: There::Seen(there, diff), file: "", between: ["", ""] };
+    let judgement = verdict::judge(&Case { pair: Some(pair), ..Case::new(here, &[]) });
+    let named = judgement.cause.or(judgement.what)?;
+    named.opinion.control.map(|_| named.id().to_owned())
+}
+
+/// What it means that a capture does not hold a session of another one.
+fn missing<'a>(
+    capture: &Taken,
+    at: usize,
+    other: &Taken,
+    side: Side,
+    clock: Option<Clock>,
+) -> There<'a> {
+    let facts = capture.sessions[at].facts();
+    let clock = clock.unwrap_or(Clock { offset: 0, error: UNKNOWN_ERROR });
+    let started = clock.on_other(side, facts.subject.started);
+    if !other.span.covers(started, clock.error) {
+        return There::NotRunning;
+    }
+    let host = |facts: &Facts| facts.subject.server.map(|server| server.ip());
+    let same_host = other.sessions.iter().any(|session| host(session.facts()) == host(facts));
+    There::Absent { same_host }
+}
+
+/// A session to be judged.
+struct View<'a> {
+    at: usize,
+    there: There<'a>,
+    between: [&'a str; 2],
+    source: String,
+}
+
+/// The verdicts, numbered through.
+struct Report<'o> {
+    identities: &'o Identities,
+    output: &'o mut Output,
+    reported: u64,
+    cases: u64,
+}
+
+impl Report<'_> {
+    /// Judges sessions of one capture beside another.
+    fn list(&mut self, capture: &Taken, other: &Taken, here: Side, views: &[View<'_>]) {
+        let facts = |view: &View<'_>| capture.sessions[view.at].facts();
+        let summaries: Vec<Summary> = views.iter().map(|view| Summary::of(facts(view))).collect();
+        let cases = casebook::cases(&summaries);
+        for (n, view) in views.iter().enumerate() {
+            let siblings = casebook::siblings(&summaries, n);
+            let (there, between) = (view.there, view.between);
+            let pair = Some(Pair { here, there, file: &other.file, between });
+            let case = Case { pair, ..Case::new(facts(view), &siblings) };
+            self.reported += 1;
+            let place = Place {
+                source: view.source.clone(),
+                file: Some(capture.file.clone()),
+                index: self.reported,
+                case: self.cases + cases[n],
+                r#final: true,
+                supersedes: None,
+            };
+            self.output.connection(&verdict::connection(&case, &place, self.identities));
+        }
+        self.cases += cases.iter().max().copied().unwrap_or(0);
+    }
+}

@@ -1,0 +1,208 @@
+//! What the relay knows of one session while it lasts: its observer, its clock, its packets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
+use rdpwhy_analyzer::input::{
+    Close, Direction, Input, Leg, RelayNote, Segment, SegmentKind, Timestamp,
+};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::Relay;
+use super::observer::{Observer, syn_segment};
+use super::pump::Pump;
+use super::upstream::Route;
+use super::waiting::{is_stalled, without_answer};
+use crate::clock::Clock;
+use crate::desk::Message;
+use crate::os;
+use crate::os::syn::SynFacts;
+use crate::packets::{Ends, LOST, Watch};
+
+/// How long the packets of a session that is over are still listened to: for what acknowledges its last bytes.
+const AFTER_FIN: Duration = Duration::from_millis(100);
+/// The same behind a RST: a sender that goes on has not sent it.
+const AFTER_RST: Duration = Duration::from_millis(300);
+
+/// A session's observer with its clock.
+pub struct Watched {
+    /// Tells engine and recorder.
+    pub observer: Observer,
+    /// The only clock.
+    pub clock: Clock,
+    /// The session is up, and the desk knows.
+    pub active: bool,
+    index: u64,
+    warned: bool,
+    packets: Option<Watch>,
+    /// The client's SYN as its socket kept it, where the capture should show it.
+    saved_syn: Option<(Timestamp, Segment)>,
+}
+
+impl Watched {
+    /// Of a client that was accepted.
+    pub fn begin(
+        relay: &Relay,
+        client: &TcpStream,
+        peer: SocketAddr,
+        index: u64,
+        route: &Route,
+    ) -> Watched {
+        let clock = relay.clock;
+        let now = clock.now();
+        let sample = os::tcp_sample(client);
+        let rtt =
+            sample.and_then(|sample| sample.rtt_us).map(|us| Duration::from_micros(us.into()));
+        // The relay learns of the client when its handshake is over.
+        let started = Clock::before(now, rtt.unwrap_or_default());
+        let (server, server_name) = route.server();
+        let subject = Subject {
+            client: peer,
+            server,
+            server_name,
+            relay: [client.local_addr().ok(), None],
+            vantage: Vantage::Relay,
+            starts_in_the_middle: false,
+            started,
+        };
+        let tape = relay.recorder.as_ref().map(|recorder| recorder.tape(index, &subject));
+        let mut observer = Observer::new(subject, tape, relay.feed);
+        let syn = os::saved_syn(client).and_then(|bytes| SynFacts::parse(&bytes).ok());
+        let saved_syn = syn.map(|syn| (started, syn_segment(&syn)));
+        let packets = relay.packets.as_ref().map(|packets| packets.watch());
+        if let (None, Some((time, syn))) = (&packets, &saved_syn) {
+            observer.note(*time, Input::Segment(syn.clone()));
+        }
+        observer.note(now, Input::Opened { leg: Leg::Client, took: rtt });
+        let watched =
+            Watched { observer, clock, active: false, index, warned: false, packets, saved_syn };
+        if let Ok(server) = client.local_addr() {
+            watched.claim(Leg::Client, Ends { client: peer, server }, true);
+        }
+        watched
+    }
+
+    /// The ends of a TCP connection of the session: its packets are looked for.
+    pub fn claim(&self, leg: Leg, ends: Ends, connected: bool) {
+        if let Some(packets) = &self.packets {
+            packets.claim(leg, ends, connected);
+        }
+    }
+
+    /// Anything but bytes, now.
+    pub fn note(&mut self, input: Input<'_>) {
+        self.observer.note(self.clock.now(), input);
+    }
+
+    fn sample(&mut self, time: Timestamp, leg: Leg, socket: &TcpStream) {
+        if let Some(sample) = os::tcp_sample(socket) {
+            self.observer.note(time, Input::Socket { leg, sample });
+        }
+    }
+
+    /// From here on a RST from the server's side is not seen, and reports say so.
+    pub fn ignore_resets(&mut self, server: &TcpStream) {
+        match os::ignore_resets(server) {
+            Ok(()) => self.note(Input::Relay(RelayNote::RstImmune)),
+            Err(error) => tracing::warn!("this session does not ignore resets: {error}"),
+        }
+    }
+
+    /// Hands the session over for its verdict. Its sockets should be closed by then, or be served elsewhere:
+    /// with a capture it takes a moment.
+    pub async fn end(
+        mut self,
+        relay: &Relay,
+        why: Option<InputEnd>,
+        stop: &mut watch::Receiver<bool>,
+    ) {
+        let (now, index) = (self.clock.now(), self.index);
+        self.hear_out(stop).await;
+        let (session, tape) = self.observer.finish(now, why.unwrap_or(InputEnd::Open));
+        let _ = relay
+            .desk
+            .send(Message::Ended { index, session: Box::new(session), tape: tape.map(Box::new) })
+            .await;
+    }
+
+    /// The last of the packets.
+    async fn hear_out(&mut self, stop: &mut watch::Receiver<bool>) {
+        let Some(packets) = &self.packets else { return };
+        let ending = self.observer.session().facts().ending();
+        let reset = ending.is_some_and(|ending| ending.how == Close::Rst);
+        if !*stop.borrow() {
+            let wait = if reset { AFTER_RST } else { AFTER_FIN };
+            let _ = timeout(wait, stop.changed()).await;
+        }
+        let whole = packets.finish().await;
+        self.hear();
+        if let Some((time, syn)) = self.saved_syn.take().filter(|_| !self.has_client_syn()) {
+            self.observer.note(time, Input::Segment(syn));
+        }
+        if !whole {
+            self.observer.session_mut().limit(LOST);
+        }
+    }
+
+    /// What packets told since it was asked last.
+    fn hear(&mut self) {
+        for heard in self.packets.as_ref().map(Watch::heard).unwrap_or_default() {
+            self.observer.heard(heard);
+        }
+    }
+
+    fn has_client_syn(&self) -> bool {
+        let leg = self.observer.session().facts().tcp.leg(Leg::Client);
+        leg.kept(SegmentKind::Syn).next().is_some()
+    }
+
+    /// Tells the desk about a stall once, and about the session being up once. Closes nothing.
+    pub fn look(&mut self, relay: &Relay, pump: Option<&Pump>) {
+        let now = self.clock.now();
+        self.hear();
+        let facts = self.observer.session().facts();
+        if facts.is_active() && !self.active {
+            self.active = true;
+            relay.tell(Message::Active {
+                index: self.index,
+                session: Box::new(self.observer.session().clone()),
+            });
+        }
+        if self.warned || self.active || !is_stalled(facts, now) {
+            return;
+        }
+        self.warned = true;
+        if let Some(pump) = pump {
+            self.sample_both(now, pump);
+        }
+        let mut session = self.observer.session().clone();
+        session.finish(now, InputEnd::Open);
+        relay.tell(Message::Stalled { index: self.index, session: Box::new(session) });
+    }
+
+    /// Nothing passed for this long.
+    pub fn is_quiet(&self, while_: Duration) -> bool {
+        let facts = self.observer.session().facts();
+        let last = Direction::BOTH
+            .into_iter()
+            .filter_map(|dir| facts.stream(dir).last)
+            .map(|at| at.time)
+            .max();
+        last.is_none_or(|last| self.clock.now().since(last) >= while_)
+    }
+
+    /// The client has waited for the server for this long.
+    pub fn waits(&self, limit: Duration) -> bool {
+        let facts = self.observer.session().facts();
+        without_answer(facts, self.clock.now()).is_some_and(|waited| waited >= limit)
+    }
+
+    /// The state of both sockets.
+    pub fn sample_both(&mut self, now: Timestamp, pump: &Pump) {
+        self.sample(now, Leg::Client, pump.source(Direction::ToServer));
+        self.sample(now, Leg::Server, pump.source(Direction::ToClient));
+    }
+}
