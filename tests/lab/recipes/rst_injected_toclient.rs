@@ -49,7 +49,7 @@ fn plan(draw: &mut Draw) -> Plan {
     if leg == Leg::Server {
         // A socket that was reset does not tell by whom.
         let blind = Expected {
-            what: &["rst-injected-toclient", "rst-genuine-server"],
+            what: &["rst-injected-toclient", "rst-genuine-server", "rst-of-unclear-origin"],
             why: Why::Open,
             party: leg.network(),
             ..seen.clone()

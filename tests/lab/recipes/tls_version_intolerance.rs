@@ -1,6 +1,7 @@
 //! A device in the path does not let a hello pass that offers TLS 1.3. The same user comes again with TLS 1.2 and
 //! has his session.
 
+use super::ch_fragmentation_intolerance::FORGED;
 use crate::boxes::{freerdp, packets, with};
 use crate::draw::Draw;
 use crate::recipe::{
@@ -50,7 +51,7 @@ pub fn intolerant(draw: &mut Draw, training: &[&'static str], held_out: &[&'stat
     if leg == Leg::Server {
         plan.label_nth(0, &RELAY, Expected { party: leg.network(), ..seen.clone() });
     }
-    plan.label_nth(0, &[leg.pair()], Expected { party: leg.network(), ..seen });
+    plan.label_nth(0, &[leg.pair()], Expected { what: FORGED, party: leg.network(), ..seen });
     plan.label_nth(1, &[near, far], ESTABLISHED);
     plan.label_nth(1, &RELAY, ESTABLISHED);
     plan
