@@ -120,6 +120,7 @@ const WITHOUT_SAMPLE: &[(&str, &str)] = &[
     ("tls-version-intolerance", LAB),
     ("tls13-sentinel", LAB),
     ("truncated-tls", LAB),
+    ("unanswered-turn", LAB),
     ("x224-correlation-stripped", LAB),
     ("x224-negreq-removed", LAB),
     ("zero-window-stall", LAB),
@@ -128,7 +129,7 @@ const WITHOUT_SAMPLE: &[(&str, &str)] = &[
 const LAB: &str = "one machine has no path to disturb: tests/lab makes it";
 
 /// Rows that compare two captures; a sample is one. `tests/pair.rs` makes some for real.
-const TAKES_TWO_CAPTURES: &[&str] = &[
+pub const TAKES_TWO_CAPTURES: &[&str] = &[
     "clienthello-rewritten",
     "data-injected",
     "fin-injected",

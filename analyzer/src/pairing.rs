@@ -1,6 +1,9 @@
 //! Which session of one capture is which of another. Addresses and ports mean nothing: networks translate
 //! them. What the peers themselves made unique decides, then what they said and when.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use crate::diff::{Clock, Key, Side};
 use crate::facts::Facts;
 use crate::input::{Direction, Leg, Segment, SegmentKind, Timestamp};
@@ -31,91 +34,124 @@ const UNKNOWN_ERROR: u64 = 2_000_000_000;
 
 /// Puts the sessions of the client's side and of the server's side together. Each list is in order of start.
 pub fn pair(client: &[&Facts], server: &[&Facts]) -> Pairing {
-    let mut pairing = Pairing::default();
-    pairing.unique(client, server, random);
+    let free = [vec![true; client.len()], vec![true; server.len()]];
+    let mut search = Search { lists: [client, server], free, matched: Vec::new(), clock: None };
+    search.unique(random);
     // Sequence numbers are drawn at random, and most translators leave them alone.
-    pairing.unique(client, server, isn);
-    pairing.clock = estimate(client, server, &pairing.matched);
-    pairing.near(client, server, Key::Request, |a, b| {
+    search.unique(isn);
+    search.clock = estimate(client, server, &search.matched);
+    search.near(Key::Request, |a, b| {
         let (a, b) = (a.x224.request.value(), b.x224.request.value());
         a.zip(b).is_some_and(|(a, b)| a.routing.is_some() && a.routing == b.routing)
     });
     // Where the cookie was altered, the time and the size of what was said are left.
-    pairing.near(client, server, Key::Time, |a, b| {
-        a.x224.request.is_seen() && b.x224.request.is_seen()
-    });
-    pairing.near(client, server, Key::Time, |a, b| {
-        let said = |facts: &Facts| facts.x224.request.is_seen();
+    search.near(Key::Time, say_the_same);
+    search.near(Key::Time, |a, b| {
         let port = |facts: &Facts| facts.subject.server.map(|server| server.port());
-        (!said(a) || !said(b)) && port(a) == port(b)
+        !b.x224.request.is_seen() && port(a) == port(b)
     });
-    pairing.clock = estimate(client, server, &pairing.matched);
-    pairing.matched.sort_by_key(|matched| matched.client);
-    pairing
+    let mut matched = search.matched;
+    matched.sort_by_key(|matched| matched.client);
+    Pairing { clock: estimate(client, server, &matched), matched }
 }
 
 impl Pairing {
-    fn is_free(&self, client: Option<usize>, server: Option<usize>) -> bool {
-        !self
-            .matched
-            .iter()
-            .any(|matched| client == Some(matched.client) || server == Some(matched.server))
+    /// The session of the server's side that a session of the client's side is.
+    pub fn of_client(&self, client: usize) -> Option<Matched> {
+        let at = self.matched.binary_search_by_key(&client, |matched| matched.client).ok()?;
+        self.matched.get(at).copied()
+    }
+}
+
+/// A pairing in the making.
+struct Search<'a> {
+    lists: [&'a [&'a Facts]; 2],
+    free: [Vec<bool>; 2],
+    matched: Vec<Matched>,
+    clock: Option<Clock>,
+}
+
+impl<'a> Search<'a> {
+    fn take(&mut self, client: usize, server: usize, key: Key) {
+        self.free[0][client] = false;
+        self.free[1][server] = false;
+        self.matched.push(Matched { client, server, key });
+    }
+
+    fn free(&self, side: Side) -> impl Iterator<Item = (usize, &'a Facts)> {
+        let list = self.lists[side.index()].iter().copied().enumerate();
+        list.filter(move |(at, _)| self.free[side.index()][*at])
+    }
+
+    /// Other sessions tell how the clocks stand.
+    fn is_compared(&self) -> bool {
+        self.clock.is_some_and(|clock| clock.error < UNKNOWN_ERROR)
+    }
+
+    /// Both lead to one address that means the same everywhere.
+    fn is_one_address(&self, client: usize, server: usize) -> bool {
+        let address = |facts: &Facts| facts.subject.server;
+        let [a, b] = [self.lists[0][client], self.lists[1][server]].map(address);
+        a == b && a.is_some_and(|address| !address.ip().is_loopback())
     }
 
     /// Takes those that share a value which nobody else has.
-    fn unique<K: PartialEq>(
-        &mut self,
-        client: &[&Facts],
-        server: &[&Facts],
-        key: impl Fn(&Facts) -> Option<K>,
-    ) {
-        let keys = |list: &[&Facts]| list.iter().map(|facts| key(facts)).collect::<Vec<_>>();
-        let (ours, theirs) = (keys(client), keys(server));
-        for (at, value) in ours.iter().enumerate() {
-            if value.is_none() || !self.is_free(Some(at), None) {
-                continue;
+    fn unique<K: Eq + Hash>(&mut self, key: impl Fn(&Facts) -> Option<K>) {
+        // By value, who has it on each side; a second one makes it worthless.
+        let mut owners: HashMap<K, [Vec<usize>; 2]> = HashMap::new();
+        for side in Side::BOTH {
+            for (at, facts) in self.free(side) {
+                if let Some(value) = key(facts) {
+                    owners.entry(value).or_default()[side.index()].push(at);
+                }
             }
-            let alike = |list: &[Option<K>]| list.iter().filter(|other| *other == value).count();
-            let found = theirs.iter().position(|other| other == value);
-            if let Some(found) = found
-                && alike(&ours) == 1
-                && alike(&theirs) == 1
-                && self.is_free(None, Some(found))
-            {
-                self.matched.push(Matched { client: at, server: found, key: Key::Random });
+        }
+        for [client, server] in owners.into_values() {
+            if let (&[client], &[server]) = (&client[..], &server[..]) {
+                self.take(client, server, Key::Random);
             }
         }
     }
 
     /// Takes those that fit and began at the same time, where no other fits as well.
-    fn near(
-        &mut self,
-        client: &[&Facts],
-        server: &[&Facts],
-        key: Key,
-        fits: impl Fn(&Facts, &Facts) -> bool,
-    ) {
+    fn near(&mut self, key: Key, fits: impl Fn(&Facts, &Facts) -> bool) {
         let clock = self.clock.unwrap_or(Clock { offset: 0, error: UNKNOWN_ERROR });
         let window = clock.error.saturating_mul(3).max(UNKNOWN_ERROR);
-        let free = |list: &[&Facts], is_free: &dyn Fn(usize) -> bool| -> Vec<usize> {
-            (0..list.len()).filter(|at| is_free(*at)).collect()
-        };
-        let ours = free(client, &|at| self.is_free(Some(at), None));
-        let theirs = free(server, &|at| self.is_free(None, Some(at)));
-        let close = |a: usize, b: usize| {
-            let here = clock.on_other(Side::Client, began(client[a]));
-            here.0.abs_diff(began(server[b]).0) <= window && fits(client[a], server[b])
-        };
-        for &at in &ours {
+        let mut theirs: Vec<_> =
+            self.free(Side::Server).map(|(at, facts)| (began(facts), at, facts)).collect();
+        theirs.sort_by_key(|(time, at, _)| (*time, *at));
+        let mut suitors: HashMap<usize, Vec<usize>> = HashMap::new();
+        let mut choices = Vec::new();
+        for (at, facts) in self.free(Side::Client) {
+            let time = clock.on_other(Side::Client, began(facts)).0;
+            let from = theirs.partition_point(|(other, ..)| other.0 < time.saturating_sub(window));
+            let close = theirs[from..]
+                .iter()
+                .take_while(|(other, ..)| other.0 <= time.saturating_add(window));
             let partners: Vec<usize> =
-                theirs.iter().copied().filter(|other| close(at, *other)).collect();
+                close.filter(|(_, _, other)| fits(facts, other)).map(|(_, at, _)| *at).collect();
+            for partner in &partners {
+                suitors.entry(*partner).or_default().push(at);
+            }
+            choices.push((at, partners));
+        }
+        for (at, partners) in choices {
             if let [only] = partners[..]
-                && ours.iter().filter(|other| close(**other, only)).count() == 1
+                && suitors[&only].len() == 1
             {
-                self.matched.push(Matched { client: at, server: only, key });
+                let sure = self.is_compared() || self.is_one_address(at, only);
+                self.take(at, only, if sure { key } else { Key::Time });
             }
         }
     }
+}
+
+/// Both ask for the same, and greet at the same length where both greet.
+fn say_the_same(a: &Facts, b: &Facts) -> bool {
+    let size = |facts: &Facts| facts.tls.client_hello.value().map(|hello| hello.size);
+    let requests = a.x224.request.value().zip(b.x224.request.value());
+    requests.is_some_and(|(a, b)| a.negotiation == b.negotiation)
+        && size(a).zip(size(b)).is_none_or(|(a, b)| a == b)
 }
 
 /// When a session began to speak: its request, where there is one, for a server may be dialled before.
@@ -134,6 +170,14 @@ fn isn(facts: &Facts) -> Option<u32> {
 fn first(facts: &Facts, kind: SegmentKind) -> Option<(Timestamp, &Segment)> {
     let leg = facts.tcp.leg(Leg::Single);
     leg.kept(kind).next().map(|seen| (seen.at.time, &seen.value))
+}
+
+/// When the server refused the SYN, whose number the RST acknowledges. RFC 9293 3.10.7.1.
+fn refusal(facts: &Facts) -> Option<Timestamp> {
+    let leg = facts.tcp.leg(Leg::Single);
+    let is_dialing = leg.kept(SegmentKind::SynAck).next().is_none();
+    let mut resets = leg.kept(SegmentKind::Rst).filter(|_| is_dialing);
+    resets.find(|rst| rst.value.dir == Direction::ToClient).map(|rst| rst.at.time)
 }
 
 /// How the clocks stand, from what left one side and arrived at the other: nothing arrives before it was
@@ -191,8 +235,120 @@ fn moments(client: &Facts, server: &Facts, dir: Direction) -> Vec<(Timestamp, Ti
     // The first copies bound the offset too: what arrived first left no sooner than the first one.
     let opening = first(client, kind).zip(first(server, kind));
     let same = opening.filter(|((_, a), (_, b))| a.seq == b.seq);
+    let refusal = refusal(client).zip(refusal(server)).filter(|_| dir == Direction::ToClient);
     let data = client.stream(dir).first.zip(server.stream(dir).first);
     let mut moments: Vec<_> = same.map(|((a, _), (b, _))| (a, b)).into_iter().collect();
+    moments.extend(refusal);
     moments.extend(data.map(|(a, b)| (a.time, b.time)));
     moments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Session;
+    use crate::testing::bytes::tpdu;
+    use crate::testing::ends::OPTIONS;
+    use crate::testing::{MSTSC, SSL, ToClient, ToServer, Trace};
+    use crate::wire::tls::samples;
+
+    const HOUR: u64 = 3_600_000;
+
+    fn matched(client: &[Trace], server: &[Trace]) -> Pairing {
+        let sessions = [client, server]
+            .map(|traces| -> Vec<Session> { traces.iter().map(Trace::session).collect() });
+        let [ours, theirs] =
+            sessions.each_ref().map(|list| list.iter().map(Session::facts).collect::<Vec<_>>());
+        pair(&ours, &theirs)
+    }
+
+    fn pairs(pairing: &Pairing) -> Vec<(usize, usize, Key)> {
+        pairing.matched.iter().map(|one| (one.client, one.server, one.key)).collect()
+    }
+
+    /// A session without segments of its own, from another address: all that a translator leaves.
+    fn hello(at: u64, hex: &str) -> Trace {
+        let mut trace = Trace::capture().starting_at(at);
+        trace.subject.client = "192.0.2.7:61000".parse().unwrap();
+        trace.open().cr(SSL).after_ms(1).cc(SSL).after_ms(1).to_server(&samples::bytes(hex))
+    }
+
+    fn dial(at: u64, isn: u32) -> Trace {
+        let trace = Trace::capture().starting_at(at);
+        trace.kept_as(ToServer, SegmentKind::Syn, isn, OPTIONS).after_ms(1)
+    }
+
+    #[test]
+    fn the_random_of_the_hello_decides_whatever_addresses_and_clocks_say() {
+        let ours = [hello(0, samples::OPENSSL_HELLO), hello(500, samples::XFREERDP_HELLO)];
+        let theirs =
+            [hello(HOUR, samples::OPENSSL_HELLO), hello(HOUR + 500, samples::XFREERDP_HELLO)];
+        let pairing = matched(&ours, &theirs);
+        assert_eq!(pairs(&pairing), [(0, 0, Key::Random), (1, 1, Key::Random)]);
+        let clock = pairing.clock.unwrap();
+        assert_eq!(clock.offset, i64::try_from(HOUR).unwrap() * 1_000_000);
+        // One random that stands twice decides nothing by itself.
+        let twice = [theirs[0].clone(), theirs[0].clone()];
+        assert_eq!(pairs(&matched(&ours[..1], &twice)), []);
+    }
+
+    #[test]
+    fn where_the_greeting_was_made_anew_cookie_and_time_decide() {
+        let ours = [hello(0, samples::OPENSSL_HELLO)];
+        let near = hello(300, samples::XFREERDP_HELLO);
+        let one = [near.clone()];
+        assert_eq!(pairs(&matched(&ours, &one)), [(0, 0, Key::Request)]);
+        // To another address, on clocks that nothing compares, it may be another session.
+        let mut translated = near.clone();
+        translated.subject.server = "192.0.2.99:3390".parse().ok();
+        assert_eq!(pairs(&matched(&ours, &[translated.clone()])), [(0, 0, Key::Time)]);
+        // What else passed tells how the clocks stand.
+        let probe = |at| dial(at, 7).kept(ToClient, SegmentKind::SynAck, 0);
+        let both = matched(&[ours[0].clone(), probe(5)], &[translated, probe(6)]);
+        assert_eq!(pairs(&both), [(0, 0, Key::Request), (1, 1, Key::Random)]);
+        // Another session as near, or one of another time: nothing decides.
+        let other = hello(600, samples::OPENSSL_TLS12_HELLO);
+        assert_eq!(pairs(&matched(&ours, &[near, other])), []);
+        assert_eq!(pairs(&matched(&ours, &[hello(9000, samples::XFREERDP_HELLO)])), []);
+        // Another user at the same time, who greets otherwise, is another session.
+        let asks = |id: &str, hex: &str| {
+            let variable = [b"Cookie: mstshash=", id.as_bytes(), b"\r\n\x01\0\x08\0\x01\0\0\0"];
+            let trace = Trace::capture().starting_at(300).open();
+            trace.to_server(&tpdu(0xE0, &variable.concat())).to_server(&samples::bytes(hex))
+        };
+        assert_eq!(pairs(&matched(&ours, &[asks("mallory", samples::XFREERDP_HELLO)])), []);
+    }
+
+    #[test]
+    fn connections_that_said_nothing_match_by_number_or_by_time_alone() {
+        let by_number = matched(&[dial(0, 7), dial(20, 8)], &[dial(HOUR, 8), dial(HOUR + 9, 7)]);
+        assert_eq!(pairs(&by_number), [(0, 1, Key::Random), (1, 0, Key::Random)]);
+        assert_eq!(pairs(&matched(&[dial(0, 7)], &[dial(40, 99)])), [(0, 0, Key::Time)]);
+        assert_eq!(pairs(&matched(&[dial(0, 7), dial(20, 8)], &[dial(40, 99)])), []);
+        let mut elsewhere = dial(40, 99);
+        elsewhere.subject.server = "10.0.0.9:443".parse().ok();
+        assert_eq!(pairs(&matched(&[dial(0, 7)], &[elsewhere])), []);
+    }
+
+    #[test]
+    fn the_clock_is_bounded_by_what_travels_both_ways() {
+        // 10 ms there, 30 ms back, and the server's clock is an hour ahead.
+        let ours = Trace::capture().kept(ToServer, SegmentKind::Syn, 0).after_ms(40);
+        let ours = ours.kept(ToClient, SegmentKind::SynAck, 0).open().cr(MSTSC);
+        let theirs = Trace::capture().starting_at(HOUR + 10).kept(ToServer, SegmentKind::Syn, 0);
+        let theirs = theirs.kept(ToClient, SegmentKind::SynAck, 0).open().after_ms(40).cr(MSTSC);
+        let clock = matched(&[ours], &[theirs]).clock.unwrap();
+        let ms = |ns: i64| ns / 1_000_000 - i64::try_from(HOUR).unwrap();
+        assert_eq!((ms(clock.offset), clock.error), (-10, 20_000_000));
+        // A refused connection tells as much.
+        let refused = |at, ms| dial(at, 7).after_ms(ms).kept(ToClient, SegmentKind::Rst, 0);
+        let knock = matched(&[refused(0, 40)], &[refused(HOUR + 10, 0)]).clock.unwrap();
+        assert_eq!((ms(knock.offset), knock.error), (-10, 20_000_000));
+        // An order is claimed only where the gap is three times the error.
+        let here = Timestamp(1_000_000_000_000_000_000);
+        let there = |ms: u64| Timestamp(clock.on_other(Side::Client, here).0 + ms * 1_000_000);
+        assert_eq!(clock.is_before(here, there(60)), None);
+        assert_eq!(clock.is_before(here, there(61)), Some(true));
+        assert_eq!(clock.is_before(there(61), here), Some(false));
+    }
 }

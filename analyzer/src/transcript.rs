@@ -164,6 +164,13 @@ impl Transcript {
         self.tapes[dir.index()].frame(kind, start, end);
     }
 
+    /// Forgets all bytes, and takes no more: both streams count as not known by content.
+    pub(crate) fn give_up(&mut self) {
+        for tape in &mut self.tapes {
+            *tape = Tape { len: tape.len, over: true, ..Tape::default() };
+        }
+    }
+
     /// There is no more input.
     pub(crate) fn finish(&mut self) {
         for tape in &mut self.tapes {
@@ -255,7 +262,7 @@ impl Tape {
             let step = ((self.hashed / STEP + 1) * STEP).min(until);
             self.hash.update(&self.bytes[self.hashed as usize..step as usize]);
             self.hashed = step;
-            if step % STEP == 0 {
+            if step.is_multiple_of(STEP) {
                 self.rung(step, None);
             }
         }
@@ -329,6 +336,14 @@ mod tests {
         let tape = session.transcript().unwrap().tape(ToServer);
         let (start, pdu) = tape.frame_at(tape.len() - 1);
         assert_eq!((pdu, tape.len() - start), (Pdu::Handshake(1), 7));
+    }
+
+    #[test]
+    fn what_is_no_remote_desktop_is_not_kept() {
+        let page = Trace::capture().open().to_server(b"GET / HTTP/1.1\r\n\r\n");
+        let session = page.to_client(b"HTTP/1.1 200 OK\r\n\r\n").session_with_transcript();
+        let tape = session.transcript().unwrap().tape(ToServer);
+        assert_eq!((tape.bytes().len(), tape.known(), tape.len()), (0, 0, 18));
     }
 
     #[test]

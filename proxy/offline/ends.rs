@@ -47,7 +47,11 @@ impl Taken {
         let span = Span { first: reading.first.unwrap_or_default(), last: reading.now };
         let mut sessions = reading.sessions;
         // A recording of the relay holds two connections per session, and no packets.
+        let all = sessions.len();
         sessions.retain(|session| session.facts().subject.vantage == Vantage::Capture);
+        if sessions.len() < all {
+            output.note(format!("{file}: what a relay recorded is no capture and is not compared"));
+        }
         sessions.sort_by_key(|session| session.facts().subject.started);
         Ok(Taken { name: name.to_owned(), file: file.to_owned(), sessions, span })
     }
@@ -79,10 +83,16 @@ pub fn analyze(
 ) -> Found {
     let [client, .., server] = taken else { return Found::default() };
     let pairing = pairing::pair(&client.facts(), &server.facts());
+    let hops = match taken {
+        [_, _] => Vec::new(),
+        more => {
+            more.windows(2).map(|pair| pairing::pair(&pair[0].facts(), &pair[1].facts())).collect()
+        }
+    };
     let names = [client.name.as_str(), server.name.as_str()];
     let ours = client.reported(scope);
     let compared: Vec<Option<Compared>> =
-        ours.iter().map(|at| compared(taken, &pairing, *at)).collect();
+        ours.iter().map(|at| compared(taken, &pairing, &hops, *at)).collect();
     let views: Vec<View> = ours
         .iter()
         .zip(&compared)
@@ -99,8 +109,8 @@ pub fn analyze(
         .collect();
     let mut report = Report { identities, output, reported: 0, cases: 0 };
     report.list(client, server, Side::Client, &views);
-    let is_new = |at: &usize| !pairing.matched.iter().any(|matched| matched.server == *at);
-    let theirs = server.reported(scope).into_iter().filter(is_new);
+    let known: HashSet<usize> = pairing.matched.iter().map(|matched| matched.server).collect();
+    let theirs = server.reported(scope).into_iter().filter(|at| !known.contains(at));
     let views: Vec<View> = theirs
         .map(|at| {
             let there = missing(server, at, client, Side::Server, pairing.clock);
@@ -120,10 +130,15 @@ struct Compared<'a> {
     between: [&'a str; 2],
 }
 
-fn compared<'a>(taken: &'a [Taken], pairing: &Pairing, at: usize) -> Option<Compared<'a>> {
+fn compared<'a>(
+    taken: &'a [Taken],
+    pairing: &Pairing,
+    hops: &[Pairing],
+    at: usize,
+) -> Option<Compared<'a>> {
     let [client, .., server] = taken else { return None };
     let (facts, diff) = diff(client, server, pairing, at)?;
-    let between = hop(taken, at, facts, &diff);
+    let between = hop(taken, hops, at, facts, &diff);
     Some(Compared { facts, diff, between })
 }
 
@@ -134,27 +149,30 @@ fn diff<'a>(
     pairing: &Pairing,
     at: usize,
 ) -> Option<(&'a Facts, Diff)> {
-    let matched = pairing.matched.iter().find(|matched| matched.client == at)?;
+    let matched = pairing.of_client(at)?;
     let held = [near.held(at)?, far.held(matched.server)?];
     Some((held[1].facts, Diff::of(held, matched.key, pairing.clock)))
 }
 
 /// The two neighbouring captures between which a session's trouble shows as it does between the ends.
-fn hop<'a>(taken: &'a [Taken], at: usize, facts: &Facts, whole: &Diff) -> [&'a str; 2] {
+fn hop<'a>(
+    taken: &'a [Taken],
+    hops: &[Pairing],
+    at: usize,
+    facts: &Facts,
+    whole: &Diff,
+) -> [&'a str; 2] {
     let names = |near: &'a Taken, far: &'a Taken| [near.name.as_str(), far.name.as_str()];
     let ends = names(&taken[0], &taken[taken.len() - 1]);
-    let Some(trouble) = trouble(taken[0].sessions[at].facts(), facts, whole) else { return ends };
+    let Some(shown) = trouble(taken[0].sessions[at].facts(), facts, whole) else { return ends };
     let mut here = at;
-    for pair in taken.windows(2).filter(|_| taken.len() > 2) {
-        let [near, far] = pair else { return ends };
-        let pairing = pairing::pair(&near.facts(), &far.facts());
-        let Some((there, diff)) = diff(near, far, &pairing, here) else { return ends };
-        let found = self::trouble(near.sessions[here].facts(), there, &diff);
-        if found.as_deref() == Some(trouble.as_str()) {
+    for (pair, pairing) in taken.windows(2).zip(hops) {
+        let (near, far) = (&pair[0], &pair[1]);
+        let Some((there, diff)) = diff(near, far, pairing, here) else { return ends };
+        if trouble(near.sessions[here].facts(), there, &diff).as_ref() == Some(&shown) {
             return names(near, far);
         }
-        let next = pairing.matched.iter().find(|matched| matched.client == here);
-        let Some(next) = next else { return ends };
+        let Some(next) = pairing.of_client(here) else { return ends };
         here = next.server;
     }
     ends

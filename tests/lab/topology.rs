@@ -222,9 +222,14 @@ const ROUTES: [(Node, Option<u8>, Port); 6] = [
     (Node::M2, None, Port::Ps),
 ];
 
+/// Removes namespaces and what still runs in them: a server's child may have outlived it.
 fn remove<'a>(names: impl Iterator<Item = &'a str>) {
-    let lines: Vec<String> =
-        names.map(|name| format!("ip netns delete {name} 2>/dev/null")).collect();
+    let one = |name: &str| {
+        format!(
+            "kill -KILL $(ip netns pids {name}) 2>/dev/null; ip netns delete {name} 2>/dev/null"
+        )
+    };
+    let lines: Vec<String> = names.map(one).collect();
     if !lines.is_empty() {
         let _ = shell(&format!("{}; true", lines.join("; ")));
     }

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 const SERVER: &str = "10.77.2.2";
 const PORT: u16 = 3389;
-const CAPTURES: [&str; 2] = ["client.pcap", "server.pcap"];
+/// Namespace, interface and name of each capture, from the client to the server.
+const CAPTURES: [(&str, &str, &str); 4] =
+    [("c", "c0", "client"), ("m", "mc", "in"), ("m", "ms", "out"), ("s", "s0", "server")];
 
 /// The three namespaces, removed on drop.
 pub struct Ends {
@@ -90,8 +92,7 @@ impl Ends {
         let address = format!("{SERVER}:{PORT}").parse().unwrap();
         let at = |role| Place { namespace: Some(self.name(role)), address };
         let _server = Xrdp::start_at(SOUND, &at("s"))?;
-        let captures =
-            [("c", "c0"), ("s", "s0")].map(|(role, interface)| self.capture(role, interface));
+        let captures = CAPTURES.map(|(role, interface, name)| self.capture(role, interface, name));
         self.knock();
         let arguments = ["/u:tester", "/p:x", "/sec:tls", "/cert:ignore", "/log-level:ERROR"];
         let limit = Duration::from_secs(6);
@@ -103,18 +104,26 @@ impl Ends {
             capture.signal("INT");
             assert!(capture.wait(Duration::from_secs(10)).is_some(), "tcpdump did not end");
         }
-        let [client, server] = CAPTURES.map(|name| text_of(&self.file(name)));
+        let [client, server] = ["client", "server"].map(|name| text_of(&self.file(name)));
         let arguments = ["--client-side", &client, "--server-side", &server];
         Some(analyze_with(&arguments, self.scratch.path()))
     }
 
-    fn file(&self, name: &str) -> PathBuf {
-        self.scratch.path().join(name)
+    /// What the captures along the whole path say together of the same session.
+    pub fn along(&self) -> Said {
+        let named = CAPTURES.map(|(_, _, name)| format!("{name}={}", text_of(&self.file(name))));
+        let arguments: Vec<&str> =
+            named.iter().flat_map(|capture| ["--vantage", capture.as_str()]).collect();
+        analyze_with(&arguments, self.scratch.path())
     }
 
-    fn capture(&self, role: &str, interface: &str) -> Process {
-        let file = self.file(CAPTURES[usize::from(role == "s")]);
-        let log = self.file(&format!("{role}.log"));
+    fn file(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(format!("{name}.pcap"))
+    }
+
+    fn capture(&self, role: &str, interface: &str, name: &str) -> Process {
+        let file = self.file(name);
+        let log = file.with_extension("log");
         let mut command = command_in(Some(&self.name(role)), Path::new("tcpdump"));
         // Without a buffer, so that ending it loses no packet.
         command.args([
@@ -136,12 +145,13 @@ impl Ends {
 
     /// A refused connection to another port: both captures were running then, and it shows.
     fn knock(&self) {
-        let written = |name: &str| std::fs::metadata(self.file(name)).map_or(0, |file| file.len());
-        let before = CAPTURES.map(written);
+        let written = |name| std::fs::metadata(self.file(name)).map_or(0, |file| file.len());
+        let before = CAPTURES.map(|(_, _, name)| written(name));
         let line = format!("exec 3<>/dev/tcp/{SERVER}/9");
         let arguments = ["netns", "exec", &self.name("c"), "bash", "-c", &line];
         assert!(!run("ip", &arguments), "something listens on port 9");
-        let grown = || CAPTURES.iter().zip(before).all(|(name, before)| written(name) > before);
+        let grown =
+            || CAPTURES.iter().zip(before).all(|((_, _, name), before)| written(name) > before);
         assert!(wait_until(Duration::from_secs(5), grown), "a capture does not see the knock");
     }
 }

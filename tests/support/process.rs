@@ -69,18 +69,29 @@ impl Process {
     /// Sends a signal (by its name) to the process and its children.
     pub fn signal(&mut self, name: &str) {
         if self.runs() {
-            let group = format!("kill -s {name} -- -{}", self.child.id());
-            let _ = Command::new("sh").args(["-c", &group]).stderr(Stdio::null()).status();
+            self.signal_group(name);
         }
     }
 
-    /// Asks the process to end, then ends it.
+    /// Asks the process to end, then ends it and its children, which may not have listened.
     pub fn stop(&mut self) {
-        self.signal("TERM");
-        if self.wait(Duration::from_millis(700)).is_none() {
-            self.signal("KILL");
-            let _ = self.child.wait();
+        if !self.runs() {
+            return;
         }
+        self.signal_group("TERM");
+        // It is not reaped before its children are ended: until then the group's number is its own.
+        let stat = format!("/proc/{}/stat", self.child.id());
+        wait_until(Duration::from_millis(700), || {
+            let stat = std::fs::read_to_string(&stat).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('Z'))
+        });
+        self.signal_group("KILL");
+        let _ = self.child.wait();
+    }
+
+    fn signal_group(&self, name: &str) {
+        let group = format!("kill -s {name} -- -{}", self.child.id());
+        let _ = Command::new("sh").args(["-c", &group]).stderr(Stdio::null()).status();
     }
 }
 

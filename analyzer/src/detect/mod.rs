@@ -3,7 +3,8 @@
 //! **To add a detector**: a file here with a `DETECTOR` row and its `detect` function; its line in
 //! [`ALL`], above every row that is less specific; in its tests a case that fires it, a clean twin and
 //! a decoy twin that must stay silent. If it needs a fact that nobody has, the compiler leads:
-//! `facts/` folds it from an event, `session/` makes the event from a PDU or an input.
+//! `facts/` folds it from an event, `session/` makes the event from a PDU or an input. What needs a second
+//! capture of the session lives in `pair`.
 
 mod battery;
 mod certificate;

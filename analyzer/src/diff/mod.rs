@@ -53,9 +53,9 @@ impl Side {
 /// What two captures of one session were put together by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
-    /// Nothing but the time, where no other session fits.
+    /// The time and what was said, where no other session fits: perhaps another session.
     Time,
-    /// The same cookie or token at the same time.
+    /// The same cookie or token at the same time, on clocks that were compared or to the same address.
     Request,
     /// What the client drew at random: the random of its hello, its first sequence number.
     Random,

@@ -166,3 +166,86 @@ fn routing(request: &[u8]) -> (usize, usize) {
     let routing = if negotiates { 0 } else { end.unwrap_or(variable.len()) };
     (FIXED, FIXED + routing)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::Span;
+    use crate::input::Timestamp;
+    use crate::testing::bytes::tpdu;
+    use crate::testing::{SSL, ToClient, ToServer, Trace};
+
+    fn between(client: &Trace, server: &Trace, dir: Direction) -> StreamDiff {
+        let sessions = [client, server].map(Trace::session_with_transcript);
+        let span = Span { first: Timestamp(0), last: Timestamp(u64::MAX) };
+        let [a, b] = sessions.each_ref().map(|session| Held {
+            facts: session.facts(),
+            transcript: session.transcript().unwrap(),
+            span,
+        });
+        StreamDiff::of([a, b], dir)
+    }
+
+    fn negotiated() -> Trace {
+        Trace::capture().open().cr(SSL).cc(SSL)
+    }
+
+    #[test]
+    fn the_first_byte_that_differs_is_found_and_its_pdu_named() {
+        let hello = |byte: u8| {
+            let mut hello =
+                crate::wire::tls::samples::bytes(crate::wire::tls::samples::OPENSSL_HELLO);
+            hello[300] = byte;
+            negotiated().to_server(&hello)
+        };
+        let diff = between(&hello(1), &hello(2), ToServer).differs.unwrap();
+        let (pdu, start) = diff.pdu.unwrap();
+        assert_eq!((pdu, diff.offset - start), (Pdu::Handshake(1), 300));
+        assert!(diff.shown[0].starts_with("01") && diff.shown[1].starts_with("02"), "{diff:?}");
+        assert!(diff.shown.iter().all(|hex| hex.len() <= 64));
+        assert!(diff.fact(ToServer).contains("byte 300 of the ClientHello"));
+        assert_eq!(between(&hello(1), &hello(1), ToServer).differs, None);
+    }
+
+    #[test]
+    fn behind_what_is_kept_digests_tell_that_something_differs() {
+        let long =
+            |byte: u8| negotiated().tls13().app(ToClient, 16_000, 5).to_client(&[byte; 70_000]);
+        let diff = between(&long(1), &long(2), ToClient);
+        let differs = diff.differs.clone().unwrap();
+        assert_eq!((differs.pdu, differs.offset > 0), (None, true));
+        assert_eq!(diff.missing(ToClient), 0);
+        assert_eq!(between(&long(1), &long(1), ToClient).differs, None);
+    }
+
+    #[test]
+    fn no_byte_of_a_cookie_or_of_what_is_encrypted_is_shown() {
+        let asks = |variable: &[u8]| Trace::capture().open().to_server(&tpdu(0xE0, variable));
+        let cookie = |id: &str| asks(format!("Cookie: mstshash={id}\r\n").as_bytes());
+        let none = asks(b"\x01\0\x08\0\x01\0\0\0");
+        let bare = asks(b"secret without an end");
+        for (a, b) in [
+            (cookie("alice"), cookie("alicf")),
+            (cookie("alice"), cookie("bob")),
+            (cookie("alice"), none.clone()),
+            (bare, none),
+        ] {
+            for shown in between(&a, &b, ToServer).differs.unwrap().shown {
+                // Nothing but the header before it: 11 bytes.
+                assert!(shown.len() <= 22, "{shown}");
+            }
+        }
+        let record = |byte: u8| negotiated().tls13().to_server(&[23, 3, 3, 0, 1, byte]);
+        let differs = between(&record(1), &record(2), ToServer).differs.unwrap();
+        assert_eq!(differs.shown, [const { String::new() }; 2]);
+    }
+
+    #[test]
+    fn what_is_missing_and_what_was_added_are_told_apart() {
+        let [short, long] = [negotiated(), negotiated().to_server(&[22, 3, 1, 0, 2, 1, 1])];
+        let diff = between(&long, &short, ToServer);
+        assert_eq!((diff.missing(ToServer), diff.added(ToServer)), (7, 0));
+        let diff = between(&short, &long, ToServer);
+        assert_eq!((diff.missing(ToServer), diff.added(ToServer)), (0, 7));
+    }
+}

@@ -171,6 +171,10 @@ impl Session {
         first.drain(..skip);
         if let Some(transcript) = &mut self.transcript {
             transcript.begin(dir, preamble as u64);
+            // Nobody compares what is no Remote Desktop, and a capture holds much of it.
+            if dir == Direction::ToServer && !what.may_be_rdp() {
+                transcript.give_up();
+            }
         }
         self.facts.apply(at, Event::FirstBytes(dir, what));
         Some(first.into())

@@ -1,6 +1,6 @@
 //! Scripts of one session as two captures hold it, and their one report.
 
-use super::{ToClient, ToServer, Trace, contract};
+use super::{Step, ToClient, ToServer, Trace, contract};
 use crate::case::{Case, Pair, There};
 use crate::diff::{Diff, Held, Side, Span};
 use crate::input::{
@@ -38,6 +38,14 @@ impl Trace {
             options: options.to_vec(),
             baseline: Baseline::default(),
         }))
+    }
+
+    /// The same script without its segments: nothing ties it to a copy of it.
+    pub fn without_segments(mut self) -> Trace {
+        self.steps.retain(
+            |(_, step)| !matches!(step, Step::Other(input) if matches!(**input, Input::Segment(_))),
+        );
+        self
     }
 
     /// The TCP handshake with its segments.

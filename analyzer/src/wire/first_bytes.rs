@@ -40,6 +40,11 @@ pub enum FirstBytes {
 }
 
 impl FirstBytes {
+    /// Remote Desktop begins so, or behind this.
+    pub fn may_be_rdp(self) -> bool {
+        matches!(self, FirstBytes::Tpkt | FirstBytes::Preconnection(_) | FirstBytes::ProxyProtocol)
+    }
+
     /// Classifies the first bytes of a stream; `None` while they could still become several things.
     pub fn classify(bytes: &[u8]) -> Option<FirstBytes> {
         for (prefix, what) in FIXED {

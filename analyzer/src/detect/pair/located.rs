@@ -1,16 +1,20 @@
 //! What a capture at the other end adds to an opinion that one capture allows: where a SYN was lost, who
 //! refused it, whether a close was its apparent sender's own.
 
+use super::capped;
 use crate::case::{Case, There};
 use crate::detect::opinion::{Band, Evidence, Opinion, Party};
 use crate::detect::who::{endpoint, sender};
-use crate::diff::{Diff, Side};
+use crate::diff::{Diff, Key, Side};
 use crate::facts::Facts;
 use crate::input::{Close, ConnectFailureKind, Direction, Leg, SegmentKind};
 
 /// An opinion in the light of the other capture; `None` where that contradicts it.
 pub(crate) fn located(id: &str, case: &Case<'_>, opinion: Opinion) -> Option<Opinion> {
     let Some(pair) = case.pair else { return Some(opinion) };
+    if case.at_server().is_some_and(|(_, diff)| diff.key == Key::Time) {
+        return Some(opinion);
+    }
     match (id, pair.there) {
         ("tcp-syn-drop" | "tcp-refused-rst" | "icmp-reject", There::Absent { same_host }) => {
             Some(before_the_host(opinion, pair.here, same_host))
@@ -55,7 +59,11 @@ fn syn_drop(mut opinion: Opinion, client: &Facts, server: &Facts, diff: &Diff) -
     let watched = tried.is_some_and(|syn| diff.ran(Side::Server, syn.at.time));
     let band =
         if watched && diff.complete[Side::Server.index()] { Band::High } else { Band::Possible };
-    Some(opinion.party(Party::Server, band).supports(Evidence::of(syn, fact).side(Side::Server)))
+    Some(
+        opinion
+            .party(Party::Server, capped(diff, band))
+            .supports(Evidence::of(syn, fact).side(Side::Server)),
+    )
 }
 
 fn refused(id: &str, mut opinion: Opinion, server: &Facts, diff: &Diff) -> Opinion {
@@ -69,7 +77,7 @@ fn refused(id: &str, mut opinion: Opinion, server: &Facts, diff: &Diff) -> Opini
         let fact = "the refusal left the server's side";
         opinion.unknown.clear();
         return opinion
-            .party(Party::Server, Band::Certain)
+            .party(Party::Server, capped(diff, Band::Certain))
             .supports(Evidence::at(own.at, fact).side(Side::Server));
     }
     let told = opinion.supports.iter().find_map(|evidence| evidence.at);
@@ -81,7 +89,7 @@ fn refused(id: &str, mut opinion: Opinion, server: &Facts, diff: &Diff) -> Opini
                 "the SYN arrived at the server's side, and the refusal did not come from there";
             opinion.unknown.clear();
             opinion
-                .party(Party::Network, Band::High)
+                .party(Party::Network, capped(diff, Band::High))
                 .supports(Evidence::of(syn, fact).side(Side::Server))
         }
         None => opinion,
@@ -132,7 +140,7 @@ fn closed(mut opinion: Opinion, client: &Facts, server: &Facts, diff: &Diff) -> 
     // Who was not heard, or had taken leave, is another matter than whose segment it was.
     let doubted = !std::mem::take(&mut opinion.contradicts).is_empty();
     if doubted || opinion.party.is_some_and(|(party, _)| party == endpoint(dir)) {
-        opinion = opinion.party(endpoint(dir), Band::Certain);
+        opinion = opinion.party(endpoint(dir), capped(diff, Band::Certain));
     }
     Some(opinion.supports(Evidence::of(copy, fact).side(Side::Server)))
 }

@@ -73,12 +73,22 @@ const BETWEEN: &[Next] = &[Next {
 
 /// An opinion that the comparison proves, no surer than that both captures hold one session.
 fn proved(diff: &Diff, band: Band, says: impl Into<String>) -> Opinion {
-    let band = match diff.key {
+    let band = capped(diff, band);
+    let opinion = Opinion::new(band, says).party(Party::Network, band);
+    match diff.key {
+        // Perhaps another session: no control.
+        Key::Time => opinion.unknown("whether the session at the server's side is this one"),
+        _ => opinion.control(Some(Control::Pair)),
+    }
+}
+
+/// No surer than that both captures hold one session.
+fn capped(diff: &Diff, band: Band) -> Band {
+    match diff.key {
         Key::Random => band,
         Key::Request => band.min(Band::High),
-        Key::Time => band.min(Band::Probable),
-    };
-    Opinion::new(band, says).party(Party::Network, band).control(Some(Control::Pair))
+        Key::Time => Band::Weak,
+    }
 }
 
 /// Something seen at the client's side.

@@ -101,7 +101,12 @@ fn fake_open(case: &Case<'_>) -> Option<Opinion> {
     };
     let opening = diff.syn_ack.as_ref()?;
     let client_kept = diff.syn.as_ref().is_some_and(|syn| syn.same_isn);
-    let boxed = client_kept && !opening.same_isn && opening.is_another_stack();
+    let other = client_kept && !opening.same_isn && opening.is_another_stack();
+    // An answer that was there before the question had arrived is nobody's but the device's.
+    let asked = theirs.kept(SegmentKind::Syn).next();
+    let early =
+        asked.zip(diff.clock).and_then(|(syn, clock)| clock.is_before(answer.at.time, syn.at.time));
+    let boxed = !diff.is_split() && (other || early == Some(true));
     let says = "A device between client and server completes the TCP handshakes itself and hands the connection on.";
     boxed.then(|| {
         proved(diff, Band::High, says)

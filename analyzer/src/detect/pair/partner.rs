@@ -1,8 +1,8 @@
-//! `not-in-other-capture`: a session that the capture at the other end does not hold.
+//! `not-in-other-capture`: a session that the capture at the other end does not hold, or not for sure.
 
 use crate::case::{Case, There};
 use crate::detect::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
-use crate::diff::Side;
+use crate::diff::{Key, Side};
 
 pub const WITHOUT_PARTNER: Detector = Detector {
     id: "not-in-other-capture",
@@ -21,6 +21,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         Side::Server => "the client's side",
     };
     let (says, fact) = match pair.there {
+        There::Seen(_, diff) if diff.key == Key::Time => (
+            format!(
+                "The capture at {elsewhere} holds a session that may be this one by its time; nothing else ties them together, so the comparison proves nothing."
+            ),
+            format!("one session at {elsewhere} fits this one by its time alone"),
+        ),
         There::Seen(..) => return None,
         There::Absent { .. } => (
             format!(
