@@ -47,11 +47,12 @@ pub fn intolerant(draw: &mut Draw, training: &[&'static str], held_out: &[&'stat
         ..FAILED
     };
     let [near, far] = leg.ends().map(Vantage::At);
-    plan.label_nth(0, &[near], seen.clone());
+    plan.hint(&[near], seen.clone());
     if leg == Leg::Server {
-        plan.label_nth(0, &RELAY, Expected { party: leg.network(), ..seen.clone() });
+        plan.hint(&RELAY, Expected { party: leg.network(), ..seen.clone() });
     }
-    plan.label_nth(0, &[leg.pair()], Expected { what: FORGED, party: leg.network(), ..seen });
+    plan.hint(&[leg.pair()], Expected { what: FORGED, party: leg.network(), ..seen });
+    plan.first_only();
     plan.label_nth(1, &[near, far], ESTABLISHED);
     plan.label_nth(1, &RELAY, ESTABLISHED);
     plan
