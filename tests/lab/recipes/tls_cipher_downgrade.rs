@@ -1,5 +1,6 @@
 //! A device in the path ends TLS and takes one old cipher suite only. The session comes up with it.
 
+use super::tls_version_downgrade::FOUND;
 use crate::boxes::{came_up, freerdp, relay};
 use crate::draw::Draw;
 use crate::recipe::{Caller, ESTABLISHED, Leg, Plan, Recipe, Server, everywhere};
@@ -23,6 +24,6 @@ fn plan(draw: &mut Draw) -> Plan {
     let arguments = format!("--highest 1.2 --ciphers {cipher}");
     plan.fault = relay(&plan, leg, "terminate.py", &arguments);
     plan.label(&everywhere(), ESTABLISHED);
-    plan.label(&[leg.pair()], came_up(&["tls-cipher-downgrade", "clienthello-rewritten"]));
+    plan.label(&[leg.pair()], came_up(FOUND));
     plan
 }

@@ -13,6 +13,15 @@ pub const RECIPE: Recipe = Recipe {
     plan,
 };
 
+/// The device does more than one thing, and each is true.
+pub const FOUND: &[&str] = &[
+    "tls-version-downgrade",
+    "tls-cipher-downgrade",
+    "clienthello-rewritten",
+    "tls-cert-substituted",
+    "tls-cert-cloned",
+];
+
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     plan.server = Server::Xrdp(SOUND);
@@ -24,6 +33,6 @@ fn plan(draw: &mut Draw) -> Plan {
     let arguments = format!("--highest 1.2 --certificate {certificate}");
     plan.fault = relay(&plan, leg, "terminate.py", &arguments);
     plan.label(&everywhere(), ESTABLISHED);
-    plan.label(&[leg.pair()], came_up(&["tls-version-downgrade", "clienthello-rewritten"]));
+    plan.label(&[leg.pair()], came_up(FOUND));
     plan
 }
