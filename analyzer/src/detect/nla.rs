@@ -112,7 +112,7 @@ fn bad_credentials(case: &Case<'_>) -> Option<Opinion> {
     );
     Some(
         Opinion::new(
-            Band::Probable,
+            Band::Possible,
             "The server refused the credentials during Network Level Authentication: user name, password or account.",
         )
         .party(Party::Server, Band::Possible)
