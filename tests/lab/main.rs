@@ -41,15 +41,14 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if !able() {
-        println!("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
-        return ExitCode::SUCCESS;
-    }
     let broken = check_figures();
-    topology::sweep();
-    let done = run::run(&arguments);
-    println!("{}", report::summary(&done.samples));
-    if arguments.is_whole() {
+    let mut done = run::Done::default();
+    if able() {
+        topology::sweep();
+        done = run::run(&arguments);
+        println!("{}", report::summary(&done.samples));
+    }
+    if arguments.is_whole() && !done.samples.is_empty() {
         write(&done);
     }
     let (passed, failed) = (done.passed + selftest::CHECKS.len() - broken, done.failed + broken);
