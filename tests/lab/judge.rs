@@ -196,7 +196,7 @@ const SYMPTOMS: [(&str, &[&str]); 4] = [
 const UNCLEAR: &str = "rst-of-unclear-origin";
 
 /// The rows that end in a RST.
-const RESETS: [&str; 7] = [
+const RESETS: [&str; 8] = [
     "rst-genuine-server",
     "rst-genuine-client",
     "rst-injected-toclient",
@@ -204,6 +204,7 @@ const RESETS: [&str; 7] = [
     "rst-inpath-reject",
     "idle-timeout-rst",
     "lb-reset",
+    "syn-proxy-fake-open",
 ];
 
 /// Judges the phenomenon. A symptom alone is all that can be said where a vantage only suggests the row;

@@ -1,8 +1,8 @@
 //! The truth laboratory: every cause made for real between real peers in network namespaces, and
 //! the program asked at each vantage what it was.
 //!
-//! `cargo test --test lab` runs the smoke subset; `-- --full` runs every recipe and writes
-//! `RESULTS.md`; `-- --help` lists the other arguments. `recipe.rs` says how to add a recipe.
+//! `cargo test --test lab` runs the smoke subset of the training half; `-- --full` runs every recipe and both
+//! halves and writes `RESULTS.md`; `-- --help` lists the other arguments. `recipe.rs` says how to add a recipe.
 
 #[path = "../support/mod.rs"]
 #[allow(dead_code)] // the other half of it serves the integration tests
