@@ -41,10 +41,12 @@ pub fn terminated(
     } else {
         &["clienthello-rewritten", "tls-stack-mismatch"]
     };
+    // A box that ends TLS makes a hello of its own; where the certificate is hidden there is nothing else to name.
+    let also = if versions == "TLSv1.2" { &[][..] } else { pair_finds };
     let ends = leg.ends().map(Vantage::At);
     if accepts {
         plan.label(&[&ends[..], &RELAY].concat(), came_up(&[]));
-        plan.label(&[leg.pair()], came_up(pair_finds));
+        plan.label(&[leg.pair()], Expected { also: pair_finds, ..came_up(pair_finds) });
         return plan;
     }
     // Nobody is there to be asked.
@@ -57,7 +59,7 @@ pub fn terminated(
     plan.hint(&[&[ends[0]], &RELAY[..]].concat(), seen.clone());
     plan.label(
         &[leg.pair()],
-        Expected { finds: pair_finds, party: leg.network(), why: Why::Perhaps(row), ..seen },
+        Expected { finds: pair_finds, party: leg.network(), why: Why::Perhaps(row), also, ..seen },
     );
     plan
 }

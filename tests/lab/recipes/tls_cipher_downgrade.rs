@@ -2,7 +2,7 @@
 
 use crate::boxes::{came_up, freerdp, relay};
 use crate::draw::Draw;
-use crate::recipe::{Caller, ESTABLISHED, Leg, Plan, Recipe, Server, everywhere};
+use crate::recipe::{Caller, ESTABLISHED, Expected, Leg, Plan, Recipe, Server, everywhere};
 use crate::support::xrdp::{Options, SOUND};
 
 pub const RECIPE: Recipe = Recipe {
@@ -23,6 +23,9 @@ fn plan(draw: &mut Draw) -> Plan {
     let arguments = format!("--highest 1.2 --ciphers {cipher}");
     plan.fault = relay(&plan, leg, "terminate.py", &arguments);
     plan.label(&everywhere(), ESTABLISHED);
-    plan.label(&[leg.pair()], came_up(&["tls-cipher-downgrade", "clienthello-rewritten"]));
+    let finds = &["tls-cipher-downgrade", "clienthello-rewritten"];
+    // It shows a certificate of its own, too.
+    let also: &[&str] = &["tls-cipher-downgrade", "clienthello-rewritten", "tls-cert-substituted"];
+    plan.label(&[leg.pair()], Expected { also, ..came_up(finds) });
     plan
 }

@@ -4,7 +4,7 @@
 use crate::boxes::{freerdp, packets, with};
 use crate::draw::Draw;
 use crate::recipe::{
-    Caller, ESTABLISHED, Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Server, Vantage, Why,
+    Caller, ESTABLISHED, Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why,
 };
 use crate::support::clients::Client;
 use crate::support::xrdp::SOUND;
@@ -42,15 +42,21 @@ pub fn intolerant(draw: &mut Draw, training: &[&'static str], held_out: &[&'stat
     let seen = Expected {
         reached: &["tls_client_hello"],
         why: Why::Perhaps("tls-version-intolerance"),
-        party: NETWORK,
         ..FAILED
     };
+    // What the box does, by its own name.
+    let also: &[&str] = match reacts {
+        "fin" => &["fin-injected", "rst-injected-toserver", "rst-inpath-reject"],
+        "alert" => &["data-injected", "rst-injected-toserver", "rst-inpath-reject"],
+        _ => &["rst-inpath-reject"],
+    };
     let [near, far] = leg.ends().map(Vantage::At);
+    // There are servers that dislike it as well: whose dislike it is takes both ends.
     plan.label_nth(0, &[near], seen.clone());
     if leg == Leg::Server {
-        plan.label_nth(0, &RELAY, Expected { party: leg.network(), ..seen.clone() });
+        plan.label_nth(0, &RELAY, seen.clone());
     }
-    plan.label_nth(0, &[leg.pair()], Expected { party: leg.network(), ..seen });
+    plan.label_nth(0, &[leg.pair()], Expected { party: leg.network(), also, ..seen });
     plan.label_nth(1, &[near, far], ESTABLISHED);
     plan.label_nth(1, &RELAY, ESTABLISHED);
     plan
