@@ -153,6 +153,8 @@ pub struct Expected {
     pub from: &'static [&'static str],
     /// The phenomenon.
     pub what: &'static [&'static str],
+    /// Other rows that hold of the same fault as well: as phenomenon or cause they are right, too.
+    pub also: &'static [&'static str],
     /// The cause.
     pub why: Why,
     /// Whom the verdict names. `unknown` is always an abstention and never an error.
@@ -247,6 +249,7 @@ pub const FAILED: Expected = Expected {
     reached: &[],
     from: &[],
     what: &[],
+    also: &[],
     why: Why::Open,
     party: &[],
     finds: &[],

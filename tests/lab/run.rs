@@ -6,7 +6,7 @@ use crate::degrade::{DAMAGES, Damage};
 use crate::draw::{Draw, Half};
 use crate::judge::judge;
 use crate::look::{captures_for, look};
-use crate::recipe::{Recipe, Vantage};
+use crate::recipe::{Plan, Recipe, Vantage};
 use crate::recipes::RECIPES;
 use crate::results::Sample;
 use crate::stage::{self, House, Played};
@@ -174,28 +174,11 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
     for damage in [&[Damage::None][..], damages].concat() {
         let damaged = (damage != Damage::None).then(|| played.damaged(damage, seed));
         let seen = damaged.as_ref().unwrap_or(&played);
-        let asked: BTreeSet<Vantage> = vantages
-            .iter()
-            .filter(|vantage| damage == Damage::None || vantage.class() == "V1")
-            .copied()
-            .collect();
-        let views: BTreeMap<Vantage, Vec<Value>> =
-            asked.into_iter().filter_map(|vantage| Some((vantage, look(seen, vantage)?))).collect();
-        for label in &plan.labels {
-            for vantage in &label.vantages {
-                let Some(objects) = views.get(vantage) else { continue };
-                samples.extend(judge(*vantage, label, objects).into_iter().map(|judged| Sample {
-                    recipe: job.recipe.name,
-                    row: if job.faulty { job.recipe.row } else { "none" },
-                    decoys: job.recipe.decoys,
-                    half: job.half,
-                    seed: job.seed,
-                    ip: plan.ip,
-                    damage,
-                    judged,
-                }));
-            }
-        }
+        let asked = vantages.iter().filter(|v| damage == Damage::None || v.class() == "V1");
+        // Several labels can be about one vantage.
+        let asked: BTreeSet<Vantage> = asked.copied().collect();
+        let views = asked.into_iter().filter_map(|place| Some((place, look(seen, place)?)));
+        samples.extend(judged(job, &plan, damage, &views.collect()));
     }
     if let Some(keep) = &arguments.keep {
         let twin = if job.faulty { "fault" } else { "clean" };
@@ -203,6 +186,32 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
         crate::keep::keep(&keep.join(name), &plan, &played, &samples, scratch.path());
     }
     Some((samples, citations))
+}
+
+/// What was said at each vantage, judged by every label of the plan.
+fn judged(
+    job: Job,
+    plan: &Plan,
+    damage: Damage,
+    views: &BTreeMap<Vantage, Vec<Value>>,
+) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for label in &plan.labels {
+        for vantage in &label.vantages {
+            let Some(objects) = views.get(vantage) else { continue };
+            samples.extend(judge(*vantage, label, objects).into_iter().map(|judged| Sample {
+                recipe: job.recipe.name,
+                row: if job.faulty { job.recipe.row } else { "none" },
+                decoys: job.recipe.decoys,
+                half: job.half,
+                seed: job.seed,
+                ip: plan.ip,
+                damage,
+                judged,
+            }));
+        }
+    }
+    samples
 }
 
 /// FNV-1a, so that recipes draw different parameters from one seed.

@@ -12,7 +12,9 @@ pub const RECIPE: Recipe = Recipe {
     name: "client-rehearsal-close",
     row: "client-rehearsal-close",
     decoys: &["client-declines"],
-    smoke: true,
+    // Not told on the client leg where the server's answer to the close_notify comes behind the client's FIN
+    // (TLS 1.2), which depends on who is faster.
+    smoke: false,
     plan,
 };
 

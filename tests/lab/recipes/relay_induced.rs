@@ -19,10 +19,10 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.fault = vec![Step::SignalServer("STOP")];
     plan.fault_flags = vec!["--handshake-timeout".into(), format!("{limit}ms")];
     plan.act = Some(Box::new(move |scene| {
-        std::thread::sleep(Duration::from_millis(limit + 1500));
+        std::thread::sleep(Duration::from_millis(limit + 3500));
         scene.signal_server("CONT");
     }));
-    plan.callers[0].lasts = Duration::from_millis(limit + 1200);
+    plan.callers[0].lasts = Duration::from_millis(limit + 5000);
     // What the client tries after that is its own affair.
     plan.label_nth(
         0,

@@ -1,7 +1,9 @@
 //! A firewall completes handshakes in the name of a server that does not listen.
 
 use crate::draw::Draw;
-use crate::recipe::{Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Step, Vantage, Why};
+use crate::recipe::{
+    Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
+};
 use crate::topology::Node;
 
 pub const RECIPE: Recipe = Recipe {
@@ -44,17 +46,11 @@ fn plan(draw: &mut Draw) -> Plan {
         ..FAILED
     };
     let [near, _] = Leg::Server.ends();
-    plan.hint(&RELAY, Expected { party: Leg::Server.network(), ..seen.clone() });
-    // Alone it does not show who sent which segment.
-    plan.label(
-        &[Vantage::At(near)],
-        Expected {
-            what: &["syn-proxy-fake-open", "lb-no-backend", "rst-genuine-server"],
-            party: &["network"],
-            why: Why::Perhaps("syn-proxy-fake-open"),
-            ..FAILED
-        },
-    );
+    // One side alone does not show who sent which segment.
+    let what = &["syn-proxy-fake-open", "lb-no-backend", "rst-genuine-server"];
+    let alone = Expected { what, ..seen.clone() };
+    plan.hint(&RELAY, Expected { party: Leg::Server.network(), ..alone.clone() });
+    plan.label(&[Vantage::At(near)], Expected { party: NETWORK, ..alone });
     plan.label(
         &[Leg::Server.pair()],
         Expected { party: Leg::Server.network(), why: Why::Is("syn-proxy-fake-open"), ..seen },

@@ -48,7 +48,12 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.hint(&[far], honest);
     plan.label(
         &[leg.pair()],
-        Expected { party: leg.network(), why: Why::Perhaps("tls13-sentinel"), ..seen },
+        Expected {
+            party: leg.network(),
+            why: Why::Perhaps("tls13-sentinel"),
+            also: &["tls-version-downgrade", "clienthello-rewritten"],
+            ..seen
+        },
     );
     plan
 }

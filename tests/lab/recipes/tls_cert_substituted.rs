@@ -36,14 +36,17 @@ pub fn terminated(
     plan.sound_caller = Some(caller.clone());
     plan.callers = vec![caller];
     // TLS 1.3 shows a certificate to the ends alone.
-    let hidden = versions != "TLSv1.2";
-    let why = Why::Is(if hidden { "clienthello-rewritten" } else { row });
-    let pair_finds: &[&str] =
-        if hidden { &["clienthello-rewritten", "tls-stack-mismatch"] } else { finds };
+    let pair_finds: &[&str] = if versions == "TLSv1.2" {
+        finds
+    } else {
+        &["clienthello-rewritten", "tls-stack-mismatch"]
+    };
+    // A box that ends TLS makes a hello of its own; where the certificate is hidden there is nothing else to name.
+    let also = if versions == "TLSv1.2" { &[][..] } else { pair_finds };
     let ends = leg.ends().map(Vantage::At);
     if accepts {
         plan.label(&[&ends[..], &RELAY].concat(), came_up(&[]));
-        plan.label(&[leg.pair()], came_up(pair_finds));
+        plan.label(&[leg.pair()], Expected { also: pair_finds, ..came_up(pair_finds) });
         return plan;
     }
     // Nobody is there to be asked.
@@ -54,6 +57,9 @@ pub fn terminated(
         ..FAILED
     };
     plan.hint(&[&[ends[0]], &RELAY[..]].concat(), seen.clone());
-    plan.label(&[leg.pair()], Expected { finds: pair_finds, party: leg.network(), why, ..seen });
+    plan.label(
+        &[leg.pair()],
+        Expected { finds: pair_finds, party: leg.network(), why: Why::Perhaps(row), also, ..seen },
+    );
     plan
 }

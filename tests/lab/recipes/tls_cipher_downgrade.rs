@@ -1,9 +1,8 @@
 //! A device in the path ends TLS and takes one old cipher suite only. The session comes up with it.
 
-use super::tls_version_downgrade::FOUND;
 use crate::boxes::{came_up, freerdp, relay};
 use crate::draw::Draw;
-use crate::recipe::{Caller, ESTABLISHED, Leg, Plan, Recipe, Server, everywhere};
+use crate::recipe::{Caller, ESTABLISHED, Expected, Leg, Plan, Recipe, Server, everywhere};
 use crate::support::xrdp::{Options, SOUND};
 
 pub const RECIPE: Recipe = Recipe {
@@ -24,6 +23,9 @@ fn plan(draw: &mut Draw) -> Plan {
     let arguments = format!("--highest 1.2 --ciphers {cipher}");
     plan.fault = relay(&plan, leg, "terminate.py", &arguments);
     plan.label(&everywhere(), ESTABLISHED);
-    plan.label(&[leg.pair()], came_up(FOUND));
+    let finds = &["tls-cipher-downgrade", "clienthello-rewritten"];
+    // It shows a certificate of its own, too.
+    let also: &[&str] = &["tls-cipher-downgrade", "clienthello-rewritten", "tls-cert-substituted"];
+    plan.label(&[leg.pair()], Expected { also, ..came_up(finds) });
     plan
 }

@@ -1,11 +1,10 @@
 //! A device in the path does not let a hello pass that offers TLS 1.3. The same user comes again with TLS 1.2 and
 //! has his session.
 
-use super::ch_fragmentation_intolerance::FORGED;
 use crate::boxes::{freerdp, packets, with};
 use crate::draw::Draw;
 use crate::recipe::{
-    Caller, ESTABLISHED, Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Server, Vantage, Why,
+    Caller, ESTABLISHED, Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why,
 };
 use crate::support::clients::Client;
 use crate::support::xrdp::SOUND;
@@ -43,16 +42,21 @@ pub fn intolerant(draw: &mut Draw, training: &[&'static str], held_out: &[&'stat
     let seen = Expected {
         reached: &["tls_client_hello"],
         why: Why::Perhaps("tls-version-intolerance"),
-        party: NETWORK,
         ..FAILED
     };
+    // What the box does, by its own name.
+    let also: &[&str] = match reacts {
+        "fin" => &["fin-injected", "rst-injected-toserver", "rst-inpath-reject"],
+        "alert" => &["data-injected", "rst-injected-toserver", "rst-inpath-reject"],
+        _ => &["rst-inpath-reject"],
+    };
     let [near, far] = leg.ends().map(Vantage::At);
-    plan.hint(&[near], seen.clone());
+    // There are servers that dislike it as well: whose dislike it is takes both ends.
+    plan.label_nth(0, &[near], seen.clone());
     if leg == Leg::Server {
-        plan.hint(&RELAY, Expected { party: leg.network(), ..seen.clone() });
+        plan.label_nth(0, &RELAY, seen.clone());
     }
-    plan.hint(&[leg.pair()], Expected { what: FORGED, party: leg.network(), ..seen });
-    plan.first_only();
+    plan.label_nth(0, &[leg.pair()], Expected { party: leg.network(), also, ..seen });
     plan.label_nth(1, &[near, far], ESTABLISHED);
     plan.label_nth(1, &RELAY, ESTABLISHED);
     plan
