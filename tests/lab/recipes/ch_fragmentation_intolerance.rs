@@ -53,16 +53,9 @@ fn plan(draw: &mut Draw) -> Plan {
         ..FAILED
     };
     let [near, _] = leg.ends().map(Vantage::At);
-    plan.hint(&[near], Expected { why: Why::Perhaps("payload-trigger-drop"), ..seen.clone() });
+    plan.hint(&[near], Expected { what: FORGED, ..seen.clone() });
     if leg == Leg::Server {
-        plan.hint(
-            &RELAY,
-            Expected {
-                party: leg.network(),
-                why: Why::Perhaps("payload-trigger-drop"),
-                ..seen.clone()
-            },
-        );
+        plan.hint(&RELAY, Expected { party: leg.network(), what: FORGED, ..seen.clone() });
     }
     // What the box did is proven; that it was for the segments is not.
     plan.hint(&[leg.pair()], Expected { what: FORGED, party: leg.network(), ..seen });
