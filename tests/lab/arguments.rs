@@ -29,15 +29,22 @@ pub struct Arguments {
 const USAGE: &str = "usage: cargo test --test lab -- [--full] [--runs N] [--jobs N] [--recipe NAME]... \
 [--half training|held-out] [--seed N] [--keep FOLDER] [--program FILE] [--verbose]";
 
+const HALVES: [Half; 2] = [Half::Training, Half::HeldOut];
+
 impl Arguments {
+    /// Whether everything is run, so that the figures may be written.
+    pub fn is_whole(&self) -> bool {
+        self.full && self.recipes.is_empty() && self.halves.len() == 2
+    }
+
     /// Reads them; what is said instead where they are wrong.
     pub fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut read = Self {
             full: false,
             runs: 1,
-            jobs: 4,
+            jobs: 8,
             recipes: Vec::new(),
-            halves: vec![Half::Training, Half::HeldOut],
+            halves: Vec::new(),
             seed: 1,
             keep: None,
             program: env!("CARGO_BIN_EXE_rdpwhy").into(),
@@ -57,10 +64,9 @@ impl Arguments {
                 "--keep" => read.keep = Some(value()?.into()),
                 "--half" => {
                     let name = value()?;
-                    read.halves.retain(|half| half.name() == name);
-                    if read.halves.is_empty() {
-                        return Err(format!("there is no half {name}\n{USAGE}"));
-                    }
+                    let half = HALVES.into_iter().find(|half| half.name() == name);
+                    let half = half.ok_or_else(|| format!("there is no half {name}\n{USAGE}"))?;
+                    read.halves.push(half);
                 }
                 // What `cargo test` passes to every harness: flags about its output, and a filter,
                 // which is part of a name.
@@ -70,6 +76,10 @@ impl Arguments {
                 _ if !word.starts_with('-') => read.recipes.push(word),
                 _ => return Err(USAGE.to_owned()),
             }
+        }
+        if read.halves.is_empty() {
+            // The held-out half is for figures: it runs when it is asked for.
+            read.halves = HALVES[..if read.full { 2 } else { 1 }].to_vec();
         }
         read.runs = runs.unwrap_or(if read.full { 10 } else { 1 });
         read.jobs = read.jobs.max(1);

@@ -17,6 +17,8 @@ pub struct Judged {
     pub marks: Marks,
     /// Whether the vantage is one that establishes the row.
     pub best: bool,
+    /// Whether a wrong name was let pass because it was only called possible.
+    pub forgiven: bool,
 }
 
 /// What the program said of one connection, as far as it is judged.
@@ -77,14 +79,18 @@ impl Marks {
 }
 
 impl Marks {
-    /// What was only called possible is no wrong answer where no more can be known.
-    fn forgive(&mut self, said: &Said) {
+    /// What was only called possible is no wrong answer where no more can be known. Whether there was
+    /// something to let pass.
+    fn forgive(&mut self, said: &Said) -> bool {
+        let mut forgiven = false;
         let [_, who, why] = said.confidence;
         for (mark, confidence) in [(&mut self.party, who), (&mut self.why, why)] {
             if *mark == Mark::Wrong && confidence < PROBABLE {
                 *mark = Mark::Abstained;
+                forgiven = true;
             }
         }
+        forgiven
     }
 }
 
@@ -129,14 +135,11 @@ pub fn judge(vantage: Vantage, label: &Label, objects: &[Value]) -> Vec<Judged> 
         Which::Nth(number) => objects.get(number).into_iter().collect(),
     };
     let one = |said: Option<Said>| {
-        let mut marks = compare(&label.expected, said.as_ref());
-        if let Some(said) = &said
-            && !label.best
-        {
-            marks.forgive(said);
-        }
+        let mut marks = compare(&label.expected, said.as_ref(), label.best);
+        let suggested = said.as_ref().filter(|_| !label.best);
+        let forgiven = suggested.is_some_and(|said| marks.forgive(said));
         let (expected, best) = (label.expected.clone(), label.best);
-        Judged { vantage, expected, said, marks, best }
+        Judged { vantage, expected, said, marks, best, forgiven }
     };
     if chosen.is_empty() {
         return vec![one(None)];
@@ -168,7 +171,65 @@ impl Said {
     }
 }
 
-fn compare(expected: &Expected, said: Option<&Said>) -> Marks {
+/// Phenomena, each with the rows it is a symptom of. A verdict's `what` is what was seen and its `cause`
+/// the row that explains it, so for a row that is a cause either is right as `what`.
+const SYMPTOMS: [(&str, &[&str]); 4] = [
+    (
+        "transmission-stalled",
+        &[
+            "pmtu-blackhole-s2c",
+            "pmtu-blackhole-c2s",
+            "payload-trigger-drop",
+            "idle-timeout-silent",
+            "packet-loss",
+            "ch-fragmentation-intolerance",
+            "tls-version-intolerance",
+        ],
+    ),
+    ("unanswered-turn", &["server-stall", "pmtu-blackhole-s2c", "service-down-after-accept"]),
+    ("clean-close-no-reason", &["slow-path-timeout"]),
+    ("rst-genuine-client", &["slow-path-timeout"]),
+];
+
+/// What is said of a RST that does not quite look like its sender: it names nobody, so it is an
+/// abstention wherever there was a RST.
+const UNCLEAR: &str = "rst-of-unclear-origin";
+
+/// The rows that end in a RST.
+const RESETS: [&str; 7] = [
+    "rst-genuine-server",
+    "rst-genuine-client",
+    "rst-injected-toclient",
+    "rst-injected-toserver",
+    "rst-inpath-reject",
+    "idle-timeout-rst",
+    "lb-reset",
+];
+
+/// Judges the phenomenon. A symptom alone is all that can be said where a vantage only suggests the row;
+/// where it establishes the row, or where the cause is left out, it is less than could be said.
+fn phenomenon(expected: &Expected, said: Option<&Said>, best: bool) -> Mark {
+    let Some(said) = said.filter(|_| !expected.what.is_empty()) else {
+        return if expected.what.is_empty() { Mark::NotAsked } else { Mark::Wrong };
+    };
+    let what = said.what.as_str();
+    let right = |id: &str| expected.what.contains(&id) || expected.why.id() == Some(id);
+    if expected.what.contains(&what) {
+        return Mark::Right;
+    }
+    let less = if right(&said.cause) { Mark::Right } else { Mark::Abstained };
+    let explains =
+        SYMPTOMS.iter().any(|(id, rows)| *id == what && rows.iter().any(|row| right(row)));
+    match what {
+        "null" => Mark::Abstained,
+        UNCLEAR if RESETS.iter().any(|row| right(row)) => less,
+        _ if explains && best => less,
+        _ if explains => Mark::Right,
+        _ => Mark::Wrong,
+    }
+}
+
+fn compare(expected: &Expected, said: Option<&Said>, best: bool) -> Marks {
     let mark = |right: &[&str], got: Option<&String>, silence: &str| match got {
         _ if right.is_empty() => Mark::NotAsked,
         Some(got) if right.contains(&got.as_str()) => Mark::Right,
@@ -198,7 +259,7 @@ fn compare(expected: &Expected, said: Option<&Said>) -> Marks {
         outcome: mark(expected.outcome, said.map(|said| &said.outcome), "unknown"),
         reached: mark(expected.reached, said.map(|said| &said.reached), "-"),
         from: mark(expected.from, said.map(|said| &said.from), "-"),
-        what: mark(expected.what, said.map(|said| &said.what), "null"),
+        what: phenomenon(expected, said, best),
         why,
         party: mark(expected.party, said.map(|said| &said.party), "unknown"),
     }

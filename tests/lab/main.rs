@@ -25,10 +25,12 @@ mod relay;
 mod report;
 mod results;
 mod run;
+mod selftest;
 mod stage;
 mod topology;
 
 use arguments::Arguments;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -43,13 +45,14 @@ fn main() -> ExitCode {
         println!("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
         return ExitCode::SUCCESS;
     }
+    let broken = check_figures();
     topology::sweep();
     let done = run::run(&arguments);
     println!("{}", report::summary(&done.samples));
-    if arguments.full && arguments.recipes.is_empty() {
+    if arguments.is_whole() {
         write(&done);
     }
-    let (passed, failed) = (done.passed, done.failed);
+    let (passed, failed) = (done.passed + selftest::CHECKS.len() - broken, done.failed + broken);
     let word = if failed == 0 { "ok" } else { "FAILED" };
     println!(
         "test result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out"
@@ -57,14 +60,26 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(failed > 0))
 }
 
-/// Writes the report and what confidences are calibrated from.
+/// Computes figures of samples made by hand; how many are not as they should be.
+fn check_figures() -> usize {
+    let fails = |(name, check): &&(&str, fn())| {
+        let failed = std::panic::catch_unwind(check).is_err();
+        println!("{} own figures: {name}", if failed { "FAILED" } else { "ok    " });
+        failed
+    };
+    selftest::CHECKS.iter().filter(fails).count()
+}
+
+/// Writes the report, what confidences are calibrated from, and the figures that the program shows.
 fn write(done: &run::Done) {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
     let citations = done.citations.markdown();
     let report = report::markdown(&done.samples, done.passed + done.failed, &citations);
     std::fs::write(folder.join("RESULTS.md"), report).unwrap();
     let training = serde_json::to_string_pretty(&report::training(&done.samples)).unwrap();
     std::fs::write(folder.join("training.json"), training + "\n").unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("analyzer/src");
+    std::fs::write(source.join("measured.tsv"), report::measured(&done.samples)).unwrap();
 }
 
 /// Whether the laboratory can stand here; a skip where it cannot.

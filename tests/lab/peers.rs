@@ -46,9 +46,10 @@ impl Server {
         let training = [
             tls("TLSv1.2, TLSv1.3", Kind::Good),
             tls("TLSv1.2", Kind::Good),
+            tls("TLSv1.2, TLSv1.3", Kind::Ec),
             Self::Shadow(Release::Two),
         ];
-        let held_out = [tls("TLSv1.2, TLSv1.3", Kind::Ec), Self::Shadow(Release::Three)];
+        let held_out = [tls("TLSv1.2, TLSv1.3", Kind::Ec384), Self::Shadow(Release::Three)];
         let of_half = if draw.half() == Half::Training { &training[..] } else { &held_out[..] };
         of_half[draw.between(0, of_half.len() as u64 - 1) as usize].clone()
     }
@@ -92,7 +93,7 @@ impl Caller {
             }
             // Without a password xrdp shows its login screen; FreeRDP 3 has to be told that there is
             // none, or it asks.
-            (Client::Xfreerdp3, _) => &["/u:lab", "/p:", "/cert:ignore"],
+            (Client::Xfreerdp3, _) => &["/u:clerk-0042", "/p:", "/cert:ignore"],
             _ => &["/u:lab", "/cert:ignore"],
         };
         words.iter().map(|word| (*word).to_owned()).collect()

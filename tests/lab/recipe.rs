@@ -67,8 +67,8 @@ pub type Act = Box<dyn FnOnce(&mut Scene) + Send>;
 
 /// A program of its own that makes a fault or stands in for a server. In its arguments and files
 /// `{folder}`, `{server}` (address and port the relay is told), `{backend}` (those of the server
-/// itself), `{server_ip}`, `{port}`, `{behind}`, `{client_ip}` and `{relay_ip}` (its address towards the
-/// server) are filled in.
+/// itself), `{server_ip}`, `{port}`, `{behind}`, `{client_ip}`, `{listen_ip}` and `{relay_ip}` (the
+/// relay's addresses towards client and server) are filled in.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// A program of the system, or `NAME.c` or `NAME.py` of `tests/lab/programs`.
@@ -172,6 +172,16 @@ pub enum Why {
     Is(&'static str),
     /// They suggest it: this one or none.
     Perhaps(&'static str),
+}
+
+impl Why {
+    /// The row, where one is right.
+    pub fn id(self) -> Option<&'static str> {
+        match self {
+            Self::Open => None,
+            Self::Is(id) | Self::Perhaps(id) => Some(id),
+        }
+    }
 }
 
 /// Where the peers of a recipe of the network stand: the leg with the fault.

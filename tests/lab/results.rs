@@ -60,10 +60,23 @@ impl Sample {
         self.row != "none"
     }
 
-    /// Whether the label says what it was: a phenomenon, or a finding.
+    /// Whether the label says what it was: a phenomenon, a finding, or a cause that is decided.
     pub fn asks(&self) -> bool {
         let expected = &self.judged.expected;
-        self.is_fault() && !(expected.what.is_empty() && expected.finds.is_empty())
+        let silent = expected.what.is_empty() && expected.finds.is_empty();
+        self.is_fault() && !(silent && !matches!(expected.why, Why::Is(_)))
+    }
+
+    /// Whether the row itself is decided at this vantage.
+    pub fn decides(&self) -> bool {
+        let expected = &self.judged.expected;
+        let named = expected.what.contains(&self.row) || expected.finds.contains(&self.row);
+        self.is_fault() && self.judged.best && (named || expected.why == Why::Is(self.row))
+    }
+
+    /// Whether the row is what the label is about, decided or not.
+    fn is_about_its_row(&self) -> bool {
+        self.asks() || (self.is_fault() && self.judged.expected.why.id() == Some(self.row))
     }
 
     /// Whether phenomenon, cause and finding are right together.
@@ -177,15 +190,27 @@ pub struct Row {
     pub mistaken: usize,
 }
 
-/// Every row that was made or named. For its support only vantages count that establish it, if there
+impl Row {
+    /// The share of its samples that were named so.
+    pub fn recall(&self) -> Option<f64> {
+        ratio(self.found, self.support)
+    }
+
+    /// The share of right names among all of this name.
+    pub fn precision(&self) -> Option<f64> {
+        ratio(self.found, self.found + self.mistaken)
+    }
+}
+
+/// Every row that was made or named. For its support only vantages count where it is decided, if there
 /// are any; a name is a mistake at every vantage.
 pub fn rows(samples: &[&Sample]) -> BTreeMap<String, Row> {
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-    let best: BTreeSet<&str> =
-        samples.iter().filter(|s| s.asks() && s.judged.best).map(|s| s.row).collect();
+    let decided: BTreeSet<&str> = samples.iter().filter(|s| s.decides()).map(|s| s.row).collect();
     for sample in samples {
         let named = sample.named();
-        if sample.asks() && (sample.judged.best || !best.contains(sample.row)) {
+        let undecided = sample.is_about_its_row() && !decided.contains(sample.row);
+        if sample.decides() || undecided {
             let row = rows.entry(sample.row.to_owned()).or_default();
             row.support += 1;
             let found = sample.judged.marks.finds == Mark::Right || named == Some(sample.row);

@@ -269,6 +269,7 @@ fn fill(text: &str, plan: &Plan, folder: &Path) -> String {
         ("{port}", plan.port.to_string()),
         ("{behind}", plan.behind.unwrap_or(plan.port).to_string()),
         ("{client_ip}", Port::C.address(plan.ip).to_string()),
+        ("{listen_ip}", Port::Pc.address(plan.ip).to_string()),
         ("{relay_ip}", Port::Ps.address(plan.ip).to_string()),
     ];
     values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))

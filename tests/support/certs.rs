@@ -13,6 +13,9 @@ pub enum Kind {
     Other,
     /// Elliptic curve P-256.
     Ec,
+    /// Elliptic curve P-384.
+    #[allow(dead_code, reason = "the laboratory's alone")]
+    Ec384,
     /// RSA 1024 signed with SHA-1: below what OpenSSL 3 accepts at its default level.
     Weak,
     /// Its last day was in 2021.
@@ -46,6 +49,7 @@ pub fn make(folder: &Path, kind: Kind) -> Option<Certificate> {
     match kind {
         Kind::Weak => new_key.extend(["-newkey", "rsa:1024", "-sha1"]),
         Kind::Ec => new_key.extend(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]),
+        Kind::Ec384 => new_key.extend(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp384r1"]),
         _ => new_key.extend(["-newkey", "rsa:2048"]),
     }
     match kind {

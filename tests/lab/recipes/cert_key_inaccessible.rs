@@ -17,8 +17,8 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     plan.server = Server::Xrdp(SOUND);
-    let how = draw.of_half(&["rst"], &["fin"]);
-    let think = draw.between(0, 200);
+    let how = draw.one(&["rst", "fin"]);
+    let think = draw.range_of_half([0, 200], [250, 700]);
     plan.note("end", format!("{how} after {think} ms"));
     let arguments = format!("{{port}} --close-at hello --how {how} --think {think}");
     plan.faulty_server = Some(Server::Program(program("rdp_shim.py", &arguments)));

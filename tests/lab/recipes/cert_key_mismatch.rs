@@ -17,8 +17,11 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    // The held-out half has a certificate that OpenSSL refuses for its size.
-    let (certificate, key) = draw.of_half(&[(Kind::Good, Key::Foreign)], &[(Kind::Weak, Key::Own)]);
+    // A certificate that OpenSSL refuses for its size is met with the same words.
+    let (certificate, key) = draw.of_half(
+        &[(Kind::Good, Key::Foreign), (Kind::Weak, Key::Own)],
+        &[(Kind::Ec384, Key::Foreign)],
+    );
     plan.server = Server::Xrdp(SOUND);
     plan.faulty_server = Some(Server::Xrdp(Options { certificate, key, ..SOUND }));
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);

@@ -24,8 +24,9 @@ fn plan(draw: &mut Draw) -> Plan {
             ("rsa:2048", "sha256", "--flip 6"),
             ("rsa:2048", "sha256", "--flip 700"),
             ("rsa:2048", "md5", ""),
+            ("rsa:512", "sha256", ""),
         ],
-        &[("rsa:512", "sha256", "")],
+        &[("rsa:768", "sha256", ""), ("rsa:1024", "md5", "")],
     );
     plan.note("certificate", format!("{key}, {digest} {flip}"));
     plan.setting.push(Step::Sh(

@@ -14,6 +14,6 @@ pub const RECIPE: Recipe = Recipe {
 };
 
 fn plan(draw: &mut Draw) -> Plan {
-    let kind = draw.of_half(&[Kind::Good], &[Kind::Ec]);
+    let kind = draw.of_half(&[Kind::Good, Kind::Ec], &[Kind::Ec384]);
     refused(draw, kind, &["cert-name-mismatch"])
 }

@@ -15,7 +15,7 @@ pub const RECIPE: Recipe = Recipe {
 };
 
 fn plan(draw: &mut Draw) -> Plan {
-    let kind = draw.of_half(&[Kind::Good, Kind::Other], &[Kind::Ec]);
+    let kind = draw.of_half(&[Kind::Good, Kind::Other, Kind::Ec], &[Kind::Ec384]);
     refused(draw, kind, &["cert-self-signed"])
 }
 

@@ -17,6 +17,16 @@ pub const RECIPE: Recipe = Recipe {
     plan,
 };
 
+/// What a box in the path does that swallows a segment and resets both ends.
+pub const FORGED: &[&str] = &[
+    "rst-inpath-reject",
+    "rst-injected-toclient",
+    "rst-injected-toserver",
+    "payload-trigger-drop",
+    "fin-injected",
+    "data-injected",
+];
+
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     plan.server = Server::Xrdp(SOUND);
@@ -54,6 +64,7 @@ fn plan(draw: &mut Draw) -> Plan {
             },
         );
     }
-    plan.hint(&[leg.pair()], Expected { party: leg.network(), ..seen });
+    // What the box did is proven; that it was for the segments is not.
+    plan.hint(&[leg.pair()], Expected { what: FORGED, party: leg.network(), ..seen });
     plan
 }

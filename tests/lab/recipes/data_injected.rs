@@ -20,10 +20,11 @@ fn plan(draw: &mut Draw) -> Plan {
         &[
             ("40", &["data-injected", "tls-alert-40"][..]),
             ("80", &["data-injected", "tls-alert-80"][..]),
+            ("70", &["data-injected", "tls-alert-70"][..]),
         ],
-        &[("70", &["data-injected", "tls-alert-70"][..])],
+        &[("47", &["data-injected", "tls-alert-47"][..])],
     );
-    let ttl = draw.of_half(&["43", "58", "199"], &["copy"]);
+    let ttl = draw.of_half(&["43", "58", "199", "copy"], &["copy --ip-id copy", "122"]);
     let milliseconds = draw.between(20, 40);
     plan.note("forged", format!("alert {alert}, TTL {ttl}, {leg:?} leg, {milliseconds} ms"));
     plan.setting.push(latency(&plan, leg, milliseconds));

@@ -21,8 +21,8 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.server = Server::Xrdp(SOUND);
     plan.sound_caller = Some(Caller::for_server(draw, &plan.server));
     let hello = Caller::of(Client::Hello, &plan.server);
-    let pause = draw.between(50, 900).to_string();
-    let stack = draw.of_half(&["openssl"], &["gnutls"]);
+    let pause = draw.range_of_half([50, 900], [1000, 1800]).to_string();
+    let stack = draw.one(&["openssl", "gnutls"]);
     let arguments = ["--offer", "1.3,1.2", "--scsv", "--pause", &pause, "--stack", stack];
     plan.callers = vec![with(&hello, &arguments)];
     plan.callers[0].lasts = Duration::from_secs(8);

@@ -21,7 +21,7 @@ fn plan(draw: &mut Draw) -> Plan {
         ("cr", &["x224_request", "x224_confirm"][..]),
         ("client-hello", &["tls_client_hello", "tls_server_hello", "tls_encrypted"][..]),
     ]);
-    let ttl = draw.of_half(&["42", "59", "201"], &["copy"]);
+    let ttl = draw.of_half(&["42", "59", "201", "copy"], &["copy --ip-id copy", "60"]);
     let milliseconds = draw.between(20, 40);
     plan.note("forged", format!("at {trigger}, TTL {ttl}, {leg:?} leg, {milliseconds} ms"));
     plan.setting.push(latency(&plan, leg, milliseconds));

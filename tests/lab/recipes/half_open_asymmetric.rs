@@ -15,12 +15,16 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     plan.callers[0].lasts = Duration::from_secs(draw.between(10, 12));
-    let hook = draw.of_half(&["forward priority filter"], &["prerouting priority raw"]);
-    plan.note("hook", hook);
-    plan.fault = vec![Step::Nft(
-        Leg::Server.router(),
-        format!("chain f {{ type filter hook {hook}\n tcp sport {{port}} drop\n }}"),
-    )];
+    let how = draw.of_half(&["forward priority filter", "prerouting priority raw"], &["route"]);
+    plan.note("how", how);
+    let router = Leg::Server.router();
+    plan.fault = vec![match how {
+        "route" => Step::Sh(router, "ip route replace blackhole {relay_ip}".into()),
+        hook => Step::Nft(
+            router,
+            format!("chain f {{ type filter hook {hook}\n tcp sport {{port}} drop\n }}"),
+        ),
+    }];
     let [near, far] = Leg::Server.ends();
     let network = Leg::Server.network();
     // On the relay's side nobody can know which way a packet was lost.

@@ -1,6 +1,7 @@
 //! A web server listens on the port.
 
-use crate::draw::{Draw, Half};
+use super::lb_no_backend::haproxy;
+use crate::draw::Draw;
 use crate::recipe::{Expected, FAILED, Plan, Program, Ready, Recipe, Server, Why, everywhere};
 
 pub const RECIPE: Recipe = Recipe {
@@ -13,14 +14,16 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    let program = match draw.half() {
-        Half::Training => Program {
+    let program = match draw.of_half(&["python3", "nginx"], &["haproxy"]) {
+        "python3" => Program {
             program: "python3",
             arguments: vec!["-m".into(), "http.server".into(), plan.port.to_string()],
             files: Vec::new(),
             ready: Ready::Listens(plan.port),
         },
-        Half::HeldOut => nginx(plan.port, "return 200 'a page';", ""),
+        "nginx" => nginx(plan.port, "return 200 'a page';", ""),
+        // A web server to its clients, although it has none behind it.
+        _ => haproxy(plan.port, "127.0.0.1:9\n mode http"),
     };
     plan.note("program", program.program);
     plan.faulty_server = Some(Server::Program(program));

@@ -16,7 +16,8 @@ fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let leg = Leg::drawn(draw);
     let port = leg.port(&plan);
-    let page = draw.of_half(&["302 http://portal.example.org/login"], &["511 /login"]);
+    let page = draw
+        .of_half(&["302 http://portal.example.org/login", "511 /login"], &["302 /guest/welcome"]);
     let (status, location) = page.split_once(' ').unwrap_or_default();
     plan.note("answer", format!("{page}, {leg:?} leg"));
     let portal = nginx(

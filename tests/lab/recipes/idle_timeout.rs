@@ -1,13 +1,14 @@
 //! A router forgets the connection while the user reads the certificate, and drops what comes after,
 //! or answers it with a RST in the other's name.
 
-use crate::draw::{Draw, Half};
+use crate::draw::Draw;
 use crate::recipe::{
     Caller, Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
 };
 use crate::support::certs::Kind;
 use crate::support::clients::Client;
 use crate::support::xrdp::{Options, SOUND};
+use crate::topology::Ip;
 use std::time::Duration;
 
 pub const SILENT: Recipe = Recipe {
@@ -77,16 +78,19 @@ fn rst(draw: &mut Draw) -> Plan {
 fn forgotten(draw: &mut Draw, verdict: &str) -> Plan {
     let mut plan = Plan::sound(draw);
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
-    let certificate = draw.of_half(&[Kind::Good], &[Kind::Ec]);
+    let certificate = draw.of_half(&[Kind::Good, Kind::Ec], &[Kind::Ec384]);
     plan.server = Server::Xrdp(Options { certificate, ..SOUND });
-    let limit = draw.range_of_half([2, 3], [4, 5]);
+    let limit = draw.range_of_half([2, 5], [6, 7]);
     let thinks = Duration::from_millis(limit * 1000 + draw.between(2000, 2600));
     plan.note("limit", format!("{limit} s, user thinks {thinks:?}, {client:?}"));
     plan.callers = vec![Caller::asking(client, &plan.server, thinks)];
     plan.callers[0].lasts = thinks + Duration::from_secs(9);
     let times = "nf_conntrack_tcp_timeout";
     let mut settings = "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0".to_owned();
-    if draw.half() == Half::Training {
+    // Its entry runs out; it forgets everything; or somebody takes the one entry out.
+    let how = draw.of_half(&["runs out", "-F"], &["-D -p tcp --dport {port}"]);
+    plan.note("how", how);
+    if how == "runs out" {
         for state in ["established", "unacknowledged", "max_retrans"] {
             settings += &format!(" net.netfilter.{times}_{state}={limit}");
         }
@@ -101,11 +105,15 @@ fn forgotten(draw: &mut Draw, verdict: &str) -> Plan {
             ),
         ),
     ];
-    if draw.half() == Half::HeldOut {
+    if how != "runs out" {
+        let family = if plan.ip == Ip::V4 { "ipv4" } else { "ipv6" };
+        let port = plan.port.to_string();
+        let line =
+            format!("conntrack {} -f {family} >/dev/null 2>&1", how.replace("{port}", &port));
         let network = thinks.saturating_sub(Duration::from_millis(1500));
         plan.act = Some(Box::new(move |scene| {
             std::thread::sleep(network);
-            scene.network.sh(router, "conntrack -F 2>/dev/null");
+            scene.network.sh(router, &line);
         }));
     }
     plan

@@ -1,6 +1,6 @@
 //! A load balancer listens on the port and has no healthy server behind it.
 
-use crate::draw::{Draw, Half};
+use crate::draw::Draw;
 use crate::recipe::{Expected, FAILED, Plan, Program, Ready, Recipe, Server, Why, everywhere};
 
 pub const RECIPE: Recipe = Recipe {
@@ -14,9 +14,10 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let port = plan.port;
-    let program = match draw.half() {
-        Half::Training => haproxy(port, "127.0.0.1:9"),
-        Half::HeldOut => Program {
+    let program = match draw.of_half(&["dead", "socat"], &["disabled"]) {
+        "dead" => haproxy(port, "127.0.0.1:9"),
+        "disabled" => haproxy(port, "127.0.0.1:9 disabled"),
+        _ => Program {
             program: "socat",
             arguments: vec![
                 format!("TCP6-LISTEN:{port},fork,reuseaddr,ipv6only=0"),

@@ -1,10 +1,9 @@
 //! A load balancer on the way ends the sessions of a server it takes out of service.
 
 use super::lb_no_backend::haproxy;
-use crate::draw::{Draw, Half};
+use crate::draw::Draw;
 use crate::recipe::{
-    Caller, Expected, FAILED, HANDSHAKE, Leg, NETWORK, Plan, RELAY, Recipe, Server, Step, Vantage,
-    Why,
+    Caller, Expected, FAILED, HANDSHAKE, Leg, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
 };
 use crate::support::clients::Client;
 use crate::support::xrdp::SOUND;
@@ -28,7 +27,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let when = draw.between(300, 1500);
     plan.note("shut down", format!("{when} ms after the handshake"));
     plan.fault = vec![
-        Step::Program(Node::M2, haproxy(8080, "{server}")),
+        Step::Program(Node::M2, haproxy(8080, "{server} on-marked-down shutdown-sessions")),
         Step::Nft(
             Node::M2,
             "chain n { type nat hook prerouting priority dstnat\n \
@@ -36,17 +35,18 @@ fn plan(draw: &mut Draw) -> Plan {
                 .into(),
         ),
     ];
-    // The training half says so to HAProxy; in the held-out half its process is killed.
-    let training = draw.half() == Half::Training;
+    // HAProxy is told to end the sessions, or to take the server out of service, or it is killed.
+    let order = draw.of_half(&["shutdown sessions server", "kill"], &["disable server"]);
+    plan.note("order", order);
     plan.act = Some(Box::new(move |scene| {
         scene.until_server_sent(HANDSHAKE);
         std::thread::sleep(Duration::from_millis(when));
-        if training {
-            let socket = scene.folder.join("haproxy.sock");
-            let line = "echo 'shutdown sessions server rdp/one' | socat - UNIX-CONNECT:";
-            scene.network.sh(Node::M2, &format!("{line}{}", socket.display()));
-        } else {
+        if order == "kill" {
             scene.programs[0].signal("KILL");
+        } else {
+            let socket = scene.folder.join("haproxy.sock");
+            let line = format!("echo '{order} rdp/one' | socat - UNIX-CONNECT:");
+            scene.network.sh(Node::M2, &format!("{line}{}", socket.display()));
         }
     }));
     let [near, _] = Leg::Server.ends();
@@ -56,8 +56,9 @@ fn plan(draw: &mut Draw) -> Plan {
         why: Why::Perhaps("lb-reset"),
         ..FAILED
     };
-    plan.hint(&RELAY, Expected { party: Leg::Server.network(), ..seen.clone() });
-    plan.hint(&[Vantage::At(near)], Expected { party: NETWORK, ..seen.clone() });
+    // It ends TCP: to whom sees one side of it, it is the server's own end.
+    let party = &["server", "server_network", "network"];
+    plan.hint(&[&RELAY[..], &[Vantage::At(near)]].concat(), Expected { party, ..seen.clone() });
     plan.label(
         &[Leg::Server.pair()],
         Expected { from: &[], what: &["lb-reset"], party: Leg::Server.network(), ..seen },

@@ -18,12 +18,13 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     // FreeRDP 3 does not get through NLA with fewer flags than its server meant.
-    let certificate = draw.of_half(&[Kind::Good], &[Kind::Ec]);
+    let certificate = draw.of_half(&[Kind::Good, Kind::Ec], &[Kind::Ec384]);
     plan.server = Server::Xrdp(Options { certificate, ..SOUND });
     plan.callers = vec![Caller::for_server(draw, &plan.server)];
     let leg = Leg::drawn(draw);
-    plan.note("box", format!("{leg:?} leg"));
-    plan.fault = relay(&plan, leg, "x224.py", "flags=0");
+    let flags = draw.of_half(&["flags=0"], &["flags=1"]);
+    plan.note("box", format!("{flags}, {leg:?} leg"));
+    plan.fault = relay(&plan, leg, "x224.py", flags);
     plan.label(&everywhere(), ESTABLISHED);
     plan.label(&[leg.pair()], came_up(&["neg-flags-shape"]));
     plan

@@ -23,8 +23,8 @@ fn plan(draw: &mut Draw) -> Plan {
     let leg = Leg::drawn(draw);
     // TLS is what only xrdp selects, NLA what only the shadow server does; 0 is neither.
     let selected = match plan.server {
-        Server::Shadow(_) => draw.of_half(&["0"], &["1"]),
-        _ => draw.of_half(&["0"], &["2"]),
+        Server::Shadow(_) => draw.of_half(&["0", "1"], &["1"]),
+        _ => draw.of_half(&["0", "2"], &["8"]),
     };
     plan.note("box", format!("selected={selected}, {leg:?} leg"));
     plan.fault = relay(&plan, leg, "x224.py", &format!("selected={selected}"));

@@ -22,8 +22,10 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     plan.server = Server::Shadow(release);
     let caller = Caller::for_server(draw, &plan.server);
-    let (user, password) =
-        draw.of_half(&[(USER, "wrong"), (USER, "Right-Pass-2")], &[("nobody", PASSWORD)]);
+    let (user, password) = draw.of_half(
+        &[(USER, "wrong"), (USER, "Right-Pass-2"), ("nobody", PASSWORD)],
+        &[("guest-7", "Another-1"), (USER, "right-pass-1")],
+    );
     plan.note("credentials", format!("{user}, {password}, {release:?}"));
     let mut wrong = caller.clone();
     wrong.arguments = vec![format!("/u:{user}"), format!("/p:{password}"), "/cert:ignore".into()];

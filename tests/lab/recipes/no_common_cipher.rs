@@ -19,8 +19,11 @@ fn plan(draw: &mut Draw) -> Plan {
     let sound = Options { ssl_protocols: "TLSv1.2", ..SOUND };
     plan.server = Server::Xrdp(sound);
     let (theirs, ours) = draw.of_half(
-        &[("AES256-SHA256", "ECDHE-RSA-AES128-GCM-SHA256")],
-        &[("ECDHE-RSA-AES256-SHA384", "AES128-GCM-SHA256")],
+        &[
+            ("AES256-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"),
+            ("ECDHE-RSA-AES256-SHA384", "AES128-GCM-SHA256"),
+        ],
+        &[("ECDHE-RSA-CHACHA20-POLY1305", "AES256-GCM-SHA384")],
     );
     plan.faulty_server = Some(Server::Xrdp(Options { tls_ciphers: theirs, ..sound }));
     let caller = Caller::of(freerdp(draw), &plan.server);

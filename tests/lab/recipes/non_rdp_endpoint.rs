@@ -14,12 +14,19 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let banner = draw.of_half(
-        &["SSH-2.0-OpenSSH_9.2p1 Debian-2", "220 ftp.example.org ready.", "* OK IMAP4rev1 ready"],
-        &["RFB 003.008", "+OK POP3 ready", "220 mail.example.org ESMTP"],
+        &[
+            "SSH-2.0-OpenSSH_9.2p1 Debian-2",
+            "220 ftp.example.org ready.",
+            "* OK IMAP4rev1 ready",
+            "RFB 003.008",
+            "+OK POP3 ready",
+            "220 mail.example.org ESMTP",
+        ],
+        &["@RSYNCD: 31.0", ":irc.example.org NOTICE * :*** Looking up your hostname", "AMQP-9-1"],
     );
     // Some speak at once, some when they are spoken to.
     let waits = draw.one(&["", "head -c 1 >first; "]);
-    let delay = draw.range_of_half([0, 20], [30, 60]);
+    let delay = draw.range_of_half([0, 60], [70, 120]);
     plan.note("banner", format!("{banner}, after {delay} ms {waits}"));
     plan.faulty_server = Some(Server::Program(Program {
         program: "socat",

@@ -14,8 +14,12 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let change = draw.of_half(
-        &["tcp option maxseg size set 1200", "reset tcp option sack-perm"],
-        &["reset tcp option timestamp", "tcp option maxseg size set 1000"],
+        &[
+            "tcp option maxseg size set 1200",
+            "reset tcp option sack-perm",
+            "reset tcp option timestamp",
+        ],
+        &["reset tcp option window", "tcp option maxseg size set 900"],
     );
     plan.note("change", change);
     // A relay sees the SYN of its client alone.

@@ -16,15 +16,20 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     // The code of a connection request in the sixth byte; a TLS record of handshake messages.
+    let hook = draw.of_half(&["forward priority filter"], &["prerouting priority mangle"]);
     let (trigger, reached): (_, &[&str]) = draw.of_half(
-        &[("@ih,40,8 0xe0", &["x224_request"][..])],
-        &[("@ih,0,16 0x1603", &["tls_client_hello"][..])],
+        &[("@ih,40,8 0xe0", &["x224_request"][..]), ("@ih,0,16 0x1603", &["tls_client_hello"][..])],
+        // `Cookie: ` at its place in the request; a record of handshake whose message is a hello.
+        &[
+            ("@ih,88,64 0x436f6f6b69653a20", &["x224_request"][..]),
+            ("@ih,0,8 0x16 @ih,40,8 0x01", &["tls_client_hello"][..]),
+        ],
     );
-    plan.note("trigger", trigger);
+    plan.note("trigger", format!("{trigger}, {hook}"));
     plan.fault = vec![Step::Nft(
         Leg::Server.router(),
         format!(
-            "chain f {{ type filter hook forward priority filter\n \
+            "chain f {{ type filter hook {hook}\n \
              tcp dport {{port}} {trigger} drop\n }}"
         ),
     )];
@@ -40,6 +45,12 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.hint(&[Vantage::At(near)], Expected { party: NETWORK, ..seen.clone() });
     // A server's own capture shows a client that says nothing, or nothing more.
     plan.hint(&[Vantage::At(far)], Expected { party: &["unknown"], ..FAILED });
-    plan.label(&[Leg::Server.pair()], Expected { party: Leg::Server.network(), ..seen });
+    // A request is too small to be lost for its size; a hello is not.
+    let pair = Expected { party: Leg::Server.network(), ..seen };
+    if reached == ["x224_request"] {
+        plan.label(&[Leg::Server.pair()], pair);
+    } else {
+        plan.hint(&[Leg::Server.pair()], pair);
+    }
     plan
 }

@@ -40,9 +40,9 @@ fn plan(draw: &mut Draw) -> Plan {
 pub fn declined(draw: &mut Draw) -> (Server, Caller) {
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
     let versions = draw.one(&["TLSv1.2", "TLSv1.2, TLSv1.3"]);
-    let certificate = draw.of_half(&[Kind::Good], &[Kind::Ec]);
+    let certificate = draw.of_half(&[Kind::Good, Kind::Ec], &[Kind::Ec384]);
     let server = Server::Xrdp(Options { ssl_protocols: versions, certificate, ..SOUND });
-    let thinks = Duration::from_millis(draw.between(700, 1800));
+    let thinks = Duration::from_millis(draw.range_of_half([700, 1800], [1900, 2800]));
     let mut caller = Caller::asking(client, &server, thinks);
     caller.answer = Some((thinks, "N\n"));
     caller.lasts = thinks + Duration::from_secs(5);

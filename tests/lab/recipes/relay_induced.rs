@@ -14,7 +14,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    let limit = draw.range_of_half([1000, 2000], [2200, 3000]);
+    let limit = draw.range_of_half([1000, 3000], [3300, 4200]);
     plan.note("deadline", format!("{limit} ms"));
     plan.fault = vec![Step::SignalServer("STOP")];
     plan.fault_flags = vec!["--handshake-timeout".into(), format!("{limit}ms")];

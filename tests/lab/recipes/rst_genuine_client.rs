@@ -21,17 +21,18 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
-    let certificate = draw.of_half(&[Kind::Good], &[Kind::Ec]);
+    let certificate = draw.of_half(&[Kind::Good, Kind::Ec], &[Kind::Ec384]);
     // The tickets of TLS 1.3 are what it has not read.
     plan.server = Server::Xrdp(Options { ssl_protocols: "TLSv1.3", certificate, ..SOUND });
     plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_secs(6))];
-    let dies = draw.between(200, 1500);
-    plan.note("killed", format!("{client:?}, {dies} ms after the handshake"));
+    let dies = draw.range_of_half([200, 1500], [1700, 2600]);
+    let signal = draw.of_half(&["KILL"], &["ABRT"]);
+    plan.note("killed", format!("{client:?}, {signal}, {dies} ms after the handshake"));
     plan.sound_caller = Some(Caller::of(client, &plan.server));
     plan.act = Some(Box::new(move |scene| {
         scene.until_server_sent(HANDSHAKE);
         std::thread::sleep(Duration::from_millis(dies));
-        scene.client.process.signal("KILL");
+        scene.client.process.signal(signal);
     }));
     let seen = Expected {
         reached: &["tls_finished", "tls_encrypted"],

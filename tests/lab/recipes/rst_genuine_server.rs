@@ -15,8 +15,11 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     // At once after the request; or when the client has said hello.
-    let how = draw.of_half(&["after_client=30", "after_server=19"], &["after_client=200"]);
-    let pause = draw.between(0, 60);
+    let how = draw.of_half(
+        &["after_client=30", "after_server=19", "after_client=200"],
+        &["after_client=45", "after_server=19"],
+    );
+    let pause = draw.range_of_half([0, 60], [120, 400]);
     cut(&mut plan, &["end=rst", how, &format!("pause={pause}")]);
     let seen = Expected {
         from: &["server"],

@@ -23,7 +23,7 @@ fn plan(draw: &mut Draw) -> Plan {
     ]);
     let kind = draw.one(&["rst", "rst-triple"]);
     // None of the ends is so many hops away.
-    let ttl = draw.of_half(&["39", "50", "55", "200"], &["copy"]);
+    let ttl = draw.of_half(&["39", "50", "55", "200", "copy"], &["copy --ip-id copy", "61", "124"]);
     let milliseconds = draw.between(20, 40);
     plan.note("forged", format!("{kind} at {trigger}, TTL {ttl}, {leg:?} leg, {milliseconds} ms"));
     plan.setting.push(latency(&plan, leg, milliseconds));
@@ -39,8 +39,10 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     let [near, _] = leg.ends();
     // With the server's own TTL it takes the server's later segments to see it.
-    let copied = Expected { why: Why::Perhaps("rst-injected-toclient"), ..seen.clone() };
-    if ttl == "copy" {
+    let doubtful = &["rst-injected-toclient", "rst-genuine-server", "rst-of-unclear-origin"];
+    let why = Why::Perhaps("rst-injected-toclient");
+    let copied = Expected { what: doubtful, why, ..seen.clone() };
+    if ttl.starts_with("copy") {
         plan.hint(&[Vantage::At(near)], copied);
     } else {
         plan.label(&[Vantage::At(near)], seen.clone());
@@ -48,12 +50,8 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.label(&[leg.pair()], Expected { party: leg.network(), ..seen.clone() });
     if leg == Leg::Server {
         // A socket that was reset does not tell by whom.
-        let blind = Expected {
-            what: &["rst-injected-toclient", "rst-genuine-server"],
-            why: Why::Open,
-            party: leg.network(),
-            ..seen.clone()
-        };
+        let blind =
+            Expected { what: doubtful, why: Why::Open, party: leg.network(), ..seen.clone() };
         plan.hint(&RELAY[..1], blind);
         plan.label(&RELAY[1..], Expected { party: leg.network(), ..seen });
     }

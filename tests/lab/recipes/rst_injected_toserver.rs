@@ -18,7 +18,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let leg = Leg::drawn(draw);
     let trigger = draw.one(&["cc", "server-hello"]);
-    let ttl = draw.of_half(&["37", "51", "203"], &["copy"]);
+    let ttl = draw.of_half(&["37", "51", "203", "copy"], &["copy --ip-id copy", "62 --ack no"]);
     let milliseconds = draw.between(20, 40);
     plan.note("forged", format!("at {trigger}, TTL {ttl}, {leg:?} leg, {milliseconds} ms"));
     plan.setting.push(latency(&plan, leg, milliseconds));
@@ -32,7 +32,11 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     let [near, far] = leg.ends().map(Vantage::At);
     // The server's RST is its own; why it was sent is not to be seen here.
-    let genuine = Expected { what: &["rst-genuine-server"], why: Why::Open, ..seen.clone() };
+    let genuine = Expected {
+        what: &["rst-genuine-server", "rst-of-unclear-origin"],
+        why: Why::Open,
+        ..seen.clone()
+    };
     plan.hint(&[near], genuine);
     plan.hint(&[far], Expected { party: NETWORK, ..seen.clone() });
     let proven = Why::Is("rst-injected-toserver");

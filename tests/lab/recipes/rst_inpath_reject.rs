@@ -2,7 +2,7 @@
 //! never sees it.
 
 use crate::boxes::packets;
-use crate::draw::{Draw, Half};
+use crate::draw::Draw;
 use crate::recipe::{Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Step, Vantage, Why};
 
 pub const RECIPE: Recipe = Recipe {
@@ -22,20 +22,23 @@ fn plan(draw: &mut Draw) -> Plan {
         ("@ih,40,8 0xe0", &["x224_request"][..]),
         ("@ih,0,16 0x1603", &["tls_client_hello"][..]),
     ]);
-    plan.note("trigger", format!("{trigger}, {leg:?} leg"));
-    plan.fault = match draw.half() {
-        Half::Training => vec![Step::Nft(
+    // A rule of the kernel; or a program that reads the hello.
+    let how = draw.of_half(
+        &["rule", "--dislikes longer:1 --reacts rst --ttl 61"],
+        &["--dislikes tls13 --reacts rst-client --ttl 127"],
+    );
+    plan.note("box", format!("{trigger}, {how}, {leg:?} leg"));
+    plan.fault = match how {
+        "rule" => vec![Step::Nft(
             leg.router(),
             format!(
                 "chain f {{ type filter hook forward priority filter\n \
                  tcp dport {port} {trigger} reject with tcp reset\n }}"
             ),
         )],
-        Half::HeldOut => {
-            vec![packets(&plan, leg, "picky.py", "--dislikes longer:1 --reacts rst --ttl 61")]
-        }
+        arguments => vec![packets(&plan, leg, "picky.py", arguments)],
     };
-    let reached = if draw.half() == Half::Training { reached } else { &["tls_client_hello"] };
+    let reached = if how == "rule" { reached } else { &["tls_client_hello"] };
     let seen = Expected {
         reached,
         from: &["server"],
@@ -45,10 +48,20 @@ fn plan(draw: &mut Draw) -> Plan {
         ..FAILED
     };
     let [near, _] = leg.ends().map(Vantage::At);
-    let doubtful = &["rst-inpath-reject", "rst-injected-toclient", "rst-genuine-server"];
+    let doubtful = &[
+        "rst-inpath-reject",
+        "rst-injected-toclient",
+        "rst-genuine-server",
+        "rst-of-unclear-origin",
+    ];
     plan.hint(&[near], Expected { what: doubtful, ..seen.clone() });
-    let proven = Why::Is("rst-inpath-reject");
-    plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen.clone() });
+    if reached == ["x224_request"] {
+        // Nothing of the session came to the server's side by which it would be known again.
+        plan.hint(&[leg.pair()], Expected { what: doubtful, party: leg.network(), ..seen.clone() });
+    } else {
+        let proven = Why::Is("rst-inpath-reject");
+        plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen.clone() });
+    }
     if leg == Leg::Server {
         plan.hint(&RELAY, Expected { what: doubtful, party: leg.network(), ..seen });
     }

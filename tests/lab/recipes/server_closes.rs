@@ -17,7 +17,7 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     // Nothing of the server, its confirm, or its confirm and a while.
-    let pause = draw.range_of_half([0, 100], [200, 600]);
+    let pause = draw.range_of_half([0, 600], [700, 1500]);
     plan.note("pause", format!("{pause} ms"));
     cut(&mut plan, &["end=fin", "after_server=19", &format!("pause={pause}")]);
     let seen = Expected {

@@ -19,7 +19,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     plan.server = Server::Xrdp(SOUND);
     let version = draw.one(&["1.2", "1.3"]);
-    let key = draw.of_half(&["rsa:2048"], &["rsa:3072"]);
+    let key = draw.of_half(&["rsa:2048", "rsa:3072"], &["ec -pkeyopt ec_paramgen_curve:secp384r1"]);
     plan.note("server", format!("TLS {version}, {key}"));
     plan.setting.push(Step::Sh(
         Node::S,

@@ -15,8 +15,15 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     plan.faulty_server = Some(Server::Nobody);
-    let scale = draw.of_half(&[7, 8], &[4, 5]);
-    plan.note("wscale", scale);
+    let options = draw.of_half(
+        &[
+            "mss 1460 wscale 7 timestamp sack-perm",
+            "mss 1460 wscale 8 timestamp sack-perm",
+            "mss 1460 wscale 5 timestamp sack-perm",
+        ],
+        &["mss 1400 wscale 3 sack-perm"],
+    );
+    plan.note("options", options);
     plan.fault = vec![
         Step::Sh(Node::M2, "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0".into()),
         Step::Nft(
@@ -26,7 +33,7 @@ fn plan(draw: &mut Draw) -> Plan {
                  tcp dport {{port}} tcp flags syn notrack\n }}\n\
                  chain f {{ type filter hook forward priority filter\n \
                  tcp dport {{port}} ct state invalid,untracked \
-                 synproxy mss 1460 wscale {scale} timestamp sack-perm\n \
+                 synproxy {options}\n \
                  ct state invalid drop\n }}"
             ),
         ),

@@ -15,13 +15,18 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    let hook = draw.of_half(&["forward priority filter"], &["prerouting priority mangle"]);
-    plan.note("hook", hook);
+    // A firewall's rule; or the router leads the connection to a port of its own where nobody listens.
+    let (hook, then) = draw.of_half(
+        &[
+            ("filter hook forward priority filter", "reject with tcp reset"),
+            ("filter hook prerouting priority mangle", "reject with tcp reset"),
+        ],
+        &[("nat hook prerouting priority dstnat", "redirect to :9")],
+    );
+    plan.note("hook", format!("{hook}, {then}"));
     plan.fault = vec![Step::Nft(
         Leg::Server.router(),
-        format!(
-            "chain f {{ type filter hook {hook}\n tcp dport {{port}} reject with tcp reset\n }}"
-        ),
+        format!("chain f {{ type {hook}\n tcp dport {{port}} {then}\n }}"),
     )];
     refused(&mut plan, Leg::Server.network(), NETWORK);
     plan

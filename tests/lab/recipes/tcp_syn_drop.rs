@@ -16,15 +16,19 @@ fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     // Three SYNs have gone after 3 s, four after 7 s; the fifth goes after 15 s.
     plan.callers[0].lasts = Duration::from_secs(draw.between(10, 12));
-    // The training half drops as it forwards, the held-out half before it routes.
-    let hook = draw.of_half(&["forward priority filter"], &["prerouting priority raw"]);
-    plan.fault = vec![Step::Nft(
-        Leg::Server.router(),
-        format!(
-            "chain f {{ type filter hook {hook}\n tcp dport {{port}} tcp flags & (syn|ack) == syn drop\n }}"
+    // The training half drops as it forwards, or before it routes; the held-out half has no way to the server.
+    let how = draw.of_half(&["forward priority filter", "prerouting priority raw"], &["route"]);
+    let router = Leg::Server.router();
+    plan.fault = vec![match how {
+        "route" => Step::Sh(router, "ip route replace blackhole {server_ip}".into()),
+        hook => Step::Nft(
+            router,
+            format!(
+                "chain f {{ type filter hook {hook}\n tcp dport {{port}} tcp flags & (syn|ack) == syn drop\n }}"
+            ),
         ),
-    )];
-    plan.note("hook", hook);
+    }];
+    plan.note("how", how);
     let seen = Expected {
         what: &["tcp-syn-drop"],
         // A firewall, a dead host and a lost way look the same.
@@ -34,7 +38,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.hint(
         &RELAY,
         // The relay has heard the client's request meanwhile.
-        Expected { reached: &["x224_request"], party: &["server_network"], ..seen.clone() },
+        Expected { reached: &["x224_request"], party: Leg::Server.network(), ..seen.clone() },
     );
     let known = seen.clone();
     let [near, _] = Leg::Server.ends();

@@ -36,11 +36,10 @@ pub fn terminated(
     plan.sound_caller = Some(caller.clone());
     plan.callers = vec![caller];
     // TLS 1.3 shows a certificate to the ends alone.
-    let pair_finds: &[&str] = if versions == "TLSv1.2" {
-        finds
-    } else {
-        &["clienthello-rewritten", "tls-stack-mismatch"]
-    };
+    let hidden = versions != "TLSv1.2";
+    let why = Why::Is(if hidden { "clienthello-rewritten" } else { row });
+    let pair_finds: &[&str] =
+        if hidden { &["clienthello-rewritten", "tls-stack-mismatch"] } else { finds };
     let ends = leg.ends().map(Vantage::At);
     if accepts {
         plan.label(&[&ends[..], &RELAY].concat(), came_up(&[]));
@@ -55,9 +54,6 @@ pub fn terminated(
         ..FAILED
     };
     plan.hint(&[&[ends[0]], &RELAY[..]].concat(), seen.clone());
-    plan.label(
-        &[leg.pair()],
-        Expected { finds: pair_finds, party: leg.network(), why: Why::Perhaps(row), ..seen },
-    );
+    plan.label(&[leg.pair()], Expected { finds: pair_finds, party: leg.network(), why, ..seen });
     plan
 }

@@ -1,5 +1,6 @@
 //! A device in the path ends TLS and takes one old cipher suite only. The session comes up with it.
 
+use super::tls_version_downgrade::FOUND;
 use crate::boxes::{came_up, freerdp, relay};
 use crate::draw::Draw;
 use crate::recipe::{Caller, ESTABLISHED, Leg, Plan, Recipe, Server, everywhere};
@@ -18,11 +19,11 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.server = Server::Xrdp(Options { ssl_protocols: "TLSv1.2", ..SOUND });
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
     let leg = Leg::drawn(draw);
-    let cipher = draw.of_half(&["AES128-SHA", "AES256-SHA"], &["AES128-SHA256"]);
+    let cipher = draw.of_half(&["AES128-SHA", "AES256-SHA", "AES128-SHA256"], &["AES256-SHA256"]);
     plan.note("box", format!("{cipher}, {leg:?} leg"));
     let arguments = format!("--highest 1.2 --ciphers {cipher}");
     plan.fault = relay(&plan, leg, "terminate.py", &arguments);
     plan.label(&everywhere(), ESTABLISHED);
-    plan.label(&[leg.pair()], came_up(&["tls-cipher-downgrade", "clienthello-rewritten"]));
+    plan.label(&[leg.pair()], came_up(FOUND));
     plan
 }

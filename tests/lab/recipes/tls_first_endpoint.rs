@@ -17,17 +17,23 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let port = plan.port.to_string();
-    let make = "openssl req -x509 -newkey rsa:2048 -nodes -days 3 -subj /CN=tls.example.org \
-                -keyout {folder}/tls.key -out {folder}/tls.crt 2>{folder}/openssl.log";
-    plan.setting.push(Step::Sh(Node::S, make.into()));
+    let (key, priority) = draw.of_half(
+        &[("rsa:2048", "NORMAL")],
+        &[("ec -pkeyopt ec_paramgen_curve:secp384r1", "NORMAL:-VERS-TLS1.3")],
+    );
+    let make = format!(
+        "openssl req -x509 -newkey {key} -nodes -days 3 -subj /CN=tls.example.org \
+         -keyout {{folder}}/tls.key -out {{folder}}/tls.crt 2>{{folder}}/openssl.log"
+    );
+    plan.setting.push(Step::Sh(Node::S, make));
     // OpenSSL's server says nothing to what is no TLS, so it can not be recognised.
-    let echo = draw.of_half(&["--http"], &["--echo"]);
-    plan.note("gnutls-serv", echo);
-    let words =
-        ["--quiet", echo, "-p", &port, "--x509certfile", "tls.crt", "--x509keyfile", "tls.key"];
+    let echo = draw.one(&["--http", "--echo"]);
+    plan.note("gnutls-serv", format!("{echo}, {key}, {priority}"));
+    let files = ["--x509certfile", "tls.crt", "--x509keyfile", "tls.key"];
+    let words = [&["--quiet", echo, "-p", &port, "--priority", priority], &files[..]].concat();
     plan.faulty_server = Some(Server::Program(Program {
         program: "gnutls-serv",
-        arguments: words.map(str::to_owned).to_vec(),
+        arguments: words.into_iter().map(str::to_owned).collect(),
         files: Vec::new(),
         ready: Ready::Listens(plan.port),
     }));

@@ -18,7 +18,10 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let port = plan.port.to_string();
-    let key = draw.of_half(&["rsa:2048"], &["ec -pkeyopt ec_paramgen_curve:prime256v1"]);
+    let key = draw.of_half(
+        &["rsa:2048", "ec -pkeyopt ec_paramgen_curve:prime256v1"],
+        &["ec -pkeyopt ec_paramgen_curve:secp384r1"],
+    );
     let make = format!(
         "openssl req -x509 -newkey {key} -nodes -days 3 -subj /CN=tls.example.org \
          -keyout {{folder}}/tls.key -out {{folder}}/tls.crt 2>{{folder}}/openssl.log"

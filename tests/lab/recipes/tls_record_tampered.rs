@@ -19,11 +19,12 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.server = Server::Xrdp(Options { ssl_protocols: versions, ..SOUND });
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
     let leg = Leg::drawn(draw);
-    let from = draw.of_half(&["client"], &["server"]);
+    let from = draw.one(&["client", "server"]);
+    let mask = draw.of_half(&["0xff"], &["0x01", "0x80"]);
     // In TLS 1.3 the first encrypted records are still the handshake's.
     let record = draw.between(1, 3);
     plan.note("box", format!("record {record} of the {from}, {versions}, {leg:?} leg"));
-    let arguments = format!("--from {from} --record application:{record}");
+    let arguments = format!("--from {from} --record application:{record} --mask {mask}");
     plan.fault = vec![packets(&plan, leg, "tamper.py", &arguments)];
     let seen = Expected { why: Why::Perhaps("tls-record-tampered"), ..FAILED };
     let ends = leg.ends().map(Vantage::At);

@@ -1,6 +1,7 @@
 //! A device in the path does not let a hello pass that offers TLS 1.3. The same user comes again with TLS 1.2 and
 //! has his session.
 
+use super::ch_fragmentation_intolerance::FORGED;
 use crate::boxes::{freerdp, packets, with};
 use crate::draw::Draw;
 use crate::recipe::{
@@ -19,7 +20,7 @@ pub const RECIPE: Recipe = Recipe {
 };
 
 fn plan(draw: &mut Draw) -> Plan {
-    intolerant(draw, &["rst", "fin"], &["alert"])
+    intolerant(draw, &["rst", "fin", "alert"], &["rst-client"])
 }
 
 /// A box that dislikes TLS 1.3 and reacts in one of these ways.
@@ -46,11 +47,12 @@ pub fn intolerant(draw: &mut Draw, training: &[&'static str], held_out: &[&'stat
         ..FAILED
     };
     let [near, far] = leg.ends().map(Vantage::At);
-    plan.label_nth(0, &[near], seen.clone());
+    plan.hint(&[near], seen.clone());
     if leg == Leg::Server {
-        plan.label_nth(0, &RELAY, Expected { party: leg.network(), ..seen.clone() });
+        plan.hint(&RELAY, Expected { party: leg.network(), ..seen.clone() });
     }
-    plan.label_nth(0, &[leg.pair()], Expected { party: leg.network(), ..seen });
+    plan.hint(&[leg.pair()], Expected { what: FORGED, party: leg.network(), ..seen });
+    plan.first_only();
     plan.label_nth(1, &[near, far], ESTABLISHED);
     plan.label_nth(1, &RELAY, ESTABLISHED);
     plan

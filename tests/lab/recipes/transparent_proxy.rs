@@ -15,17 +15,19 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    let program = draw.of_half(&["socat"], &["haproxy"]);
+    let program = draw.of_half(&["socat", "haproxy"], &["cutter.py"]);
     plan.note("proxy", program);
     let proxy = if program == "haproxy" {
         super::lb_no_backend::haproxy(8080, "{server}")
     } else {
         Program {
             program,
-            arguments: vec![
-                "TCP6-LISTEN:8080,fork,reuseaddr,ipv6only=0".into(),
-                "TCP:{server}".into(),
-            ],
+            arguments: if program == "socat" {
+                vec!["TCP6-LISTEN:8080,fork,reuseaddr,ipv6only=0".into(), "TCP:{server}".into()]
+            } else {
+                // It cuts nothing.
+                ["8080", "{server_ip}", "{port}"].map(str::to_owned).to_vec()
+            },
             files: Vec::new(),
             ready: Ready::Listens(8080),
         }

@@ -14,10 +14,11 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    let end = draw.of_half(&["end=fin"], &["end=rst"]);
+    let end = draw.one(&["end=fin", "end=rst"]);
+    let pause = draw.range_of_half([0, 0], [120, 300]);
     // Within the record of the certificate: after the confirm (19) and the ServerHello (some 90 to 130).
     let bytes = draw.between(19 + 200, 19 + 450);
-    cut(&mut plan, &[end, &format!("after_server={bytes}")]);
+    cut(&mut plan, &[end, &format!("after_server={bytes}"), &format!("pause={pause}")]);
     let seen = Expected {
         reached: &["tls_client_hello", "tls_server_hello", "tls_encrypted"],
         from: &["server"],

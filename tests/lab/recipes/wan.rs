@@ -32,15 +32,17 @@ pub const SLOW: Recipe = Recipe {
 };
 
 fn loss(draw: &mut Draw) -> Plan {
-    let percent = draw.range_of_half([3, 6], [6, 9]);
+    let percent = draw.range_of_half([3, 8], [4, 7]);
+    let delay = draw.range_of_half([5, 8], [20, 35]);
     let seed = draw.between(1, 1_000_000);
-    performance(draw, &format!("delay=5 loss={percent} seed={seed}"), &["packet-loss"])
+    performance(draw, &format!("delay={delay} loss={percent} seed={seed}"), &["packet-loss"])
 }
 
 fn reordering(draw: &mut Draw) -> Plan {
-    let percent = draw.range_of_half([5, 10], [11, 20]);
+    let percent = draw.range_of_half([5, 20], [8, 14]);
+    let delay = draw.range_of_half([6, 10], [18, 30]);
     let seed = draw.between(1, 1_000_000);
-    let how = format!("delay=8 reorder={percent} duplicate={percent} seed={seed}");
+    let how = format!("delay={delay} reorder={percent} duplicate={percent} seed={seed}");
     performance(draw, &how, &["reordering-duplication"])
 }
 
@@ -60,7 +62,7 @@ fn performance(draw: &mut Draw, how: &str, finds: &'static [&'static str]) -> Pl
 fn slow(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let leg = Leg::Server;
-    let delay = draw.range_of_half([1500, 2200], [2300, 3000]);
+    let delay = draw.range_of_half([1500, 3000], [3100, 3500]);
     through(&mut plan, leg, &format!("delay={delay} jitter=50"));
     plan.callers[0].lasts = Duration::from_millis(delay * 6);
     let seen =

@@ -16,7 +16,8 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let leg = Leg::drawn(draw);
-    let edit = draw.of_half(&["cookie=somebody", "no-cookie"], &["cookie=x"]);
+    let edit =
+        draw.of_half(&["cookie=somebody", "no-cookie", "cookie=x"], &["cookie=a.much.longer-name"]);
     plan.note("box", format!("{edit}, {leg:?} leg"));
     plan.fault = relay(&plan, leg, "x224.py", edit);
     plan.label(&everywhere(), ESTABLISHED);

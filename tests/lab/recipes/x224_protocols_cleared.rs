@@ -26,11 +26,17 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.note("box", format!("{leg:?} leg"));
     plan.fault = match draw.half() {
         Half::Training => vec![in_kernel(&plan, leg, user)],
-        Half::HeldOut => relay(&plan, leg, "x224.py", "clear=0x0b"),
+        Half::HeldOut => relay(&plan, leg, "x224.py", "clear=0x03"),
     };
     let seen = Expected {
         reached: &["x224_confirm"],
-        what: &["x224-protocols-cleared", "ssl-required", "nla-required", "clean-close-no-reason"],
+        what: &[
+            "x224-protocols-cleared",
+            "ssl-required",
+            "nla-required",
+            "neg-failure-other",
+            "clean-close-no-reason",
+        ],
         why: Why::Perhaps("x224-protocols-cleared"),
         ..FAILED
     };

@@ -21,13 +21,13 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
-    let certificate = draw.of_half(&[Kind::Good], &[Kind::Ec]);
+    let certificate = draw.of_half(&[Kind::Good, Kind::Ec], &[Kind::Ec384]);
     plan.server = Server::Xrdp(Options { certificate, ..SOUND });
     plan.callers = vec![Caller::of(client, &plan.server)];
     plan.callers[0].lasts = Duration::from_secs(11);
     // A window so small that one screen fills it.
     plan.setting.push(Step::Sh(Node::C, "sysctl -qw net.ipv4.tcp_rmem='4096 6000 6000'".into()));
-    let sent = draw.range_of_half([3500, 6000], [6000, 9000]);
+    let sent = draw.range_of_half([3500, 8000], [8500, 10_000]);
     plan.note("stopped after bytes sent", sent);
     plan.act = Some(Box::new(move |scene| {
         scene.until_server_sent(sent);
