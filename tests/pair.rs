@@ -65,10 +65,23 @@ fn a_reset_in_the_servers_name_is_proved() {
 }
 
 #[test]
-fn a_greeting_that_a_router_drops_is_proved() {
+fn a_request_that_a_router_drops_for_its_content_is_proved() {
+    let Some(ends) = Ends::make() else { return };
+    let Some(said) = ends.session("tcp dport 3389 @ih,40,8 0xe0 drop") else { return };
+    proves(&said, "payload-trigger-drop");
+}
+
+#[test]
+fn a_greeting_that_a_router_drops_may_be_too_large_or_unwanted() {
     let Some(ends) = Ends::make() else { return };
     let Some(said) = ends.session("tcp dport 3389 meta length > 200 drop") else { return };
-    proves(&said, "payload-trigger-drop");
+    let object = first(&said);
+    assert_eq!(object["verdict"]["what"], "transmission-stalled", "{object:#}");
+    assert_eq!(object["verdict"]["cause"], Value::Null, "{object:#}");
+    assert_eq!(object["verdict"]["party"], "network", "{object:#}");
+    for cause in ["payload-trigger-drop", "pmtu-blackhole-c2s"] {
+        assert!(named(object).contains(&cause.to_owned()), "{object:#}");
+    }
 }
 
 #[test]
