@@ -64,7 +64,7 @@ impl Sample {
     pub fn asks(&self) -> bool {
         let expected = &self.judged.expected;
         let silent = expected.what.is_empty() && expected.finds.is_empty();
-        self.is_fault() && !(silent && !matches!(expected.why, Why::Is(_)))
+        self.is_fault() && (!silent || matches!(expected.why, Why::Is(_)))
     }
 
     /// Whether the row itself is decided at this vantage.

@@ -161,7 +161,7 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
     let ports = captures_for(&vantages);
     let played = stage::play(house, &mut plan, &ports, job.packets, scratch.path())?;
     // One run in three is looked at more closely: worse captures, and the citations of one capture.
-    let closely = arguments.full && job.faulty && job.seed % 3 == 0;
+    let closely = arguments.full && job.faulty && job.seed.is_multiple_of(3);
     let damages = if closely { &DAMAGES[..] } else { &[] };
     let look = |seen: &Played, vantage| look(house, seen, vantage, plan.port, scratch.path());
     let mut samples = Vec::new();

@@ -79,6 +79,11 @@ fn answers() {
     is(guess, Answer::Abstained);
     is(dropped(false, [DROP[0], "server-stall", "-"], 0.8), Answer::Wrong);
     is(dropped(false, ["server-stall", "-", "-"], 0.55), Answer::Wrong);
+    // What holds as well is right, as phenomenon and as cause.
+    let both = Expected { also: &["fin-injected"], ..of(DROP, Why::Is(DROP[0])) };
+    let said = |what, cause| sample(DROP[0], both.clone(), true, [what, cause, "-"], 0.9);
+    is(said("fin-injected", "fin-injected"), Answer::Right);
+    is(said("fin-injected", "data-injected"), Answer::Wrong);
     // A cause that is decided has to be named.
     let decided = sample(DROP[0], of(&[], Why::Is(DROP[0])), true, ["other", "-", "-"], 0.9);
     is(decided, Answer::Abstained);
