@@ -120,6 +120,7 @@ const WITHOUT_SAMPLE: &[(&str, &str)] = &[
     ("tls-version-intolerance", LAB),
     ("tls13-sentinel", LAB),
     ("truncated-tls", LAB),
+    ("unanswered-turn", LAB),
     ("x224-correlation-stripped", LAB),
     ("x224-negreq-removed", LAB),
     ("zero-window-stall", LAB),

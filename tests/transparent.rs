@@ -128,7 +128,7 @@ fn tproxy_keeps_the_clients_address_and_its_rules_can_be_undone() {
         assert_eq!(field(object, "/legs/server/peer"), called, "{object:#}");
         assert_eq!(end(object, "/legs/client/peer"), client);
         assert_eq!(end(object, "/legs/server/local"), client);
-        assert_eq!(field(object, "/rdp/failure"), "SSL_REQUIRED_BY_SERVER", "{object:#}");
+        assert_eq!(field(object, "/rdp/failure"), "SSL_CERT_NOT_ON_SERVER", "{object:#}");
         network.told(Host::Relay, &undo);
         assert_eq!(kernel_rules(&mut network), before);
         // The two legs of the recording have the same addresses, and are still told apart.

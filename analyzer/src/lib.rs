@@ -3,6 +3,7 @@
 
 pub mod case;
 pub mod casebook;
+pub mod catalogue;
 pub mod codes;
 pub mod detect;
 pub mod diff;

@@ -19,15 +19,17 @@ const STEP: u64 = 256;
 const LONG_STEP: u64 = KEPT as u64;
 /// Rungs kept of each direction.
 const RUNGS: usize = 4096;
-/// A shorter silence is a user who reads.
-const PAUSE: Duration = Duration::from_secs(5);
+/// Nobody calls a shorter silence a pause.
+const PAUSE: Duration = Duration::from_secs(2);
+/// The latest pauses that are kept.
+const PAUSES: usize = 16;
 
 /// Both directions of a session, as one capture delivered them.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     tapes: [Tape; 2],
     latest: Option<Timestamp>,
-    pause: Option<Pause>,
+    pauses: Vec<Pause>,
 }
 
 /// A silence of both sides that data ended.
@@ -39,6 +41,8 @@ pub struct Pause {
     pub until: Timestamp,
     /// Which way that data travelled.
     pub dir: Direction,
+    /// How many bytes had travelled that way before.
+    pub before: u64,
 }
 
 /// One direction.
@@ -129,16 +133,20 @@ impl Transcript {
         &self.tapes[dir.index()]
     }
 
-    /// The latest long silence that data ended.
-    pub fn pause(&self) -> Option<Pause> {
-        self.pause
+    /// The latest silences that data ended, in order.
+    pub fn pauses(&self) -> &[Pause] {
+        &self.pauses
     }
 
     /// Takes the next bytes of a stream.
     pub(crate) fn delivered(&mut self, dir: Direction, time: Timestamp, bytes: &[u8]) {
         let length = time.since(self.latest.unwrap_or(time));
         if length >= PAUSE {
-            self.pause = Some(Pause { length, until: time, dir });
+            if self.pauses.len() == PAUSES {
+                self.pauses.remove(0);
+            }
+            let before = self.tapes[dir.index()].len;
+            self.pauses.push(Pause { length, until: time, dir, before });
         }
         self.latest = Some(time);
         self.tapes[dir.index()].delivered(bytes);
@@ -203,6 +211,12 @@ impl Tape {
     /// How many of them are known by content.
     pub fn known(&self) -> u64 {
         self.known
+    }
+
+    /// An encrypted TLS record has passed.
+    pub fn is_opaque(&self) -> bool {
+        let application = Pdu::Record(ContentType::APPLICATION_DATA.0);
+        self.rungs.iter().any(|rung| rung.pdu == Some(application))
     }
 
     /// Where the frame begins that holds a place within the kept bytes, and what it is.

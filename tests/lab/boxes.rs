@@ -65,7 +65,8 @@ pub fn with(caller: &Caller, more: &[&str]) -> Caller {
     caller
 }
 
-/// What is right at a vantage that shows a session which came up in spite of the fault.
+/// What is right at a vantage that shows a session which came up in spite of the fault: one of these is
+/// to be found, and may be what the verdict is about.
 pub fn came_up(finds: &'static [&'static str]) -> Expected {
-    Expected { finds, ..crate::recipe::ESTABLISHED }
+    Expected { what: finds, finds, ..crate::recipe::ESTABLISHED }
 }

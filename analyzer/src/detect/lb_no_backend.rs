@@ -11,7 +11,7 @@ pub(super) const DETECTOR: Detector = Detector {
     id: "lb-no-backend",
     kind: Kind::Cause,
     class: Class::Reachability,
-    explains: &["clean-close-no-reason", "rst-genuine-server"],
+    explains: &["clean-close-no-reason", "rst-genuine-server", "rst-of-unclear-origin"],
     remedy: "Check what stands at that address: a load balancer's health probe and pool, a container's or tunnel's port forwarding, a NAT rule. Its target is down or wrong.",
     next: &[Next {
         what: "whether the host itself answers: the same from beside it, past the forwarder",

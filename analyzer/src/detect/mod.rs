@@ -4,7 +4,7 @@
 //! [`ALL`], above every row that is less specific; in its tests a case that fires it, a clean twin and
 //! a decoy twin that must stay silent. If it needs a fact that nobody has, the compiler leads:
 //! `facts/` folds it from an event, `session/` makes the event from a PDU or an input. What needs a second
-//! capture of the session lives in [`pair`].
+//! capture of the session lives in `pair`.
 
 mod battery;
 mod certificate;
@@ -114,11 +114,11 @@ pub const ALL: &[Detector] = &[
     neg_rsp_absent::DETECTOR,
     nla_not_offered::DETECTOR,
     tls_alert::DETECTOR,
+    nla::BAD_CREDENTIALS,
     service_down_after_accept::DETECTOR,
     zero_window_stall::DETECTOR,
     transmission_stalled::DETECTOR,
     server_stall::UNANSWERED,
-    nla::BAD_CREDENTIALS,
     truncated_tls::DETECTOR,
     rst_genuine::UNCLEAR,
     rst_genuine::SERVER,

@@ -38,7 +38,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
                 "The server answered as one that knows the old RDP security layer only; the client had asked for {requested} and left."
             ),
         )
-        .party(Party::Server, Band::Possible)
+        .party(Party::Unknown, Band::Weak)
         .supports(Evidence::of(
             confirm,
             format!("a Connection Confirm without negotiation; the client had asked for {requested}"),

@@ -16,7 +16,14 @@ pub(super) const BAD_CREDENTIALS: Detector = Detector {
     id: "nla-bad-credentials",
     kind: Kind::Definition,
     class: Class::Credentials,
-    explains: &["clean-close-no-reason", "rst-genuine-", "truncated-tls"],
+    // A server may think long about a refusal: longer than the client's patience.
+    explains: &[
+        "clean-close-no-reason",
+        "rst-genuine-",
+        "truncated-tls",
+        "unanswered-turn",
+        "server-stall",
+    ],
     remedy: "Check user name (with its domain), password, and whether the account is locked, expired or not allowed to log on by Remote Desktop.",
     next: &[Next {
         what: "why the server refused the logon (on the server, read-only)",
@@ -105,7 +112,7 @@ fn bad_credentials(case: &Case<'_>) -> Option<Opinion> {
     );
     Some(
         Opinion::new(
-            Band::Probable,
+            Band::Possible,
             "The server refused the credentials during Network Level Authentication: user name, password or account.",
         )
         .party(Party::Server, Band::Possible)

@@ -68,11 +68,6 @@ fn behind_the_syn_ack(facts: &Facts) -> Option<Opinion> {
 
 fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     let facts = case.this;
-    if dir == Direction::ToClient
-        && let Some(opinion) = behind_the_syn_ack(facts)
-    {
-        return Some(opinion);
-    }
     let ending = facts.ending().filter(|ending| ending.dir == dir && ending.how == Close::Rst)?;
     let (party, band) = who::closer(facts, ending);
     let side = who::sender(dir);
@@ -100,6 +95,9 @@ fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
 
 fn unclear(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
+    if let Some(opinion) = behind_the_syn_ack(facts) {
+        return Some(opinion);
+    }
     let ending = facts.ending().filter(|ending| ending.how == Close::Rst && !ending.both)?;
     let tests = battery::of(facts, who::closing_segment(facts, ending)?);
     if tests.is_clean() {

@@ -2,10 +2,11 @@
 //! RFC 5961 3. Weaver, Sommer, Paxson: "Detecting Forged TCP Reset Packets", NDSS 2009.
 
 use super::battery;
-use super::opinion::{Band, Class, Detector, Kind, Next, Opinion};
+use super::opinion::{Band, Class, Control, Detector, Evidence, Kind, Next, Opinion};
 use super::who;
 use crate::case::Case;
-use crate::input::{Close, Direction};
+use crate::facts::Facts;
+use crate::input::{Close, Direction, RelayNote, SegmentKind};
 
 pub(super) const TO_CLIENT: Detector = Detector {
     id: "rst-injected-toclient",
@@ -34,6 +35,9 @@ const ROW: Detector = Detector {
 
 fn injected(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     let facts = case.this;
+    if let Some(opinion) = outlived(facts, dir) {
+        return Some(opinion);
+    }
     let closed = facts.ending().is_some_and(|ending| ending.dir == dir && ending.how == Close::Rst);
     let rst = battery::first_reset(facts, dir).filter(|_| closed)?;
     let tests = battery::of(facts, rst);
@@ -53,4 +57,27 @@ fn injected(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
         Some(_) => opinion,
         None => opinion.unknown("a second independent mark of a forger: one alone accuses nobody"),
     })
+}
+
+/// A leg on which resets are ignored: a peer that goes on talking had not sent the one that came. A host that
+/// had really closed answers with another RST.
+fn outlived(facts: &Facts, dir: Direction) -> Option<Opinion> {
+    let immune = facts.relay.iter().any(|note| note.value == RelayNote::RstImmune);
+    let rst = battery::first_reset(facts, dir).filter(|_| immune && dir == Direction::ToClient)?;
+    let leg = facts.tcp.leg(rst.value.leg);
+    let later = leg
+        .kept(SegmentKind::AfterRst)
+        .find(|seen| seen.value.dir == dir && seen.value.len > 0 && seen.at.time > rst.at.time)?;
+    let says = "A TCP reset came in the server's name, this relay ignored it, and the server went on: something on the way sent it.";
+    let ms = later.at.time.since(rst.at.time).as_secs_f64() * 1000.0;
+    Some(
+        Opinion::new(Band::Certain, says)
+            .party(who::network(facts, dir), Band::High)
+            .control(Some(Control::Probe))
+            .supports(Evidence::of(rst, "a RST from the server's side, ignored (--rst-immune)"))
+            .supports(Evidence::of(
+                later,
+                format!("{ms:.1} ms later {} bytes from the server", later.value.len),
+            )),
+    )
 }

@@ -91,7 +91,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let turn = unanswered(facts)?;
     let narrow = nothing_large_came(facts);
-    let band = match (narrow, turn.acknowledged) {
+    // A server that answers after all, when the client has left, was slow and not stuck.
+    let slow =
+        facts.stream(Direction::ToClient).last.is_some_and(|last| last.time > turn.asked.time);
+    let band = match (narrow, turn.acknowledged && !slow) {
         (true, _) => Band::Weak,
         (false, true) => Band::High,
         (false, false) => Band::Possible,

@@ -4,8 +4,8 @@
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
-use crate::facts::Facts;
-use crate::input::SegmentKind;
+use crate::facts::{Facts, Seen};
+use crate::input::{Direction, Segment, SegmentKind};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "tls-alert-N",
@@ -42,8 +42,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         (false, false) => "before any hello",
     };
     let number = alert.description.0;
-    let party = match two_writers(facts) {
+    let party = match two_writers(facts, seen.value.dir) {
         true => (Party::Unknown, Band::Weak),
+        // A relay without packets can not tell whose alert it is within a leg.
+        false if !facts.has_packets(seen.at.leg) => (who::endpoint(seen.value.dir), Band::Possible),
         false => (who::endpoint(seen.value.dir), Band::High),
     };
     Some(
@@ -63,8 +65,14 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     )
 }
 
-/// Where the stream came in two versions, an alert in clear may be anybody's.
-fn two_writers(facts: &Facts) -> bool {
-    let legs = facts.tcp.legs();
-    legs.iter().any(|(_, leg)| leg.kept(SegmentKind::DifferingOverlap).next().is_some())
+/// Where the stream came in two versions, or in packets that came different ways, an alert in clear may be
+/// anybody's.
+fn two_writers(facts: &Facts, dir: Direction) -> bool {
+    let leg = facts.tcp.leg(facts.source_leg(dir));
+    let mixed = |seen: &Seen<Segment>| {
+        let baseline = seen.value.baseline;
+        let several = baseline.ttl.is_some_and(|(_, of)| of >= 3) && !baseline.ttl_is_steady;
+        seen.value.kind == SegmentKind::DifferingOverlap || several
+    };
+    leg.segments.iter().any(|seen| seen.value.dir == dir && mixed(seen))
 }

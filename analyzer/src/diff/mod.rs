@@ -134,8 +134,8 @@ pub struct Diff {
     pub spans: [Span; 2],
     /// How sure it is that both hold one session.
     pub key: Key,
-    /// The latest long silence at the client's side that data ended.
-    pub pause: Option<Pause>,
+    /// The latest silences that data ended, as each sender's side holds them: the client's, the server's.
+    pub pauses: [Vec<Pause>; 2],
 }
 
 impl Diff {
@@ -152,13 +152,25 @@ impl Diff {
             clock,
             spans: held.map(|held| held.span),
             key,
-            pause: held[0].transcript.pause(),
+            pauses: held.map(|held| held.transcript.pauses().to_vec()),
         }
     }
 
     /// The stream of a direction.
     pub fn stream(&self, dir: Direction) -> &StreamDiff {
         &self.streams[dir.index()]
+    }
+
+    /// The silence of both sides after which nothing of a sender arrived any more, where the connection had
+    /// outlived no longer one.
+    pub fn pause_before_lost(&self, dir: Direction) -> Option<Pause> {
+        let stream = self.stream(dir);
+        let [_, arrived] = stream.sent_and_arrived(dir);
+        let pauses = &self.pauses[Side::of_sender(dir).index()];
+        let lost = |pause: &Pause| pause.dir == dir && pause.before == arrived;
+        let at = pauses.iter().position(lost).filter(|_| stream.missing(dir) > 0)?;
+        let (outlived, pause) = (&pauses[..at], pauses[at]);
+        outlived.iter().all(|other| other.length < pause.length).then_some(pause)
     }
 
     /// A capture was running at a time of the other one.

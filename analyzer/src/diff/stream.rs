@@ -19,6 +19,8 @@ pub struct StreamDiff {
     pub differs: Option<Difference>,
     /// A capture lacks bytes that their receiver acknowledged, or their content.
     pub is_blind: bool,
+    /// An encrypted record arrived: what follows it shows a filter nothing that it had not let pass.
+    pub is_opaque: bool,
 }
 
 /// Where two streams part.
@@ -48,6 +50,7 @@ impl StreamDiff {
             equal: parted.as_ref().map_or(common, |parted| parted.offset),
             differs: parted,
             is_blind: unknown || held.iter().any(|held| capture_lost(*held, dir)),
+            is_opaque: tapes[Side::of_sender(dir).other().index()].is_opaque(),
         }
     }
 

@@ -232,7 +232,7 @@ fn sentence(facts: &Facts, judgement: &Judgement) -> String {
             Some(what) => {
                 let why = judgement.cause.as_ref().map(|cause| cause.opinion.says.as_str());
                 let why = why.filter(|why| *why != what).unwrap_or_default();
-                format!("{} It broke later. {what} {why}", established(facts)).trim_end().to_owned()
+                format!("{} Later: {what} {why}", established(facts)).trim_end().to_owned()
             }
         },
         Outcome::NotRdp => not_rdp(facts),

@@ -17,6 +17,26 @@ pub const RECIPE: Recipe = Recipe {
     plan,
 };
 
+/// What a box in the path does that swallows a segment and resets both ends.
+pub const FORGED: &[&str] = &[
+    "rst-inpath-reject",
+    "rst-injected-toclient",
+    "rst-injected-toserver",
+    "payload-trigger-drop",
+    "fin-injected",
+    "data-injected",
+];
+
+/// The same where one capture, or none, does not show who sent what.
+const SUSPECTED: &[&str] = &[
+    "rst-inpath-reject",
+    "rst-injected-toclient",
+    "payload-trigger-drop",
+    "rst-of-unclear-origin",
+    "rst-genuine-server",
+    "server-stall",
+];
+
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     plan.server = Server::Xrdp(SOUND);
@@ -43,17 +63,11 @@ fn plan(draw: &mut Draw) -> Plan {
         ..FAILED
     };
     let [near, _] = leg.ends().map(Vantage::At);
-    plan.hint(&[near], Expected { why: Why::Perhaps("payload-trigger-drop"), ..seen.clone() });
+    plan.hint(&[near], Expected { what: SUSPECTED, ..seen.clone() });
     if leg == Leg::Server {
-        plan.hint(
-            &RELAY,
-            Expected {
-                party: leg.network(),
-                why: Why::Perhaps("payload-trigger-drop"),
-                ..seen.clone()
-            },
-        );
+        plan.hint(&RELAY, Expected { party: leg.network(), what: SUSPECTED, ..seen.clone() });
     }
-    plan.hint(&[leg.pair()], Expected { party: leg.network(), ..seen });
+    // What the box did is proven; that it was for the segments is not.
+    plan.hint(&[leg.pair()], Expected { what: FORGED, party: leg.network(), ..seen });
     plan
 }

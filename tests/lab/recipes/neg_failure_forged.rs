@@ -21,11 +21,11 @@ fn plan(draw: &mut Draw) -> Plan {
     let leg = Leg::drawn(draw);
     let (code, what): (_, &[&str]) = draw.of_half(
         &[
-            ("2", &["neg-failure-forged", "ssl-not-allowed"][..]),
-            ("3", &["neg-failure-forged", "ssl-cert-not-on-server"][..]),
-            ("5", &["neg-failure-forged", "nla-required"][..]),
+            ("2", &["neg-failure-forged", "neg-failure-other", "ssl-not-allowed"][..]),
+            ("3", &["neg-failure-forged", "neg-failure-other", "ssl-cert-not-on-server"][..]),
+            ("5", &["neg-failure-forged", "neg-failure-other", "nla-required"][..]),
         ],
-        &[("4", &["neg-failure-forged", "neg-inconsistent-flags"][..])],
+        &[("4", &["neg-failure-forged", "neg-failure-other", "neg-inconsistent-flags"][..])],
     );
     plan.note("box", format!("failure={code}, {leg:?} leg"));
     plan.fault = relay(&plan, leg, "x224.py", &format!("failure={code}"));

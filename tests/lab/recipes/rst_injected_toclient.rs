@@ -39,7 +39,9 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     let [near, _] = leg.ends();
     // With the server's own TTL it takes the server's later segments to see it.
-    let copied = Expected { why: Why::Perhaps("rst-injected-toclient"), ..seen.clone() };
+    let doubtful = &["rst-injected-toclient", "rst-genuine-server", "rst-of-unclear-origin"];
+    let why = Why::Perhaps("rst-injected-toclient");
+    let copied = Expected { what: doubtful, why, ..seen.clone() };
     if ttl.starts_with("copy") {
         plan.hint(&[Vantage::At(near)], copied);
     } else {
@@ -48,12 +50,8 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.label(&[leg.pair()], Expected { party: leg.network(), ..seen.clone() });
     if leg == Leg::Server {
         // A socket that was reset does not tell by whom.
-        let blind = Expected {
-            what: &["rst-injected-toclient", "rst-genuine-server"],
-            why: Why::Open,
-            party: leg.network(),
-            ..seen.clone()
-        };
+        let blind =
+            Expected { what: doubtful, why: Why::Open, party: leg.network(), ..seen.clone() };
         plan.hint(&RELAY[..1], blind);
         plan.label(&RELAY[1..], Expected { party: leg.network(), ..seen });
     }

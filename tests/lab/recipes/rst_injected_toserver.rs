@@ -32,7 +32,11 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     let [near, far] = leg.ends().map(Vantage::At);
     // The server's RST is its own; why it was sent is not to be seen here.
-    let genuine = Expected { what: &["rst-genuine-server"], why: Why::Open, ..seen.clone() };
+    let genuine = Expected {
+        what: &["rst-genuine-server", "rst-of-unclear-origin"],
+        why: Why::Open,
+        ..seen.clone()
+    };
     plan.hint(&[near], genuine);
     plan.hint(&[far], Expected { party: NETWORK, ..seen.clone() });
     let proven = Why::Is("rst-injected-toserver");

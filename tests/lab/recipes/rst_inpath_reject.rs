@@ -48,10 +48,20 @@ fn plan(draw: &mut Draw) -> Plan {
         ..FAILED
     };
     let [near, _] = leg.ends().map(Vantage::At);
-    let doubtful = &["rst-inpath-reject", "rst-injected-toclient", "rst-genuine-server"];
+    let doubtful = &[
+        "rst-inpath-reject",
+        "rst-injected-toclient",
+        "rst-genuine-server",
+        "rst-of-unclear-origin",
+    ];
     plan.hint(&[near], Expected { what: doubtful, ..seen.clone() });
-    let proven = Why::Is("rst-inpath-reject");
-    plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen.clone() });
+    if reached == ["x224_request"] {
+        // Nothing of the session came to the server's side by which it would be known again.
+        plan.hint(&[leg.pair()], Expected { what: doubtful, party: leg.network(), ..seen.clone() });
+    } else {
+        let proven = Why::Is("rst-inpath-reject");
+        plan.label(&[leg.pair()], Expected { party: leg.network(), why: proven, ..seen.clone() });
+    }
     if leg == Leg::Server {
         plan.hint(&RELAY, Expected { what: doubtful, party: leg.network(), ..seen });
     }

@@ -25,7 +25,14 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.fault = vec![packets(&plan, leg, "tamper.py", "--from client --hello no-tls13")];
     let seen = Expected {
         // The client's alert 47.
-        what: &["tls-alert-47", "tls13-sentinel", "rst-genuine-client", "clean-close-no-reason"],
+        what: &[
+            "tls-alert-47",
+            "tls13-sentinel",
+            "rst-genuine-client",
+            "clean-close-no-reason",
+            "clienthello-rewritten",
+            "tls-version-downgrade",
+        ],
         why: Why::Is("tls13-sentinel"),
         party: NETWORK,
         ..FAILED

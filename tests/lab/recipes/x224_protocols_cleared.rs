@@ -30,7 +30,13 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     let seen = Expected {
         reached: &["x224_confirm"],
-        what: &["x224-protocols-cleared", "ssl-required", "nla-required", "clean-close-no-reason"],
+        what: &[
+            "x224-protocols-cleared",
+            "ssl-required",
+            "nla-required",
+            "neg-failure-other",
+            "clean-close-no-reason",
+        ],
         why: Why::Perhaps("x224-protocols-cleared"),
         ..FAILED
     };

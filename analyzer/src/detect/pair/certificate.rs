@@ -1,7 +1,7 @@
 //! `tls-cert-cloned`, `tls-cert-substituted`: the client was shown another certificate than the server sent.
 //! In clear up to TLS 1.2 only; behind it, different randoms say as much (`clienthello-rewritten`).
 
-use super::{BETWEEN, at_client, at_server, proved};
+use super::{BETWEEN, ENDS, at_client, at_server, proved};
 use crate::case::Case;
 use crate::detect::opinion::{Band, Class, Detector, Kind, Opinion};
 use crate::wire::tls::CertificateSummary;
@@ -10,7 +10,7 @@ pub const CLONED: Detector = Detector {
     id: "tls-cert-cloned",
     kind: Kind::Definition,
     class: Class::Interference,
-    explains: super::hello::REWRITTEN.explains,
+    explains: TERMINATED,
     remedy: "Treat it as an attack: somebody shows a copy of the server's certificate with a key of their own. Do not type a password; find the device between.",
     next: BETWEEN,
     detect: |case| shown(case, true),
@@ -20,11 +20,26 @@ pub const SUBSTITUTED: Detector = Detector {
     id: "tls-cert-substituted",
     kind: Kind::Definition,
     class: Class::Interference,
-    explains: super::hello::REWRITTEN.explains,
+    explains: TERMINATED,
     remedy: super::hello::REWRITTEN.remedy,
     next: BETWEEN,
     detect: |case| shown(case, false),
 };
+
+/// Who shows a certificate of his own ends TLS: the hellos differ, too.
+const TERMINATED: &[&str] = &[
+    ENDS[0],
+    ENDS[1],
+    ENDS[2],
+    "clienthello-rewritten",
+    "tls-alert-",
+    "client-rejects-cert",
+    "cert-self-signed",
+    "cert-name-mismatch",
+    "cert-untrusted-chain",
+    "nla-bad-credentials",
+    "credssp-pubkey-mismatch",
+];
 
 fn shown(case: &Case<'_>, cloned: bool) -> Option<Opinion> {
     let (server, diff) = case.at_server()?;

@@ -26,6 +26,7 @@ pub const INJECTED: Detector = Detector {
         "http-answer",
         "non-rdp-endpoint",
         "tls-first-endpoint",
+        "tls-record-tampered",
         "tls-alert-",
         ENDS[0],
         ENDS[1],

@@ -24,6 +24,8 @@ pub const REWRITTEN: Detector = Detector {
         "cert-name-mismatch",
         "no-common-version",
         "no-common-cipher",
+        "nla-bad-credentials",
+        "credssp-pubkey-mismatch",
     ],
     remedy: "Exempt the port from TLS inspection: a device between opens the client's TLS, and NLA is made to fail then.",
     next: BETWEEN,

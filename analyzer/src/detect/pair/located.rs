@@ -1,9 +1,9 @@
 //! What a capture at the other end adds to an opinion that one capture allows: where a SYN was lost, who
 //! refused it, whether a close was its apparent sender's own.
 
-use super::capped;
+use super::{capped, lost, reset};
 use crate::case::{Case, There};
-use crate::detect::opinion::{Band, Evidence, Opinion, Party};
+use crate::detect::opinion::{Band, Control, Evidence, Opinion, Party};
 use crate::detect::who::{endpoint, sender};
 use crate::diff::{Diff, Key, Side};
 use crate::facts::Facts;
@@ -27,7 +27,29 @@ pub(crate) fn located(id: &str, case: &Case<'_>, opinion: Opinion) -> Option<Opi
             "rst-genuine-server" | "rst-genuine-client" | "clean-close-no-reason" | "truncated-tls",
             There::Seen(server, diff),
         ) => closed(opinion, case.this, server, diff),
+        // What one capture guesses, where both decide or leave it open on better grounds.
+        (id, There::Seen(_, diff)) if opinion.control != Some(Control::Pair) => {
+            (!is_outdone(id, case, diff)).then_some(opinion)
+        }
         _ => Some(opinion),
+    }
+}
+
+fn is_outdone(id: &str, case: &Case<'_>, diff: &Diff) -> bool {
+    match id {
+        "payload-trigger-drop"
+        | "idle-timeout-silent"
+        | "pmtu-blackhole-c2s"
+        | "pmtu-blackhole-s2c" => lost::judged(case).is_some(),
+        // The server did answer.
+        "server-stall" | "unanswered-turn" => lost::judged(case) == Some(Direction::ToClient),
+        "rst-injected-toclient"
+        | "rst-injected-toserver"
+        | "rst-inpath-reject"
+        | "idle-timeout-rst" => reset::is_judged(case),
+        // The server's own SYN-ACK arrived.
+        "syn-proxy-fake-open" => diff.syn_ack.as_ref().is_some_and(|opening| opening.same_isn),
+        _ => false,
     }
 }
 
@@ -110,7 +132,9 @@ fn closed(mut opinion: Opinion, client: &Facts, server: &Facts, diff: &Diff) -> 
         segment.kind == kind && segment.dir == dir && lone.side == Side::Client
     };
     let lone = diff.lone.iter().find(of_end);
-    if lone.is_some_and(|lone| lone.is_forged()) {
+    // A RST that may have been forged is one of unclear origin.
+    let unclear = kind == SegmentKind::Rst && dir == Direction::ToClient && !diff.is_split();
+    if lone.is_some_and(|lone| lone.is_forged() || unclear) {
         return None;
     }
     if lone.is_some() && dir == Direction::ToClient {

@@ -29,8 +29,9 @@ pub const ALL: &[Detector] = &[
     certificate::SUBSTITUTED,
     hello::VERSION_DOWNGRADE,
     hello::REWRITTEN,
-    data::TAMPERED,
+    // What came twice was not altered.
     data::INJECTED,
+    data::TAMPERED,
     reset::INPATH_REJECT,
     reset::IDLE_RST,
     reset::LB_RESET,
@@ -43,6 +44,9 @@ pub const ALL: &[Detector] = &[
     lost::BLACKHOLE_S2C,
     opening::HALF_OPEN,
     opening::FAKE_OPEN,
+    // Seen, and open why.
+    reset::UNCLEAR,
+    lost::STALLED,
     // True, and no explanation.
     x224::COOKIE_ALTERED,
     x224::CORRELATION_STRIPPED,
@@ -61,6 +65,7 @@ const ENDS: &[&str] = &[
     "server-stall",
     "packet-loss",
     "lb-no-backend",
+    "rst-of-unclear-origin",
 ];
 
 /// Where to look for what stands between the two captures.

@@ -1,7 +1,7 @@
 //! `neg-rsp-rewritten`, `neg-failure-forged`, `neg-flags-shape`: the Connection Confirm arrived otherwise
 //! than the server sent it. MS-RDPBCGR 2.2.1.2.
 
-use super::{BETWEEN, ENDS, at_client, at_server, proved, unless_outlived};
+use super::{BETWEEN, ENDS, at_client, at_server, proved};
 use crate::case::Case;
 use crate::detect::opinion::{Band, Class, Detector, Kind, Opinion};
 use crate::diff::Diff;
@@ -83,7 +83,8 @@ fn rewritten(case: &Case<'_>, wanted: bool, says: fn(&str, &str) -> String) -> O
     opinion
         .supports
         .extend(differs.map(|differs| at_server(sent, differs.fact(Direction::ToClient))));
-    Some(unless_outlived(opinion, case.this))
+    // Two ends that believe in different protocols may finish TLS and still not understand each other.
+    Some(if case.this.is_active() { opinion.only_a_fact() } else { opinion })
 }
 
 fn response_rewritten(case: &Case<'_>) -> Option<Opinion> {

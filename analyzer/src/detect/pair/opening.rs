@@ -6,7 +6,7 @@ use crate::case::Case;
 use crate::detect::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion};
 use crate::detect::who::sender;
 use crate::diff::{Opening, Side};
-use crate::input::{Direction, Leg, SegmentKind};
+use crate::input::{ConnectFailureKind, Direction, Leg, SegmentKind};
 
 pub const HALF_OPEN: Detector = Detector {
     id: "half-open-asymmetric",
@@ -25,7 +25,17 @@ pub const FAKE_OPEN: Detector = Detector {
     id: "syn-proxy-fake-open",
     kind: Kind::Definition,
     class: Class::Interference,
-    explains: &["tcp-refused-rst", "tcp-syn-drop", ENDS[0], ENDS[1], ENDS[3], ENDS[5], ENDS[6]],
+    explains: &[
+        "tcp-refused-rst",
+        "tcp-syn-drop",
+        "rst-injected-",
+        ENDS[0],
+        ENDS[1],
+        ENDS[3],
+        ENDS[5],
+        ENDS[6],
+        ENDS[7],
+    ],
     remedy: "That the port is open says nothing here: a device between answers for the server. Look at the server behind it: is the service running, does its firewall let the device in?",
     next: BETWEEN,
     detect: fake_open,
@@ -92,11 +102,18 @@ fn fake_open(case: &Case<'_>) -> Option<Opinion> {
     let Some(own) = theirs.kept(SegmentKind::SynAck).next() else {
         let syn = theirs.kept(SegmentKind::Syn).next()?;
         let watched = diff.complete[Side::Server.index()] && diff.ran(Side::Server, answer.at.time);
+        // Who refused accepted nothing, whenever the capture ends.
+        let refused = theirs
+            .attempts
+            .iter()
+            .any(|attempt| matches!(attempt.failure.kind, ConnectFailureKind::Refused));
+        let fact = match refused {
+            true => "the server got a SYN and refused it",
+            false => "the server got a SYN and sent no SYN-ACK",
+        };
         let says = "A device between client and server answers in the server's name; the server itself accepted no connection.";
-        return watched.then(|| {
-            proved(diff, Band::Certain, says)
-                .supports(arrived)
-                .supports(at_server(syn, "the server got a SYN and sent no SYN-ACK"))
+        return (watched || refused).then(|| {
+            proved(diff, Band::Certain, says).supports(arrived).supports(at_server(syn, fact))
         });
     };
     let opening = diff.syn_ack.as_ref()?;

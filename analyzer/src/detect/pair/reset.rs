@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use super::{BETWEEN, ENDS, proved};
+use super::{BETWEEN, ENDS, capped, proved};
 use crate::case::Case;
-use crate::detect::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion};
+use crate::detect::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use crate::detect::who::sender;
-use crate::diff::{Diff, Lone, Side};
+use crate::diff::{Diff, Lone, Pause, Side};
 use crate::facts::Facts;
-use crate::input::{Direction, SegmentKind};
+use crate::input::{Close, Direction, SegmentKind};
 
 pub const INPATH_REJECT: Detector = Detector {
     id: "rst-inpath-reject",
@@ -61,7 +61,18 @@ pub const LB_RESET: Detector = Detector {
     explains: ENDS,
     remedy: "Look in the log of the load balancer or firewall between: failover, maintenance or a health probe that failed at that second.",
     next: &[Next { what: "whether other connections ended in the same second", command: None }],
-    detect: |case| forged(case, Shape::Both),
+    detect: |case| forged(case, Shape::Both).or_else(|| ended_between(case)),
+};
+
+/// A RST that its apparent sender did not send, or perhaps did not, and no more is known of it.
+pub const UNCLEAR: Detector = Detector {
+    id: "rst-of-unclear-origin",
+    kind: Kind::Phenomenon,
+    class: Class::Abort,
+    explains: &["rst-genuine-"],
+    remedy: "Find out who made the RST before anything is changed: capture at both ends from before the session until well after it.",
+    next: BETWEEN,
+    detect: |case| forged(case, Shape::Unclear).or_else(|| doubtful(case)),
 };
 
 /// What the forged RSTs of a session look like together.
@@ -73,8 +84,10 @@ enum Shape {
     ToClient,
     /// To the server alone.
     ToServer,
-    /// After a long silence.
+    /// To the client, whose first words after a silence never arrived.
     Idle,
+    /// The same, and those words may have been refused for what they say.
+    Unclear,
     /// To both ends at once, in the middle of a session that neither had ended.
     Both,
 }
@@ -87,18 +100,27 @@ fn forged(case: &Case<'_>, wanted: Shape) -> Option<Opinion> {
     }
     let [to_server, to_client] = Direction::BOTH.map(|dir| forged_to(diff, dir));
     let first = to_client.or(to_server)?;
-    if shape(case.this, server, diff, to_server, to_client) != wanted {
+    let shape = shape(case.this, server, diff, to_server, to_client);
+    let open = shape == Shape::Unclear && matches!(wanted, Shape::Reject | Shape::Idle);
+    if shape != wanted && !open {
         return None;
     }
     let denied = [to_server, to_client].into_iter().flatten().any(|lone| lone.was_denied);
-    let mut band = if denied { Band::Certain } else { Band::High };
-    if wanted == Shape::Idle {
-        // One silence makes no timeout.
-        band = Band::Probable;
-    }
-    let mut opinion = proved(diff, band, says(wanted));
+    let band = match (wanted, denied) {
+        _ if open => Band::Weak,
+        // One silence makes no timeout, least of all a short one.
+        (Shape::Idle, _) if silence(diff, first).is_some_and(|length| length < IDLE) => {
+            Band::Possible
+        }
+        (Shape::Idle, _) => Band::Probable,
+        (_, true) => Band::Certain,
+        (_, false) => Band::High,
+    };
+    // That the network did it is sure, whatever for.
+    let who = capped(diff, band.max(Band::High));
+    let mut opinion = proved(diff, band, says(wanted)).party(Party::Network, who);
     opinion.supports.extend([to_client, to_server].into_iter().flatten().map(rst));
-    opinion.supports.extend(circumstance(diff, wanted));
+    opinion.supports.extend(circumstance(diff, first, wanted));
     // A close that came before it is the end.
     let before = case.this.ending().is_some_and(|ending| ending.at.time < first.segment.at.time);
     let ended = first.side == Side::Client && before;
@@ -112,6 +134,85 @@ fn forged_to(diff: &Diff, dir: Direction) -> Option<&Lone> {
     })
 }
 
+/// TCP ends in between, and what ends it closed both parts before either end did.
+fn ended_between(case: &Case<'_>) -> Option<Opinion> {
+    let (server, diff) = case.at_server().filter(|(_, diff)| diff.is_split())?;
+    let mut opinion = proved(diff, Band::Probable, says(Shape::Both))
+        .party(Party::Network, capped(diff, Band::High));
+    for (facts, side) in [(case.this, Side::Client), (server, Side::Server)] {
+        let ending = facts.ending().filter(|ending| !ending.both)?;
+        let last =
+            Direction::BOTH.into_iter().filter_map(|dir| facts.stream(dir).last).map(|at| at.time);
+        // What closes after a long silence is a timeout.
+        if last.max().is_some_and(|last| ending.at.time.since(last) >= IDLE) {
+            return None;
+        }
+        let own = diff.lone.iter().find(|lone| {
+            let segment = &lone.segment;
+            lone.side == side
+                && segment.value.dir == ending.dir
+                && segment.at.time == ending.at.time
+        })?;
+        if !own.is_forged() {
+            return None;
+        }
+        let fact = format!(
+            "the first close at the {}'s side was not sent by the other end",
+            sender(Direction::BOTH[side.index()])
+        );
+        opinion = opinion.supports(Evidence::of(&own.segment, fact).side(side));
+    }
+    Some(opinion)
+}
+
+/// The other capture lacks the RST that ended the session, and may have missed it.
+fn doubtful(case: &Case<'_>) -> Option<Opinion> {
+    let (_, diff) = case.at_server()?;
+    let ending = case.this.ending().filter(|ending| ending.how == Close::Rst && !ending.both)?;
+    let lone = diff.lone.iter().find(|lone| {
+        let segment = &lone.segment.value;
+        let is_end = segment.kind == SegmentKind::Rst && segment.dir == ending.dir;
+        is_end && lone.side == Side::Client && !lone.is_forged() && !lone.is_lost()
+    })?;
+    if ending.dir == Direction::ToServer || diff.is_split() {
+        return None;
+    }
+    let says = "A TCP reset in the server's name ended the connection, and the capture at the server's side does not hold it.";
+    let opinion = Opinion::new(capped(diff, Band::High), says).party(Party::Unknown, Band::Weak);
+    Some(opinion.supports(rst(lone)).unknown(
+        "whether the capture at the server's side was still running: it holds nothing later",
+    ))
+}
+
+/// Both captures tell whether the RST was its apparent sender's: what one alone may guess of it is outdone.
+pub(super) fn is_judged(case: &Case<'_>) -> bool {
+    let Some((_, diff)) = case.at_server().filter(|(_, diff)| !diff.is_split()) else {
+        return false;
+    };
+    let held_by_both = case.this.ending().is_some_and(|ending| {
+        let is_end = |lone: &Lone| {
+            lone.segment.value.kind == SegmentKind::Rst && lone.segment.value.dir == ending.dir
+        };
+        ending.how == Close::Rst && !diff.lone.iter().any(is_end)
+    });
+    held_by_both || Direction::BOTH.into_iter().any(|dir| forged_to(diff, dir).is_some())
+}
+
+/// A shorter silence is a user who reads as well as a box that forgets.
+const IDLE: Duration = Duration::from_secs(30);
+/// Who resets because of what was said does so at once.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// How long nobody had spoken before the words that a RST to the client answered.
+fn silence(diff: &Diff, rst: &Lone) -> Option<Duration> {
+    let at = rst.segment.at.time;
+    let answered = |pause: &&Pause| pause.until <= at && at.since(pause.until) < AT_ONCE;
+    let lost = diff.pause_before_lost(Direction::ToServer);
+    let mut long = diff.pauses[Side::Client.index()].iter().filter(|pause| pause.length >= IDLE);
+    let pause = lost.as_ref().filter(answered).or_else(|| long.find(answered));
+    pause.filter(|_| rst.side == Side::Client).map(|pause| pause.length)
+}
+
 fn shape(
     client: &Facts,
     server: &Facts,
@@ -119,20 +220,20 @@ fn shape(
     to_server: Option<&Lone>,
     to_client: Option<&Lone>,
 ) -> Shape {
-    /// No box forgets a connection sooner.
-    const IDLE: Duration = Duration::from_secs(30);
-    /// Who resets because of what was said does so at once.
-    const AT_ONCE: Duration = Duration::from_secs(1);
     let facts = if to_client.is_some() { client } else { server };
     let Some(rst) = to_client.or(to_server) else { return Shape::Both };
     let at = rst.segment.at.time;
     let news = Direction::BOTH.into_iter().filter_map(|dir| facts.stream(dir).last);
     let since = news.map(|last| last.time).max().map_or(AT_ONCE, |last| at.since(last));
-    let ended_pause = diff.pause.is_some_and(|pause| {
-        rst.side == Side::Client && pause.length >= IDLE && at.since(pause.until) < AT_ONCE
-    });
-    if since >= IDLE || ended_pause {
+    if since >= IDLE {
         return Shape::Idle;
+    }
+    // A filter that let one encrypted message pass sees nothing new in the next.
+    let opaque = diff.stream(Direction::ToServer).is_opaque;
+    match silence(diff, rst) {
+        Some(length) if opaque || length >= IDLE => return Shape::Idle,
+        Some(_) => return Shape::Unclear,
+        None => {}
     }
     match (to_server, to_client) {
         (None, _) if diff.stream(Direction::ToServer).missing(Direction::ToServer) > 0 => {
@@ -158,8 +259,11 @@ fn says(shape: Shape) -> &'static str {
         Shape::Idle => {
             "A device between client and server dropped the connection after a time without traffic and sent TCP resets that neither end had sent."
         }
+        Shape::Unclear => {
+            "A device between client and server answered the client's first words after a silence with a TCP reset in the server's name."
+        }
         Shape::Both => {
-            "A device between client and server reset the connection towards both ends; neither had ended it."
+            "A device between client and server ended the connection towards both ends; neither had ended it."
         }
     }
 }
@@ -173,17 +277,17 @@ fn rst(lone: &Lone) -> Evidence {
     Evidence::of(&lone.segment, fact).side(lone.side)
 }
 
-fn circumstance(diff: &Diff, shape: Shape) -> Option<Evidence> {
+fn circumstance(diff: &Diff, first: &Lone, shape: Shape) -> Option<Evidence> {
     let dir = Direction::ToServer;
     let [sent, arrived] = diff.stream(dir).sent_and_arrived(dir);
     match shape {
         Shape::Reject => Some(Evidence::absent(format!(
             "the client sent {sent} bytes, of which {arrived} arrived at the server's side"
         ))),
-        Shape::Idle => diff.pause.map(|pause| {
-            let seconds = pause.length.as_secs_f64();
+        Shape::Idle | Shape::Unclear => silence(diff, first).map(|length| {
+            let seconds = length.as_secs_f64();
             Evidence::absent(format!(
-                "nobody had said anything for {seconds:.0} s before the last data"
+                "nobody had said anything for {seconds:.1} s before the words that were answered so"
             ))
         }),
         _ => None,

@@ -213,7 +213,7 @@ fn a_confirm_without_negotiation_that_the_client_leaves() {
                 what: Some("neg-rsp-absent"),
                 cause: Some("neg-rsp-absent"),
                 class: Some("server-config"),
-                party: "server",
+                party: "unknown",
                 reached: "x224_confirm",
                 how,
             },

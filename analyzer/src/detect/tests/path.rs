@@ -2,7 +2,9 @@
 
 use super::{claims, silent};
 use crate::facts::InputEnd;
-use crate::input::{Close, ConnectFailureKind, Direction, Segment, SegmentCounts, SegmentKind};
+use crate::input::{
+    Close, ConnectFailureKind, Direction, RelayNote, Segment, SegmentCounts, SegmentKind,
+};
 use crate::report::{Connection, Outcome};
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
 
@@ -91,6 +93,29 @@ fn a_host_that_goes_on_behind_its_own_rst_did_not_send_it() {
     // Decoys: what was under way beside the RST; another forger's packet.
     assert_ne!(forged(1, 0, 1000).verdict.what.as_deref(), Some("rst-injected-toclient"));
     assert_ne!(forged(1, 300, 700).verdict.what.as_deref(), Some("rst-injected-toclient"));
+}
+
+#[test]
+fn a_peer_that_outlives_an_ignored_reset_did_not_send_it() {
+    let relayed = |immune: bool, later: Option<u32>| {
+        let trace = Trace::relay().negotiated(MSTSC, SSL);
+        let trace = if immune { trace.relay_note(RelayNote::RstImmune) } else { trace };
+        let trace = trace.tls13().captured(ToClient, SegmentKind::Rst, |_| {}).after_ms(8);
+        let trace = match later {
+            Some(len) => trace.captured(ToClient, SegmentKind::AfterRst, |data| data.len = len),
+            None => trace,
+        };
+        trace.desktop().fin(ToServer).report()
+    };
+    let report = relayed(true, Some(300));
+    assert_eq!(report.outcome, Outcome::Established);
+    assert_eq!(report.verdict.what.as_deref(), Some("rst-injected-toclient"), "{report:#?}");
+    assert_eq!(report.verdict.control.as_deref(), Some("probe"));
+    assert_eq!(report.verdict.party, "server_network");
+    // A peer that is gone answers nothing, or resets again; without the experiment it is another story.
+    for quiet in [relayed(true, None), relayed(true, Some(0)), relayed(false, None)] {
+        assert_ne!(quiet.verdict.what.as_deref(), Some("rst-injected-toclient"));
+    }
 }
 
 #[test]

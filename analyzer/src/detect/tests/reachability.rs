@@ -58,7 +58,7 @@ fn a_failed_connect_is_named_by_what_ended_it() {
 fn no_failed_connect_is_left_without_a_name() {
     let other = |name: &str| ConnectFailureKind::Other(name.into());
     for (kind, id) in [
-        (ConnectFailureKind::ResetAfterSynAck, "rst-genuine-server"),
+        (ConnectFailureKind::ResetAfterSynAck, "rst-of-unclear-origin"),
         (other("ENETUNREACH"), "tcp-syn-drop"),
         (other("EAI_AGAIN"), "name-not-found"),
         (other("EADDRNOTAVAIL"), "connect-error"),
@@ -301,7 +301,7 @@ fn reset_right_behind_the_syn_ack_says_what_was_seen() {
     let report = fails(
         &refused(ConnectFailureKind::ResetAfterSynAck, 3),
         &Expected {
-            what: Some("rst-genuine-server"),
+            what: Some("rst-of-unclear-origin"),
             cause: None,
             class: Some("abort"),
             party: "unknown",

@@ -54,6 +54,10 @@ fn a_server_that_ends_at_authenticate_refused_the_credentials() {
         // Interception would look the same: a candidate, not an accusation.
         assert!(confidence(&report, "credssp-pubkey-mismatch") < 0.5);
     }
+    // It thought about it for longer than the client had patience.
+    let late = authenticated(nla()).after_ms(10_000).all_acknowledged().fin(ToServer);
+    let late = late.after_ms(5_000).app(ToClient, 60, 1).report();
+    assert_eq!(late.verdict.cause.as_deref(), Some("nla-bad-credentials"), "{late:#?}");
     // Clean twin: the server proves its key. Decoys: it ends earlier, the client leaves by itself, no NLA.
     let proved = authenticated(nla()).app(ToClient, 120, 1).after_ms(5);
     silent(&proved.clone().app(ToServer, 150, 1).fin(ToClient).report(), "nla-bad-credentials");

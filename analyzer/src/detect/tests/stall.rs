@@ -292,7 +292,7 @@ fn a_connection_that_was_forgotten_while_it_was_idle() {
     );
     assert!(silent_drop.causes.iter().any(|cause| cause.id == "idle-timeout-silent"));
     assert_eq!(silent_drop.verdict.cause, None, "a host that went to sleep looks the same");
-    assert!(silent_drop.verdict.sentence.contains("broke later"));
+    assert!(silent_drop.verdict.sentence.contains("Later: "));
     // Without a pause before it; with a pause and an answer behind it.
     let busy = broken(idle(100), in_vain(4_000, 4_060, 0)).rst(ToServer).report();
     silent(&busy, "idle-timeout-silent");

@@ -167,4 +167,12 @@ fn bytes_that_nobody_sent_were_injected() {
     let forged = gives_up(twice(start().cr(SSL).after_ms(5).to_client(page)));
     let sent = gives_up(start().cr(SSL).after_ms(5).cc(SSL));
     proves(&both(&forged, &sent), "data-injected", "network");
+    // A record in the server's name that wins the race: the server's own comes after it.
+    let up = |byte: u8| {
+        let trace = start().cr(SSL).cc(SSL).tls13();
+        trace.to_client(&[&[23, 3, 3, 0, 4][..], &[byte; 4]].concat()).after_ms(5)
+    };
+    let report = both(&gives_up(twice(up(0xFF))), &gives_up(up(0xAB)));
+    proves(&report, "data-injected", "network");
+    silent(&report, "tls-record-tampered");
 }

@@ -3,6 +3,7 @@
 use super::super::{claims, silent};
 use super::{clean, gives_up, proves, start};
 use crate::input::{ConnectFailureKind, SegmentKind};
+use crate::report::Connection;
 use crate::testing::ends::{OPTIONS, absent, both};
 use crate::testing::{MSTSC, SSL, ToClient, ToServer, Trace};
 
@@ -34,8 +35,8 @@ fn a_reset_that_its_sender_did_not_send_is_the_paths() {
     let doubtful = both(&reset(asked()), &holes);
     clean(&doubtful);
     let verdict = (doubtful.verdict.what.as_deref(), doubtful.verdict.party.as_str());
-    assert_eq!(verdict, (Some("rst-genuine-server"), "unknown"));
-    assert_eq!(doubtful.verdict.confidence.what, 0.55);
+    assert_eq!(verdict, (Some("rst-of-unclear-origin"), "unknown"));
+    silent(&doubtful, "rst-genuine-server");
 }
 
 #[test]
@@ -79,54 +80,136 @@ fn a_fin_that_its_sender_did_not_send_is_the_paths() {
     assert_eq!((own.verdict.party.as_str(), own.verdict.confidence.who), ("server", 0.99));
 }
 
-#[test]
-fn a_message_that_never_arrives_is_told_by_its_size() {
-    let negotiated = || start().cr(SSL).cc(SSL).after_ms(5);
-    let hello = |repeated, largest| {
-        gives_up(negotiated().client_hello_13().after_ms(4000).repeats(ToServer, repeated, largest))
-    };
-    let without = |largest| gives_up(negotiated().after_ms(4000).repeats(ToServer, 0, largest));
-    // 339 bytes pass everywhere.
-    proves(&both(&hello(4, 339), &without(48)), "payload-trigger-drop", "network");
-    // Two copies may be lost by chance.
-    clean(&both(&hello(1, 339), &without(48)));
-    clean(&both(&hello(4, 339), &hello(0, 339)));
-    // A large one that no other passed.
-    let large = |trace: Trace| trace.to_server(&[&[22, 3, 1, 5, 0x78][..], &[1; 1400]].concat());
-    let sent = gives_up(large(negotiated()).after_ms(4000).repeats(ToServer, 4, 1405));
-    let report = both(&sent, &without(48));
-    proves(&report, "pmtu-blackhole-c2s", "network");
-    silent(&report, "payload-trigger-drop");
-    // As large a one did pass.
-    let report = both(&sent, &without(1405));
-    proves(&report, "payload-trigger-drop", "network");
-    silent(&report, "pmtu-blackhole-c2s");
-    // In between, one capture pair does not decide.
-    let middle = |trace: Trace| trace.to_server(&[&[22, 3, 1, 3, 0x20][..], &[1; 800]].concat());
-    let sent = gives_up(middle(negotiated()).after_ms(4000).repeats(ToServer, 4, 805));
-    let report = both(&sent, &without(48));
-    assert!(claims(&report, "payload-trigger-drop") && claims(&report, "pmtu-blackhole-c2s"));
+/// What is seen is certain, and these are left as its causes.
+#[track_caller]
+fn open(report: &Connection, what: &str, causes: &[&str]) {
+    let verdict = &report.verdict;
+    assert_eq!(verdict.what.as_deref(), Some(what), "{report:#?}");
+    assert_eq!((verdict.cause.as_deref(), verdict.party.as_str()), (None, "network"));
+    let left: Vec<&str> = report.causes.iter().map(|cause| cause.id.as_str()).collect();
+    assert_eq!(left, causes);
+}
+
+/// A record in clear of this many bytes.
+fn record(trace: Trace, bytes: usize) -> Trace {
+    let [high, low] = u16::try_from(bytes).unwrap().to_be_bytes();
+    trace.to_server(&[&[22, 3, 1, high, low][..], &vec![1; bytes]].concat())
 }
 
 #[test]
-fn a_flight_of_the_server_that_never_arrives_is_a_black_hole() {
+fn a_message_that_never_arrives_is_told_by_its_size() {
+    let negotiated = || start().cr(SSL).cc(SSL).after_ms(5);
+    let sends = |bytes: usize, repeated| {
+        let sent = record(negotiated(), bytes).after_ms(4000);
+        gives_up(sent.repeats(ToServer, repeated, bytes as u32 + 5))
+    };
+    let without = |largest| gives_up(negotiated().after_ms(4000).repeats(ToServer, 0, largest));
+    // 205 bytes pass everywhere.
+    let report = both(&sends(200, 4), &without(48));
+    proves(&report, "payload-trigger-drop", "network");
+    silent(&report, "pmtu-blackhole-c2s");
+    // Two copies may be lost by chance.
+    clean(&both(&sends(200, 1), &without(48)));
+    clean(&both(&sends(200, 4), &sends(200, 0)));
+    // Larger than what passed, and new: its size or its content.
+    for bytes in [310, 800, 1400] {
+        let report = both(&sends(bytes, 4), &without(48));
+        open(&report, "transmission-stalled", &["payload-trigger-drop", "pmtu-blackhole-c2s"]);
+    }
+    // As large a one did pass.
+    let report = both(&sends(1400, 4), &without(1405));
+    proves(&report, "payload-trigger-drop", "network");
+    silent(&report, "pmtu-blackhole-c2s");
+    // Its end arrived behind the hole.
+    let behind = |largest| {
+        let [sent, heard] = [0, 90].map(|behind_hole| crate::input::SegmentCounts {
+            segments: 9,
+            largest,
+            behind_hole,
+            ..Default::default()
+        });
+        gives_up(negotiated().after_ms(4000).counts(heard, sent))
+    };
+    proves(&both(&sends(1400, 4), &behind(90)), "pmtu-blackhole-c2s", "network");
+    silent(&both(&sends(1400, 4), &behind(1405)), "pmtu-blackhole-c2s");
+}
+
+#[test]
+fn a_filter_sees_nothing_new_in_what_is_encrypted() {
+    let up = || start().cr(SSL).cc(SSL).tls13().app(ToServer, 80, 1).after_ms(5);
+    let client = |bytes: u16| {
+        let sent = up().app(ToServer, bytes.into(), 1).after_ms(4000);
+        gives_up(sent.repeats(ToServer, 4, u32::from(bytes) + 5))
+    };
+    let server = || gives_up(up().after_ms(4000).repeats(ToServer, 0, 339));
+    proves(&both(&client(900), &server()), "pmtu-blackhole-c2s", "network");
+    open(&both(&client(90), &server()), "transmission-stalled", &["payload-trigger-drop"]);
+}
+
+#[test]
+fn a_flight_of_the_server_that_never_arrives_may_be_a_black_hole() {
     let asked = || start().cr(SSL).cc(SSL).after_ms(5).client_hello_13().after_ms(5);
     let flight = asked().server_hello_13().app(ToClient, 1400, 1);
     let server = gives_up(flight.after_ms(4000).repeats(ToClient, 4, 1460));
     let client = gives_up(asked().after_ms(4000).repeats(ToClient, 0, 19));
-    proves(&both(&client, &server), "pmtu-blackhole-s2c", "network");
+    let report = both(&client, &server);
+    proves(&report, "pmtu-blackhole-s2c", "network");
+    assert_eq!((report.verdict.confidence.who, report.verdict.confidence.why), (0.93, 0.55));
+    // The server did answer.
+    silent(&report, "server-stall");
     clean(&both(&server, &server));
 }
 
 #[test]
 fn a_silence_before_the_loss_speaks_for_a_forgotten_connection() {
-    let idle = || start().cr(SSL).cc(SSL).after_ms(40_000);
-    let client = gives_up(idle().client_hello_13().after_ms(4000).repeats(ToServer, 4, 339));
-    let server = gives_up(idle().after_ms(4000).repeats(ToServer, 0, 48));
-    let report = both(&client, &server);
+    let idle = |ms| start().cr(SSL).cc(SSL).after_ms(ms);
+    let client = |ms| idle(ms).client_hello_13().after_ms(4000).repeats(ToServer, 4, 339);
+    let server = |ms| idle(ms).after_ms(4000).repeats(ToServer, 0, 48);
+    let report = both(&client(40_000), &server(40_000));
     proves(&report, "idle-timeout-silent", "network");
-    silent(&report, "payload-trigger-drop");
-    clean(&both(&client, &client));
+    assert_eq!(report.verdict.confidence.why, 0.8);
+    clean(&both(&client(40_000), &client(40_000)));
+    // A short one is a user who reads as well: anything is left.
+    let all = ["idle-timeout-silent", "payload-trigger-drop", "pmtu-blackhole-c2s"];
+    open(&both(&client(5000), &server(5000)), "transmission-stalled", &all);
+    // What comes through later was not forgotten.
+    let report = both(&gives_up(client(40_000)), &gives_up(server(40_000)));
+    silent(&report, "idle-timeout-silent");
+    // Encrypted, and no larger than what had passed.
+    let up = |ms| start().cr(SSL).cc(SSL).tls13().app(ToServer, 80, 1).after_ms(ms);
+    let client = |ms| up(ms).app(ToServer, 80, 1).after_ms(4000).repeats(ToServer, 4, 339);
+    let server = |ms| up(ms).after_ms(4000).repeats(ToServer, 0, 339);
+    let report = both(&client(5000), &server(5000));
+    proves(&report, "idle-timeout-silent", "network");
+    assert_eq!(report.verdict.confidence.why, 0.55);
+    silent(&both(&client(500), &server(500)), "idle-timeout-silent");
+    // The connection had outlived a longer silence.
+    let again = |trace: Trace| trace.app(ToServer, 80, 1).after_ms(5000);
+    let client = again(up(9000)).app(ToServer, 80, 1).after_ms(4000).repeats(ToServer, 4, 339);
+    let server = again(up(9000)).after_ms(4000).repeats(ToServer, 0, 339);
+    silent(&both(&client, &server), "idle-timeout-silent");
+}
+
+#[test]
+fn a_reset_that_answers_the_first_words_after_a_silence_may_be_a_timeout() {
+    let reset = |trace: Trace| trace.ended(ToClient, SegmentKind::Rst, 1);
+    let up = |ms| start().cr(SSL).cc(SSL).tls13().app(ToServer, 80, 1).after_ms(ms);
+    let client = |ms| reset(up(ms).app(ToServer, 90, 1));
+    let report = both(&client(5000), &up(5000));
+    proves(&report, "idle-timeout-rst", "network");
+    // That it was forged is sure, whatever for.
+    assert_eq!((report.verdict.confidence.who, report.verdict.confidence.why), (0.93, 0.55));
+    assert_eq!(both(&client(40_000), &up(40_000)).verdict.confidence.why, 0.8);
+    proves(&both(&client(500), &up(500)), "rst-inpath-reject", "network");
+    let again = || up(9000).app(ToServer, 80, 1).after_ms(5000);
+    proves(&both(&reset(again().app(ToServer, 90, 1)), &again()), "rst-inpath-reject", "network");
+    clean(&both(&client(5000), &client(5000)));
+    // New words in clear may have been refused for what they say.
+    let asked = |ms| start().cr(SSL).cc(SSL).after_ms(ms);
+    let report = both(&reset(asked(5000).client_hello_13()), &asked(5000));
+    open(&report, "rst-of-unclear-origin", &["rst-inpath-reject", "idle-timeout-rst"]);
+    let report = both(&reset(asked(40_000).client_hello_13()), &asked(40_000));
+    proves(&report, "idle-timeout-rst", "network");
 }
 
 #[test]
@@ -156,6 +239,15 @@ fn a_handshake_that_only_one_end_completes_is_half_open_or_faked() {
     assert!(claims(&report, "syn-proxy-fake-open"), "{report:#?}");
     assert_eq!(report.verdict.cause.as_deref(), Some("syn-proxy-fake-open"));
     clean(&both(&faked, &faked));
+    // Without a refusal the server's silence tells something only while its capture runs.
+    let silent_host = syn(Trace::capture());
+    assert!(claims(&both(&faked, &silent_host), "syn-proxy-fake-open"));
+    let holes = |trace: Trace| {
+        let lost = crate::input::SegmentCounts { acknowledged: Some(90), ..Default::default() };
+        trace.counts(lost, lost)
+    };
+    silent(&both(&faked, &holes(silent_host)), "syn-proxy-fake-open");
+    assert!(claims(&both(&faked, &holes(closed)), "syn-proxy-fake-open"));
     // A box that answers first and hands the connection on: true, and no failure.
     let other = [2, 4, 5, 180, 4, 2, 8, 10, 7, 7, 7, 7, 0, 0, 0, 0, 1, 3, 3, 7];
     let handed = |isn, options: &[u8]| {
@@ -188,6 +280,26 @@ fn a_refusal_is_the_hosts_where_it_left_the_host() {
     assert!(claims(&before, "not-in-other-capture"));
     // Another host may have been dialled.
     assert_eq!(absent(&client, false).verdict.confidence.who, 0.55);
+}
+
+#[test]
+fn what_ends_tcp_in_between_and_closes_both_parts_is_the_path() {
+    let other = [2, 4, 5, 180, 4, 2, 8, 10, 9, 9, 9, 9, 0, 0, 0, 0, 1, 3, 3, 7];
+    let part = |client: u32, server: u32, options: &[u8], ms| {
+        let syn = Trace::capture().kept_as(ToServer, SegmentKind::Syn, client, options).after_ms(2);
+        let open = syn.kept_as(ToClient, SegmentKind::SynAck, server, options).open();
+        open.cr(SSL).after_ms(5).cc(SSL).client_hello_13().after_ms(ms)
+    };
+    let ours = |ms| part(1, 2, OPTIONS, ms);
+    let theirs = |ms| part(7, 8, &other, ms);
+    let fin = |trace: Trace, dir| trace.ended(dir, SegmentKind::Fin, 900);
+    let report = both(&fin(ours(900), ToClient), &fin(theirs(900), ToServer));
+    proves(&report, "lb-reset", "network");
+    // After a long silence it is a timeout; either end's own close is passed on.
+    silent(&both(&fin(ours(40_000), ToClient), &fin(theirs(40_000), ToServer)), "lb-reset");
+    for dir in [ToClient, ToServer] {
+        silent(&both(&fin(ours(900), dir), &fin(theirs(900), dir)), "lb-reset");
+    }
 }
 
 #[test]
