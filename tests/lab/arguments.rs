@@ -9,7 +9,7 @@ pub struct Arguments {
     pub full: bool,
     /// Runs per recipe, half and twin.
     pub runs: u64,
-    /// Runs at once.
+    /// Runs at once; 0 chooses by what is run.
     pub jobs: usize,
     /// Only these recipes.
     pub recipes: Vec<String>,
@@ -42,7 +42,7 @@ impl Arguments {
         let mut read = Self {
             full: false,
             runs: 1,
-            jobs: 8,
+            jobs: 0,
             recipes: Vec::new(),
             halves: Vec::new(),
             seed: 1,
@@ -82,7 +82,10 @@ impl Arguments {
             read.halves = HALVES[..if read.full { 2 } else { 1 }].to_vec();
         }
         read.runs = runs.unwrap_or(if read.full { 10 } else { 1 });
-        read.jobs = read.jobs.max(1);
+        if read.jobs == 0 {
+            // Most of a run is waiting.
+            read.jobs = if read.full { 12 } else { 8 };
+        }
         Ok(read)
     }
 }

@@ -217,15 +217,15 @@ fn phenomenon(expected: &Expected, said: Option<&Said>, best: bool) -> Mark {
     };
     let what = said.what.as_str();
     let right = |id: &str| expected.what.contains(&id) || expected.why.id() == Some(id);
-    if expected.what.contains(&what) || expected.also.contains(&what) {
-        return Mark::Right;
-    }
     let less = if right(&said.cause) { Mark::Right } else { Mark::Abstained };
     let explains =
         SYMPTOMS.iter().any(|(id, rows)| *id == what && rows.iter().any(|row| right(row)));
     match what {
-        "null" => Mark::Abstained,
         UNCLEAR if RESETS.iter().any(|row| right(row)) => less,
+        _ if expected.what.contains(&what) || expected.also.contains(&what) => Mark::Right,
+        // Where there is something to be found, the verdict need not be about it.
+        "null" if !expected.finds.is_empty() => Mark::NotAsked,
+        "null" => Mark::Abstained,
         _ if explains && best => less,
         _ if explains => Mark::Right,
         _ => Mark::Wrong,

@@ -79,6 +79,17 @@ fn answers() {
     is(guess, Answer::Abstained);
     is(dropped(false, [DROP[0], "server-stall", "-"], 0.8), Answer::Wrong);
     is(dropped(false, ["server-stall", "-", "-"], 0.55), Answer::Wrong);
+    // However a label words it, a RST that names nobody is an abstention; a finding stands for itself.
+    let worded = of(&["rst-injected-toclient", "rst-of-unclear-origin"], Why::Open);
+    let unclear = ["rst-of-unclear-origin", "-", "-"];
+    is(sample(FORGED[0], worded, false, unclear, 0.9), Answer::Abstained);
+    let found = Expected { finds: DROP, ..of(DROP, Why::Open) };
+    is(sample(DROP[0], found, true, ["-", "-", "-"], 0.0), Answer::Abstained);
+    // What holds as well is right, as phenomenon and as cause.
+    let both = Expected { also: &["fin-injected"], ..of(DROP, Why::Is(DROP[0])) };
+    let said = |what, cause| sample(DROP[0], both.clone(), true, [what, cause, "-"], 0.9);
+    is(said("fin-injected", "fin-injected"), Answer::Right);
+    is(said("fin-injected", "data-injected"), Answer::Wrong);
     // A cause that is decided has to be named.
     let decided = sample(DROP[0], of(&[], Why::Is(DROP[0])), true, ["other", "-", "-"], 0.9);
     is(decided, Answer::Abstained);
