@@ -25,7 +25,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     // A server that alerted first or was not heard had its own part in the end.
     let left = facts.tls.last_alert(Direction::ToServer).map_or(ending.at.time, |at| at.time);
     let server_spoke = facts.tls.last_alert(Direction::ToClient).is_some_and(|at| at.time < left);
+    // What the server says to a client that has left is not acknowledged any more.
+    let spoken = facts.stream(Direction::ToClient).last;
     let unheard = facts.subject.vantage == Vantage::Capture
+        && spoken.is_none_or(|last| last.time <= ending.at.time)
         && who::all_acknowledged(facts, Direction::ToClient) == Some(false);
     let refused = facts.tls.fatal_alert(None).is_some() || facts.relay_fault().is_some();
     if !paused || refused || server_spoke || unheard {

@@ -1,7 +1,7 @@
 //! Who closed, how, and what that alone proves.
 
 use super::{Expected, fails, silent};
-use crate::input::{Close, RelayNote, SegmentKind};
+use crate::input::{Close, RelayNote, SegmentCounts, SegmentKind};
 use crate::report::Outcome;
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
 use crate::wire::tls::samples::{EC_CERTIFICATE, WINDOWS_LIKE_CERTIFICATE};
@@ -166,6 +166,18 @@ fn a_client_that_comes_back_and_gets_further_had_rehearsed() {
     let nla = nla.app(ToServer, 100, 1).app(ToClient, 300, 1).fin(ToServer);
     let report = nla.report_with(&[next(3_000).desktop()]);
     assert_eq!(report.outcome, Outcome::Rehearsal);
+}
+
+#[test]
+fn a_goodbye_that_comes_too_late_to_be_acknowledged_spoils_no_rehearsal() {
+    let capture = Trace::capture().negotiated(SSL, SSL).tls12(EC_CERTIFICATE);
+    let goodbye = [21, 3, 3, 0, 3, 9, 9, 9];
+    let left = capture.to_server(&goodbye).fin(ToServer).after_ms(2).to_client(&goodbye);
+    let sent = SegmentCounts { bytes: 900, acknowledged: Some(900), ..Default::default() };
+    let server = SegmentCounts { bytes: 900, acknowledged: Some(892), ..Default::default() };
+    let back = Trace::capture().starting_at(3_000).negotiated(SSL, SSL).tls12(EC_CERTIFICATE);
+    let report = left.counts(sent, server).rst(ToServer).report_with(&[back.desktop()]);
+    assert_eq!(report.outcome, Outcome::Rehearsal, "{report:#?}");
 }
 
 #[test]
