@@ -35,6 +35,8 @@ pub struct Test {
 
 /// Fewer segments make no baseline.
 const BASELINE: u32 = 3;
+/// The weight of a test that honest hosts hardly ever fail.
+const STRONG: f64 = 2.5;
 
 /// Tests the segment that closed a direction of its leg (a RST, or a FIN) against its sender's others.
 pub fn of(facts: &Facts, closing: &Seen<Segment>) -> Battery {
@@ -50,6 +52,7 @@ pub fn of(facts: &Facts, closing: &Seen<Segment>) -> Battery {
     battery.changing(leg, closing);
     battery.early(facts, leg, closing);
     battery.reason(facts, closing);
+    battery.forget_what_is_weak();
     battery
 }
 
@@ -60,14 +63,16 @@ pub fn first_reset(facts: &Facts, dir: Direction) -> Option<&Seen<Segment>> {
 }
 
 impl Battery {
-    /// Two independent tests failed over a baseline. Where the sender had said little before, its own later
-    /// segments are the baseline, and a third test has to agree.
+    /// Two independent tests failed over a baseline, one of them a strong one: honest hosts fail the weak ones
+    /// together when they are busy. Where the sender had said little before, its own later segments are the
+    /// baseline, and a third test has to agree.
     pub fn control(&self) -> Option<Control> {
         let mut groups: Vec<Group> = self.forged.iter().map(|test| test.group).collect();
         groups.sort_unstable();
         groups.dedup();
+        let strong = self.forged.iter().any(|test| test.weight >= STRONG);
         let enough = match self.baseline >= BASELINE {
-            true => groups.len() >= 2,
+            true => groups.len() >= 2 && strong,
             false => groups.len() >= 3 && groups.contains(&Group::Continuation),
         };
         enough.then_some(Control::Baseline)
@@ -92,6 +97,19 @@ impl Battery {
             opinion = opinion.weigh(test.group, -test.weight).contradicts(test.evidence);
         }
         opinion
+    }
+
+    /// A busy host counts its packets on in leaps, answers with old numbers, and resets while something is under
+    /// way to it: where its TTL is the usual one, a single mark of that sort is none.
+    fn forget_what_is_weak(&mut self) {
+        let usual_way = self.genuine.iter().any(|test| test.group == Group::Ttl);
+        let weak = |test: &Test| {
+            let sort = matches!(test.group, Group::IpId | Group::Sequence | Group::Timing);
+            sort && test.weight <= 1.5
+        };
+        if usual_way && self.forged.len() == 1 && self.forged.iter().all(weak) {
+            self.forged.clear();
+        }
     }
 
     fn fails(&mut self, group: Group, weight: f64, evidence: Evidence) {

@@ -68,6 +68,22 @@ fn two_independent_marks_of_a_forger_name_him() {
 }
 
 #[test]
+fn a_busy_host_is_no_forger() {
+    for (how, report) in [
+        ("it sent other packets meanwhile", reset(ToClient, |rst| rst.ip_id = Some(700)).report()),
+        ("it answers an older segment", reset(ToClient, |rst| rst.seq = 900).report()),
+    ] {
+        assert_eq!(report.verdict.what.as_deref(), Some("rst-genuine-server"), "{how}");
+        assert_eq!(report.verdict.party, "server", "{how}");
+        silent(&report, "rst-injected-toclient");
+    }
+    // Both at once are odd, and accuse nobody.
+    let odd = reset(ToClient, |rst| (rst.ip_id, rst.seq) = (Some(700), 900)).report();
+    assert_eq!(odd.verdict.what.as_deref(), Some("rst-of-unclear-origin"));
+    assert_eq!((odd.verdict.cause, odd.verdict.control), (None, None));
+}
+
+#[test]
 fn no_baseline_is_no_control() {
     let few = reset(ToClient, |rst| {
         (rst.ttl, rst.seq) = (Some(55), 900);
