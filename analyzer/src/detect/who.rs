@@ -43,6 +43,9 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     if is_unheard(facts, ending.dir) {
         return (Party::Unknown, Band::Weak);
     }
+    if waited_for_the_server(facts, ending) {
+        return (Party::Unknown, Band::Weak);
+    }
     let closing = closing_segment(facts, ending);
     if closing.is_some_and(|segment| !battery::of(facts, segment).is_clean()) {
         return (Party::Unknown, Band::Weak);
@@ -56,6 +59,16 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
         return (endpoint(dir), Band::Possible);
     }
     (endpoint(ending.dir), band)
+}
+
+/// The client left while the relay still had no answer from the server: whoever does not answer is to blame.
+fn waited_for_the_server(facts: &Facts, ending: &Ending) -> bool {
+    /// A port scanner leaves sooner.
+    const AT_ONCE: Duration = Duration::from_secs(1);
+    facts.subject.vantage == Vantage::Relay
+        && ending.dir == Direction::ToServer
+        && !facts.tcp.leg(Leg::Server).opened.is_seen()
+        && ending.at.time.since(facts.subject.started) >= AT_ONCE
 }
 
 /// A capture shows that the sender of a direction repeated its last bytes for seconds before the end, and
