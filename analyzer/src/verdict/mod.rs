@@ -24,6 +24,9 @@ use crate::report::Outcome;
 /// Below this an opinion is listed and not named.
 const NAMED: f64 = 0.5;
 
+/// Below this an opinion is not even listed: what was seen speaks against it.
+const LISTED: f64 = 0.1;
+
 /// A named cause must lead its nearest unrelated rival by this much.
 const MARGIN: f64 = 0.15;
 
@@ -137,7 +140,7 @@ fn candidates(opinions: &[Ranked], what: Option<&Ranked>) -> Vec<Ranked> {
     let Some(what) = what else { return Vec::new() };
     let mut causes: Vec<Ranked> = opinions
         .iter()
-        .filter(|opinion| opinion.may_be_cause())
+        .filter(|opinion| opinion.may_be_cause() && opinion.confidence >= LISTED)
         .filter(|opinion| {
             // A definition that is sure enough was seen: the most specific one is the verdict, and the
             // others compete with nothing. A weak one is a candidate like any cause.
