@@ -150,6 +150,7 @@ pub const TAKES_TWO_CAPTURES: &[&str] = &[
     "tls-cert-cloned",
     "tls-cert-substituted",
     "tls-record-tampered",
+    "tls-stack-mismatch",
     "tls-version-downgrade",
     "transparent-tcp-proxy",
     "x224-cookie-altered",

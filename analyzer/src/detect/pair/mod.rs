@@ -11,6 +11,7 @@ mod negotiation;
 mod opening;
 mod partner;
 mod reset;
+mod stack;
 mod x224;
 
 pub(crate) use located::located;
@@ -51,6 +52,7 @@ pub const ALL: &[Detector] = &[
     x224::COOKIE_ALTERED,
     x224::CORRELATION_STRIPPED,
     negotiation::FLAGS_SHAPE,
+    stack::STACK_MISMATCH,
     opening::TRANSPARENT_PROXY,
     opening::OPTION_REWRITE,
     partner::WITHOUT_PARTNER,

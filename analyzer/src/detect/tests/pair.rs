@@ -18,6 +18,7 @@ pub(super) const FIRED: &[&str] = &[
     "neg-failure-forged",
     "neg-flags-shape",
     "clienthello-rewritten",
+    "tls-stack-mismatch",
     "tls-version-downgrade",
     "tls-cert-substituted",
     "tls-cert-cloned",

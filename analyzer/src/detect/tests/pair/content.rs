@@ -117,6 +117,21 @@ fn a_greeting_that_arrives_otherwise_was_rewritten_or_answered_by_another() {
 }
 
 #[test]
+fn another_library_answers_in_another_manner() {
+    let answered = |random_end: &[u8; 8], suite| {
+        let hello = start().cr(SSL).cc(SSL).client_hello_12().after_ms(5);
+        let hello = hello.server_hello_12_with(random_end, suite).after_ms(5);
+        hello.alert(ToServer, 2, 48).ended(ToServer, SegmentKind::Rst, 300)
+    };
+    let own = answered(b"serverXX", 0xC02C);
+    let noted = |other: &Trace| claims(&both(other, &own), "tls-stack-mismatch");
+    assert!(noted(&answered(b"anotherX", 0xC02F)));
+    // Another connection of the same library, and the same hello at both ends.
+    assert!(!noted(&answered(b"anotherX", 0xC02C)));
+    assert!(!noted(&own));
+}
+
+#[test]
 fn another_certificate_than_the_servers_is_substituted_or_cloned() {
     let shown = |hex: &str| {
         let flight = start().cr(SSL).cc(SSL).client_hello_12().after_ms(5).server_hello_12();
