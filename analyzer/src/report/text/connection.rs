@@ -1,17 +1,25 @@
-//! One connection: its header, and what follows by outcome. Only a failure is told at length.
+//! One connection: its header, and what follows by outcome. Only what went wrong is told at length.
 
 use super::words::{NAME, SENTENCE, bytes, clean, duration, glue, protocol};
 use super::{BOLD, RED, Style, YELLOW, causes, steps, titled};
 use crate::report::{Connection, Ended, Mstsc, Outcome};
 
-/// Renders one connection: a failure with its steps, verdict, causes, checks and notes; anything else
-/// in a line or two. Ends with a line feed.
+/// Renders one connection: a failure with its steps, verdict, causes, checks and notes; a session that broke
+/// with all but the steps; anything else in a line or two. Ends with a line feed.
 pub fn connection(c: &Connection, style: &Style) -> String {
     let mut out = String::new();
     if c.outcome == Outcome::Failed {
         titled(&mut out, style, BOLD, &number(c), &header(c));
         caveats(&mut out, c, style);
         steps::steps(&mut out, c, style);
+        end(&mut out, c, style);
+        causes::verdict(&mut out, c, style);
+        causes::ranking(&mut out, c, style);
+        causes::what_to_do(&mut out, c, style);
+        causes::notes(&mut out, c, style);
+    } else if broke(c) {
+        titled(&mut out, style, BOLD, &number(c), &format!("{} · {}", header(c), brief(c)));
+        caveats(&mut out, c, style);
         end(&mut out, c, style);
         causes::verdict(&mut out, c, style);
         causes::ranking(&mut out, c, style);
@@ -25,6 +33,11 @@ pub fn connection(c: &Connection, style: &Style) -> String {
         caveats(&mut out, c, style);
     }
     out
+}
+
+/// A session that was up and ended for a reason of its own.
+fn broke(c: &Connection) -> bool {
+    c.outcome == Outcome::Established && c.verdict.what.is_some()
 }
 
 fn number(c: &Connection) -> String {

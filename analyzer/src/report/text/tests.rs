@@ -110,6 +110,18 @@ fn established() {
 }
 
 #[test]
+fn a_session_that_broke_is_told_with_its_reason() {
+    let mut broke = samples::established();
+    broke.verdict.what = Some("transmission-stalled".into());
+    broke.verdict.sentence =
+        "The session was established. Later: what the client sent did not get through.".into();
+    let text = connection(&broke, &PLAIN);
+    assert!(text.contains("session up") && text.contains("Later: what the client sent"), "{text}");
+    assert!(text.contains("transmission-stalled"), "{text}");
+    assert!(!text.contains("the usual end"), "{text}");
+}
+
+#[test]
 fn rehearsal_that_may_change() {
     check(
         &samples::rehearsal(),
