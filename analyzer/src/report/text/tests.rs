@@ -113,6 +113,7 @@ fn established() {
 fn a_session_that_broke_is_told_with_its_reason() {
     let mut broke = samples::established();
     broke.verdict.what = Some("transmission-stalled".into());
+    broke.verdict.confidence.what = 0.93;
     broke.verdict.sentence =
         "The session was established. Later: what the client sent did not get through.".into();
     let text = connection(&broke, &PLAIN);
