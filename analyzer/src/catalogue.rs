@@ -25,9 +25,10 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Made for real in the laboratory, and measured.
+    /// Made for real in the laboratory, and told there.
     Proven,
-    /// Told by this build from its specification; nobody could make it for real.
+    /// Told by this build from its specification: nobody could make it for real, or the laboratory has not
+    /// seen it told yet.
     SpecificationOnly,
     /// Needs facts that nothing in this build gathers.
     Planned,
@@ -50,7 +51,7 @@ impl Row {
         let told = rows().any(|row| row.id == self.id);
         match (told, measured(self.id)) {
             (false, _) => Status::Planned,
-            (true, Some(measured)) if measured.support > 0 => Status::Proven,
+            (true, Some(Measured { recall: Some(recall), .. })) if recall > 0.0 => Status::Proven,
             (true, _) => Status::SpecificationOnly,
         }
     }
