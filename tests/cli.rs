@@ -207,9 +207,12 @@ fn exit_codes_of_analyze_follow_the_worst_that_was_found() {
 #[test]
 fn inputs_that_are_no_captures_are_named_with_what_to_do() {
     let folder = scratch();
-    let etl = [&[0; 0x68][..], &[0; 1000]].concat();
+    // Buffers of 4096 bytes, and the marker of a log file header behind the first buffer's.
+    let mut etl = vec![0; 4096];
+    etl[1] = 0x10;
+    etl[72..76].copy_from_slice(&[2, 0, 2, 0xc0]);
     let cases: [(&str, Vec<u8>, &[&str]); 6] = [
-        ("trace.etl", etl, &["trace.etl"]),
+        ("trace.etl", etl, &["etl2pcapng"]),
         ("trace.cap", [b"GMBU\0\x02\x01\0".to_vec(), vec![0; 200]].concat(), &["editcap"]),
         ("trace.snoop", [b"snoop\0\0\0\0\0\0\x02\0\0\0\x04".to_vec()].concat(), &["editcap"]),
         ("empty.pcap", Vec::new(), &["empty"]),
@@ -224,6 +227,7 @@ fn inputs_that_are_no_captures_are_named_with_what_to_do() {
         for word in words.iter().chain(&[name]) {
             assert!(err(&output).contains(word), "{name} lacks {word}: {}", err(&output));
         }
+        assert!(!out(&output).contains("no RDP connection in"), "{name}: nothing was looked into");
     }
     for (path, word) in [(folder.path().to_owned(), "folder"), (folder.path().join("gone"), "gone")]
     {

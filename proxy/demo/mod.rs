@@ -144,17 +144,24 @@ fn conclude(args: &Args, mut output: Output, offline: &Output) -> Result<ExitCod
     let rows = table::rows(SCENES, &live, offline.remembered());
     let differing = rows.iter().filter(|row| !row.differences().is_empty()).count();
     output.say(&table::table(&rows));
+    let program = program();
     let recording = match &args.keep {
-        Some(path) => format!("the recording:    rdpwhy analyze {}", path.display()),
-        None => "keep a recording: rdpwhy demo --keep demo.pcapng".to_owned(),
+        Some(path) => format!("the recording:    {program} analyze {}", path.display()),
+        None => format!("keep a recording: {program} demo --keep demo.pcapng"),
     };
-    output.say(&format!("{recording}\nyour own server:  rdpwhy proxy --upstream HOST\n"));
+    output.say(&format!("{recording}\nyour own server:  {program} proxy --upstream HOST\n"));
     output.finish().map_err(Error::Result)?;
     if differing > 0 {
         let total = rows.len();
         return Err(Error::Disagreement(format!("{differing} of {total} scenes do not agree")));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The program as it was called: one that is built and not installed is found by its path only.
+fn program() -> String {
+    let called = std::env::args_os().next();
+    called.map_or_else(|| "rdpwhy".to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
 /// What all scenes share.

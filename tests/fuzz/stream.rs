@@ -213,19 +213,9 @@ impl Play {
 
     fn segment(&mut self, dir: Direction, cursor: &mut Cursor<'_>) {
         use SegmentKind::*;
-        let kinds = [
-            Syn,
-            SynAck,
-            Fin,
-            Rst,
-            ZeroWindow,
-            WindowOpen,
-            DifferingOverlap,
-            AfterRst,
-            DataAfterFin,
-        ];
+        let kinds = [Syn, SynAck, Fin, Rst, ZeroWindow, WindowOpen, DifferingOverlap, AfterRst];
         let bits = cursor.u8();
-        let segment = Segment {
+        let mut segment = Segment {
             leg: self.leg(bits >> 7),
             dir,
             kind: kinds[usize::from(bits & 7)],
@@ -243,6 +233,10 @@ impl Play {
                 ..Baseline::default()
             },
         };
+        // Three bits name eight kinds; a flag that nobody reads (CWR) stands for the ninth.
+        if segment.flags & 0x80 != 0 {
+            segment.kind = DataAfterFin;
+        }
         self.feed(Input::Segment(segment));
     }
 

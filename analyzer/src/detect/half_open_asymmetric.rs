@@ -1,4 +1,4 @@
-//! `half-open-asymmetric`: the server answers the handshake again and again, and nobody hears it.
+//! `half-open-asymmetric`: the server answers the handshake again and again, and nothing comes back.
 //! RFC 9293 3.5. Visible beside the server, or from both ends.
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
@@ -11,7 +11,7 @@ pub(super) const DETECTOR: Detector = Detector {
     kind: Kind::Definition,
     class: Class::Reachability,
     explains: &["tcp-syn-drop", "clean-close-no-reason"],
-    remedy: "Look at the way back from the server to the client: routing, and stateful firewalls that see only one direction.",
+    remedy: "Look at the ways between server and client, the one back first: routing, and stateful firewalls that see only one direction.",
     next: &[Next {
         what: "the way back (on the server)",
         command: Some("tracert CLIENT (Windows) or traceroute CLIENT"),
@@ -38,10 +38,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     Some(
         Opinion::new(
             Band::High,
-            "The server's answers to the handshake do not reach the client: packets pass in one direction only.",
+            "The server answers the handshake again and again and nothing comes back: packets pass in one direction only.",
         )
         .party(Party::Network, Band::Probable)
         .supports(Evidence::of(answers[answers.len() - 1], fact))
-        .unknown("where on the way back they are lost"),
+        .unknown("whether the answers are lost, or what the client says to them"),
     )
 }

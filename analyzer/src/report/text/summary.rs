@@ -13,7 +13,7 @@ pub fn summary(s: &Summary, style: &Style) -> String {
     let width = style.columns();
     let mut out = String::new();
     if s.connections == 0 {
-        out.push_str("no RDP connection in the input\n");
+        out.push_str("no RDP connection was read\n");
     } else {
         hanging(&mut out, "", &outcomes(s), width);
     }

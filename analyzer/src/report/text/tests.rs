@@ -254,7 +254,7 @@ fn totals() {
  note  3 packets of UDP port 3389: that transport is not read
 ";
     assert_eq!(summary(&samples::summary(), &PLAIN), expected);
-    assert_eq!(summary(&Summary::default(), &PLAIN), "no RDP connection in the input\n");
+    assert_eq!(summary(&Summary::default(), &PLAIN), "no RDP connection was read\n");
     let explained = Summary { connections: 1, failed: 1, explained: 1, ..Summary::default() };
     assert_eq!(summary(&explained, &PLAIN), "1 connection: 1 failed, explained\n");
 }
