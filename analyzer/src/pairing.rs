@@ -29,9 +29,6 @@ pub struct Pairing {
     pub clock: Option<Clock>,
 }
 
-/// Clocks that nothing compares are trusted this far, in ns.
-const UNKNOWN_ERROR: u64 = 2_000_000_000;
-
 /// Puts the sessions of the client's side and of the server's side together. Each list is in order of start.
 pub fn pair(client: &[&Facts], server: &[&Facts]) -> Pairing {
     let free = [vec![true; client.len()], vec![true; server.len()]];
@@ -85,7 +82,7 @@ impl<'a> Search<'a> {
 
     /// Other sessions tell how the clocks stand.
     fn is_compared(&self) -> bool {
-        self.clock.is_some_and(|clock| clock.error < UNKNOWN_ERROR)
+        self.clock.is_some_and(|clock| clock.error < Clock::ASSUMED.error)
     }
 
     /// Both lead to one address that means the same everywhere.
@@ -115,8 +112,8 @@ impl<'a> Search<'a> {
 
     /// Takes those that fit and began at the same time, where no other fits as well.
     fn near(&mut self, key: Key, fits: impl Fn(&Facts, &Facts) -> bool) {
-        let clock = self.clock.unwrap_or(Clock { offset: 0, error: UNKNOWN_ERROR });
-        let window = clock.error.saturating_mul(3).max(UNKNOWN_ERROR);
+        let clock = self.clock.unwrap_or(Clock::ASSUMED);
+        let window = clock.error.saturating_mul(3).max(Clock::ASSUMED.error);
         let mut theirs: Vec<_> =
             self.free(Side::Server).map(|(at, facts)| (began(facts), at, facts)).collect();
         theirs.sort_by_key(|(time, at, _)| (*time, *at));
@@ -220,7 +217,7 @@ impl Bounds {
                 let half = (there - back) / 2;
                 Some(Clock { offset: back + half, error: half.unsigned_abs().max(1000) })
             }
-            (there, _) => Some(Clock { offset: there, error: UNKNOWN_ERROR }),
+            (there, _) => Some(Clock { offset: there, ..Clock::ASSUMED }),
         }
     }
 }

@@ -19,9 +19,6 @@ use rdpwhy_captures::file::OpenError;
 use super::{Found, Reading, Scope, is_reported, read, speaks_rdp};
 use crate::output::Output;
 
-/// Clocks that nothing compares are trusted this far, in ns.
-const UNKNOWN_ERROR: u64 = 2_000_000_000;
-
 /// A capture and where it was taken.
 pub struct Taken {
     /// Its name in the verdict.
@@ -196,7 +193,7 @@ fn missing<'a>(
     clock: Option<Clock>,
 ) -> There<'a> {
     let facts = capture.sessions[at].facts();
-    let clock = clock.unwrap_or(Clock { offset: 0, error: UNKNOWN_ERROR });
+    let clock = clock.unwrap_or(Clock::ASSUMED);
     let started = clock.on_other(side, facts.subject.started);
     if !other.span.covers(started, clock.error) {
         return There::NotRunning;
