@@ -195,7 +195,7 @@ pub const ROWS: &[Row] = &[
     row("session-replaced", Session, &[At::Decrypted], &[P1]),
     row("session-idle-logon-timeout", Session, &[At::Decrypted], &[P1]),
     row("server-denied", Session, &[At::Decrypted], &[]),
-    row("licensing-failure", Session, &[At::Decrypted], &[]),
+    row("licensing-failure", Session, &[P1, P2, At::Decrypted], &[]),
     row("server-crash-close", Session, &[At::Decrypted], &[P1]),
     row("user-cancel", Session, &[At::Decrypted], &[P1]),
     row("relay-induced", Relay, &[P2], &[]),
@@ -203,6 +203,7 @@ pub const ROWS: &[Row] = &[
     row("connect-error", Reachability, &[P2], &[]),
     row("neg-failure-other", ServerConfig, &[P1, P2], &[]),
     row("neg-rsp-absent", ServerConfig, &[P1, P2], &[]),
+    row("server-error-info", Session, &[P1, P2, At::Decrypted], &[]),
     row("rst-of-unclear-origin", Abort, &[P1, P3], &[]),
     row("transmission-stalled", Performance, &[P1, P2], &[]),
     row("unanswered-turn", Performance, &[P1, P2], &[]),
@@ -229,7 +230,7 @@ mod tests {
     #[test]
     fn a_row_without_a_detector_is_planned() {
         let status = |id| ROWS.iter().find(|row| row.id == id).unwrap().status();
-        assert_eq!(status("licensing-failure"), Status::Planned);
+        assert_eq!(status("early-auth-denied"), Status::Planned);
         assert_ne!(status("nla-required"), Status::Planned);
         assert_eq!(measured("no-such-row"), None);
     }

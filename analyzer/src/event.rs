@@ -8,6 +8,7 @@ use crate::input::{
 use crate::wire::ParseError;
 use crate::wire::first_bytes::FirstBytes;
 use crate::wire::mcs::McsPdu;
+use crate::wire::send_data::Statement;
 use crate::wire::tls::{Alert, CertificateDefect, CertificateSummary, ClientHello, ServerHello};
 use crate::wire::x224::{ConnectionConfirm, ConnectionRequest};
 
@@ -41,6 +42,8 @@ pub enum Event {
     X224Refused(Direction, u8),
     /// A TPKT packet with an MCS PDU in clear.
     Mcs(Direction, McsPdu),
+    /// What was said in clear about the fate of the session.
+    Statement(Direction, Statement),
     /// A TPKT packet whose content the source did not keep.
     ClearFrame(Direction),
     /// A fast-path PDU in clear framing.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use rdpwhy_analyzer::facts::{Facts, Subject};
 use rdpwhy_analyzer::input::{Close, ConnectFailure, Direction, Input, Leg, RelayNote, Timestamp};
-use rdpwhy_analyzer::records::{FrameKind, Piece, RecordScanner};
+use rdpwhy_analyzer::records::{FrameKind, FrameStart, Piece, RecordScanner};
 use rdpwhy_analyzer::report::Connection;
+use rdpwhy_analyzer::wire::Reader;
+use rdpwhy_analyzer::wire::send_data::SendData;
 use rdpwhy_analyzer::wire::tls::ContentType;
 
 use super::facts::{self, End};
@@ -276,7 +278,8 @@ impl Tape {
             let begin = start.offset.saturating_sub(base) as usize;
             if *headers < HEADERS {
                 *headers += 1;
-                cuts.push((begin, (start.offset + u64::from(start.header)).saturating_sub(base) as usize));
+                let header = (start.offset + u64::from(start.header)).saturating_sub(base) as usize;
+                cuts.push((begin, stated(bytes, header, start).unwrap_or(header)));
             } else {
                 full_from.get_or_insert(begin);
                 let application = matches!(start.kind, FrameKind::Tls(h) if h.content_type == ContentType::APPLICATION_DATA);
@@ -387,4 +390,16 @@ impl Tape {
         self.held_bytes = rest.iter().map(Entry::bytes).sum();
         self.held = rest;
     }
+}
+
+/// Where a frame ends that is worth more than its header: in clear it says why the session ends, and nothing
+/// that is private.
+fn stated(bytes: &[u8], body: usize, start: FrameStart) -> Option<usize> {
+    /// Length, code and end of unit of X.224 Data.
+    const DATA: usize = 3;
+    let end = body.checked_add(start.body as usize)?;
+    let pdu = bytes.get(body.checked_add(DATA)?..end)?;
+    let short = matches!(start.kind, FrameKind::Tpkt) && pdu.len() <= SendData::STATEMENT;
+    let statement = || SendData::parse(&mut Reader::new(pdu)).ok()?.statement();
+    short.then(statement)?.map(|_| end)
 }

@@ -20,6 +20,10 @@ const SECRET: u8 = 0xA7;
 /// What both sides say: in turn, a direction and its bytes.
 type Script = Vec<(Direction, Vec<u8>)>;
 
+fn tpkt(body: &[u8]) -> Vec<u8> {
+    [&[3, 0][..], &(body.len() as u16 + 4).to_be_bytes(), body].concat()
+}
+
 fn tls_record(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind, 3, 3][..], &(body.len() as u16).to_be_bytes(), body].concat()
 }
@@ -197,7 +201,6 @@ fn what_a_slow_recorder_misses_makes_no_failure_of_a_session() {
 #[test]
 fn client_info_is_in_no_recording_however_it_was_cut() {
     use Direction::{ToClient, ToServer};
-    let tpkt = |body: &[u8]| [&[3, 0][..], &(body.len() as u16 + 4).to_be_bytes(), body].concat();
     let info = [&[2, 0xF0, 0x80, 0x64, 0, 3, 3, 0xEB, 0x70, 60][..], &[SECRET; 60]].concat();
     let script = vec![
         (ToServer, tpkt(&[6, 0xE0, 0, 0, 0, 0, 0])),
@@ -214,6 +217,30 @@ fn client_info_is_in_no_recording_however_it_was_cut() {
         assert!(kept < 20, "{kept} bytes with seed {seed}, chunks up to {most}");
         assert_eq!(offline.ended.after_bytes, live.ended.after_bytes);
     }
+}
+
+/// Set Error Info, in clear where nothing is encrypted. MS-RDPBCGR 2.2.5.1.1.
+#[test]
+fn a_servers_reason_is_in_the_recording_and_its_pictures_are_not() {
+    use Direction::{ToClient, ToServer};
+    let data = |choice: u8, data: &[u8]| {
+        let head = [2, 0xF0, 0x80, choice, 0, 3, 3, 0xEB, 0x70, data.len() as u8];
+        tpkt(&[&head[..], data].concat())
+    };
+    let denied = [0x16, 0, 0x17, 0, 0, 0, 0, 0, 0, 0, 0, 1, 8, 0, 0x2F, 0, 0, 0, 7, 0, 0, 0];
+    let script = vec![
+        (ToServer, tpkt(&[6, 0xE0, 0, 0, 0, 0, 0])),
+        (ToClient, tpkt(&[6, 0xD0, 0, 0, 0x12, 0x34, 0])),
+        (ToServer, tpkt(&[2, 0xF0, 0x80, 0x7F, 0x65, 0])),
+        (ToClient, tpkt(&[2, 0xF0, 0x80, 0x7F, 0x66, 0])),
+        (ToServer, data(0x64, &[SECRET; 60])),
+        (ToClient, [data(0x68, &[SECRET; 30]), data(0x68, &denied)].concat()),
+    ];
+    let (facts, live, offline, file) = record(&script, Payload::Handshake);
+    assert_eq!(facts.rdp.error_info.value().map(|reason| reason.0), Some(7));
+    assert_eq!(live.verdict.cause.as_deref(), Some("server-error-info"));
+    assert_eq!(told(&offline), told(&live));
+    assert!(!file.windows(4).any(|part| part == [SECRET; 4]));
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! Single messages: TLS hellos, certificates, alerts, X.224, first bytes. The first byte says which.
 
+use rdpwhy_analyzer::wire::Reader;
+use rdpwhy_analyzer::wire::credssp::TsRequest;
 use rdpwhy_analyzer::wire::first_bytes::FirstBytes;
 use rdpwhy_analyzer::wire::mcs::McsPdu;
+use rdpwhy_analyzer::wire::send_data::{SendData, Statement};
+use rdpwhy_analyzer::wire::share::SetErrorInfo;
 use rdpwhy_analyzer::wire::tls::{
     Alert, CertificateMessage, CertificateRequest, CertificateSummary, ClientHello,
     HandshakeBuffer, HandshakeType, RecordHeader, ServerHello, SubjectName,
@@ -173,4 +177,23 @@ fn small(body: &[u8]) {
     }
     let _ = RecordHeader::parse(body);
     let _ = CertificateRequest::parse(body);
+    user_data(body);
+    let mut reader = Reader::new(body);
+    // Requests follow one another; each is at least a version long.
+    for _ in 0..=body.len() / 7 {
+        let before = reader.left();
+        if TsRequest::parse(&mut reader).is_err() {
+            return;
+        }
+        assert!(before - reader.left() >= 7, "a TSRequest of {} bytes", before - reader.left());
+    }
+    assert!(reader.left() < 7, "more requests than fit");
+}
+
+fn user_data(body: &[u8]) {
+    let Ok(data) = SendData::parse(&mut Reader::new(body)) else { return };
+    assert!(data.data.len() <= usize::from(data.length) && data.data.len() <= body.len() - 7);
+    if let Some(Statement::ErrorInfo(_)) = data.statement() {
+        assert_eq!((data.data.len(), data.length), (SetErrorInfo::SIZE, SetErrorInfo::SIZE as u16));
+    }
 }

@@ -32,6 +32,7 @@ mod http_answer;
 mod icmp_reject;
 mod idle_timeout;
 mod lb_no_backend;
+mod licensing_failure;
 mod name_not_found;
 mod neg_failure;
 mod neg_rsp_absent;
@@ -51,6 +52,7 @@ mod rst_genuine;
 mod rst_immune;
 mod rst_injected;
 mod rst_inpath_reject;
+mod server_error_info;
 mod server_rejects_client_cert;
 mod server_stall;
 mod service_down_after_accept;
@@ -114,6 +116,8 @@ pub const ALL: &[Detector] = &[
     neg_rsp_absent::DETECTOR,
     nla_not_offered::DETECTOR,
     tls_alert::DETECTOR,
+    server_error_info::DETECTOR,
+    licensing_failure::DETECTOR,
     nla::BAD_CREDENTIALS,
     service_down_after_accept::DETECTOR,
     zero_window_stall::DETECTOR,

@@ -126,7 +126,9 @@ pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
         .alerts
         .last()
         .is_some_and(|seen| seen.value.dir == dir && seen.value.alert.is_none());
-    if facts.rdp.disconnect.as_ref().is_some_and(of) {
+    if dir == Direction::ToClient && facts.rdp.error_info.is_seen() {
+        "after a Set Error Info PDU with its reason"
+    } else if facts.rdp.disconnect.as_ref().is_some_and(of) {
         "after an MCS Disconnect Provider Ultimatum"
     } else if encrypted {
         "after an encrypted alert that can not be read"

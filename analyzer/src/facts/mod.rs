@@ -240,7 +240,7 @@ impl Facts {
             | Event::ConnectionRequest(_)
             | Event::ConnectionConfirm(_)
             | Event::X224Refused(..) => self.x224.apply(at, event),
-            Event::Mcs(..) | Event::FastPath(_) | Event::ClearFrame(_) => {
+            Event::Mcs(..) | Event::Statement(..) | Event::FastPath(_) | Event::ClearFrame(_) => {
                 let instead_of_tls = self.expects_tls();
                 self.rdp.apply(at, &event, instead_of_tls);
             }

@@ -4,7 +4,10 @@ use super::{Known, Seen};
 use crate::event::{At, Event};
 use crate::input::Direction;
 use crate::wire::first_bytes::FirstBytes;
+use crate::wire::licensing::LicensingPdu;
 use crate::wire::mcs::McsPdu;
+use crate::wire::send_data::Statement;
+use crate::wire::share::SetErrorInfo;
 use crate::wire::x224::{ConnectionConfirm, ConnectionRequest, Protocols};
 
 /// X.224 and the negotiation. MS-RDPBCGR 2.2.1.1, 2.2.1.2.
@@ -53,6 +56,10 @@ pub struct RdpFacts {
     pub send_data: [Known<()>; 2],
     /// Disconnect Provider Ultimatum, by sender, with its reason.
     pub disconnect: Option<(Direction, Seen<u8>)>,
+    /// The last licensing error message, by its sender.
+    pub licensing_error: Option<(Direction, Seen<LicensingPdu>)>,
+    /// Set Error Info PDU: the last reason that the server gave.
+    pub error_info: Known<SetErrorInfo>,
     /// Clear RDP frames per direction, fast-path included.
     pub frames: [u64; 2],
     /// Send Data PDUs per direction: what is said once the channels are joined.
@@ -76,6 +83,12 @@ impl RdpFacts {
             Event::FastPath(dir) => {
                 self.frames[dir.index()] += 1;
                 self.fast_path[dir.index()] += 1;
+            }
+            Event::Statement(dir, Statement::Licensing(pdu @ LicensingPdu::ErrorAlert { .. })) => {
+                self.licensing_error = Some((dir, Seen { value: pdu, at }));
+            }
+            Event::Statement(Direction::ToClient, Statement::ErrorInfo(reason)) => {
+                self.error_info = Known::Seen(Seen { value: reason, at });
             }
             Event::Mcs(dir, pdu) => {
                 self.frames[dir.index()] += 1;

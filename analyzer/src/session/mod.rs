@@ -12,7 +12,9 @@ use crate::facts::{Facts, InputEnd, Subject, Vantage};
 use crate::input::{Direction, Input, Leg, Origin, Timestamp};
 use crate::records::{FrameKind, FrameStart, Piece};
 use crate::transcript::Transcript;
+use crate::wire::Reader;
 use crate::wire::mcs::McsPdu;
+use crate::wire::send_data::SendData;
 use crate::wire::x224::{Protocols, Tpdu};
 use lane::Lane;
 
@@ -271,8 +273,8 @@ impl Session {
     fn wanted(&self, dir: Direction, start: FrameStart) -> usize {
         /// A Connection Request may carry a long routing token; nothing longer is meant honestly.
         const TPDU: usize = 4096;
-        /// Enough of a later TPKT packet to name its MCS PDU.
-        const MCS: usize = 16;
+        /// Enough of a later TPKT packet to name its MCS PDU and to read why a session ends.
+        const MCS: usize = SendData::STATEMENT;
         match start.kind {
             FrameKind::Tpkt if !self.facts.x224.confirm.is_seen() => TPDU,
             FrameKind::Tpkt => MCS,
@@ -307,7 +309,13 @@ impl Session {
                 Event::X224Refused(dir, reason)
             }
             Ok(Tpdu::Data(data)) => match McsPdu::parse(data) {
-                Some(pdu) => Event::Mcs(dir, pdu),
+                Some(pdu) => {
+                    let read = SendData::parse(&mut Reader::new(data));
+                    if let Some(statement) = read.ok().and_then(|data| data.statement()) {
+                        self.facts.apply(at, Event::Statement(dir, statement));
+                    }
+                    Event::Mcs(dir, pdu)
+                }
                 None => return,
             },
             Ok(_) => return,

@@ -7,11 +7,17 @@
 
 use ironrdp_pdu::mcs::{self, DisconnectProviderUltimatum, DisconnectReason, McsMessage};
 use ironrdp_pdu::nego::{self, NegoRequestData, RequestFlags, ResponseFlags, SecurityProtocol};
+use ironrdp_pdu::rdp::headers::{self, ShareDataPdu};
+use ironrdp_pdu::rdp::server_error_info as errors;
+use ironrdp_pdu::rdp::server_license::{LicensePdu, LicensingErrorMessage};
 use ironrdp_pdu::x224::X224;
 use ironrdp_pdu::{Encode, ReadCursor, decode, encode_vec, tpkt};
 use proptest::prelude::*;
 
+use super::licensing::{LicensingError, LicensingPdu};
 use super::mcs::McsPdu;
+use super::send_data::{SendData, Statement};
+use super::share::SetErrorInfo;
 use super::tpkt::TpktHeader;
 use super::x224::{
     ConnectionConfirm, ConnectionRequest, FailureCode, NegotiationAnswer, NegotiationRequest,
@@ -214,6 +220,46 @@ fn steps_of_mcs_that_they_write_are_ours() {
         let Tpdu::Data(data) = ours(&packet) else { panic!("{packet:02x?}") };
         assert_eq!(McsPdu::parse(data), Some(step));
     }
+}
+
+/// What we read in user data that they wrote into a Send Data Request.
+fn stated(packet: &[u8]) -> Option<Statement> {
+    let Tpdu::Data(data) = ours(packet) else { panic!("{packet:02x?}") };
+    let read = SendData::parse(&mut super::Reader::new(data)).unwrap();
+    assert_eq!((read.initiator, read.channel), (1007, 1003));
+    assert_eq!(usize::from(read.length), read.data.len());
+    read.statement()
+}
+
+#[test]
+fn a_servers_reasons_that_they_write_are_ours() {
+    use errors::{ErrorInfo, RdpSpecificCode};
+    use errors::{ProtocolIndependentCode as Code, ProtocolIndependentLicensingCode as Licensing};
+    for (code, reason) in [
+        (0x7, ErrorInfo::ProtocolIndependentCode(Code::ServerDeniedConnection)),
+        (0xC, ErrorInfo::ProtocolIndependentCode(Code::LogoffByUser)),
+        (0x102, ErrorInfo::ProtocolIndependentLicensingCode(Licensing::NoLicense)),
+        (0x10C9, ErrorInfo::RdpSpecificCode(RdpSpecificCode::UnknownPduType2)),
+    ] {
+        let pdu = ShareDataPdu::ServerSetErrorInfo(errors::ServerSetErrorInfoPdu(reason));
+        let mut written = ironrdp_pdu::WriteBuf::new();
+        headers::encode_share_data(1007, 1003, 0x0001_03EA, pdu, &mut written).unwrap();
+        let packet = written.filled();
+        assert_eq!(stated(packet), Some(Statement::ErrorInfo(SetErrorInfo(code))));
+    }
+}
+
+#[test]
+fn the_licensing_message_that_they_write_is_ours() {
+    let message = LicensingErrorMessage::new_valid_client().unwrap();
+    let pdu = LicensePdu::from(message);
+    let user_data = std::borrow::Cow::Owned(written(&pdu));
+    let (initiator_id, channel_id) = (1007, 1003);
+    let data = mcs::SendDataIndication { initiator_id, channel_id, user_data };
+    let packet = written(&X224(McsMessage::SendDataIndication(data)));
+    let code = LicensingError::STATUS_VALID_CLIENT;
+    let valid = LicensingPdu::ErrorAlert { code, transition: 2 };
+    assert_eq!(stated(&packet), Some(Statement::Licensing(valid)));
 }
 
 /// A cookie's or token's text: any but the CR LF that ends it.

@@ -5,9 +5,13 @@
 //! specification in the doc comment and a test vector; one arm in `session/`; and, if it matters to
 //! anyone, one field in `facts`.
 
+pub mod credssp;
 pub mod first_bytes;
+pub mod licensing;
 pub mod mcs;
 mod reader;
+pub mod send_data;
+pub mod share;
 pub mod tls;
 pub mod tpkt;
 pub mod x224;

@@ -7,6 +7,8 @@ use crate::wire::tls::samples::EC_CERTIFICATE;
 
 pub(super) const FIRED: &[&str] = &[
     "nla-bad-credentials",
+    "server-error-info",
+    "licensing-failure",
     "credssp-pubkey-mismatch",
     "user-cancel",
     "session-replaced",
@@ -24,6 +26,51 @@ fn nla() -> Trace {
 fn authenticated(trace: Trace) -> Trace {
     let trace = trace.app(ToServer, 105, 1).after_ms(3).app(ToClient, 250, 1).after_ms(3);
     trace.app(ToServer, 640, 1).after_ms(20)
+}
+
+/// Standard RDP security up to the channels' joins.
+fn standard_security() -> Trace {
+    let trace = Trace::capture().negotiated(0, 0).mcs(ToServer, &[0x7F, 0x65, 0x82, 0, 0]);
+    trace.mcs(ToClient, &[0x7F, 0x66, 0x82, 0, 0]).mcs(ToServer, &[0x64, 0, 6, 3, 0xEB, 0x70, 0])
+}
+
+/// User data of a Send Data Indication on the I/O channel.
+fn says(trace: Trace, data: &[u8]) -> Trace {
+    let head = [0x68, 0, 1, 3, 0xEB, 0x70, u8::try_from(data.len()).unwrap()];
+    trace.mcs(ToClient, &[&head[..], data].concat())
+}
+
+fn error_info(code: u8) -> [u8; 22] {
+    [0x16, 0, 0x17, 0, 0, 0, 0, 0, 0, 0, 0, 1, 8, 0, 0x2F, 0, 0, 0, code, 0, 0, 0]
+}
+
+fn licensing(code: u8, transition: u8) -> [u8; 20] {
+    [0x80, 0, 0, 0, 0xFF, 3, 0x10, 0, code, 0, 0, 0, transition, 0, 0, 0, 4, 0, 0, 0]
+}
+
+#[test]
+fn a_servers_reason_in_clear_is_the_reason() {
+    let report = says(standard_security(), &error_info(7)).fin(ToClient).report();
+    assert_eq!(report.verdict.cause.as_deref(), Some("server-error-info"), "{report:#?}");
+    assert!(report.verdict.sentence.contains("ERRINFO_SERVER_DENIED_CONNECTION"), "{report:#?}");
+    // The clean twin says that there is none; the decoy is ciphertext of the same length.
+    let mut cipher = error_info(7);
+    cipher[..2].copy_from_slice(&[8, 0]);
+    for twin in [error_info(0), cipher] {
+        silent(&says(standard_security(), &twin).fin(ToClient).report(), "server-error-info");
+    }
+}
+
+#[test]
+fn a_licensing_error_is_told_from_the_good_one() {
+    let report = says(standard_security(), &licensing(2, 1)).fin(ToClient).report();
+    assert_eq!(report.verdict.cause.as_deref(), Some("licensing-failure"), "{report:#?}");
+    assert!(report.verdict.sentence.contains("ERR_NO_LICENSE"), "{report:#?}");
+    // STATUS_VALID_CLIENT is how servers without licensing answer, and 7 is also an ERRINFO.
+    let valid = says(standard_security(), &licensing(7, 2));
+    silent(&valid.fin(ToClient).report(), "licensing-failure");
+    let denied = says(says(standard_security(), &licensing(7, 2)), &error_info(7));
+    silent(&denied.fin(ToClient).report(), "licensing-failure");
 }
 
 fn confidence(report: &Connection, id: &str) -> f64 {
