@@ -1,6 +1,8 @@
 //! Which session of one capture is which of another. Addresses and ports mean nothing: networks translate
 //! them. What the peers themselves made unique decides, then what they said and when.
 
+mod groups;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -8,6 +10,7 @@ use crate::diff::{Clock, Key, Side};
 use crate::facts::Facts;
 use crate::input::{Direction, Leg, Segment, SegmentKind, Timestamp};
 use crate::wire::tls::ClientHello;
+use groups::{Group, Groups};
 
 /// One session in two captures: its number in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,35 +113,31 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Takes those that fit and began at the same time, where no other fits as well.
+    /// Takes those that fit and began at the same time, where no other fits as well; of several that do, a
+    /// client's retries for one, those that follow one another in the same rhythm at both ends.
     fn near(&mut self, key: Key, fits: impl Fn(&Facts, &Facts) -> bool) {
         let clock = self.clock.unwrap_or(Clock::ASSUMED);
         let window = clock.error.saturating_mul(3).max(Clock::ASSUMED.error);
         let mut theirs: Vec<_> =
-            self.free(Side::Server).map(|(at, facts)| (began(facts), at, facts)).collect();
+            self.free(Side::Server).map(|(at, facts)| (began(facts).0, at, facts)).collect();
         theirs.sort_by_key(|(time, at, _)| (*time, *at));
-        let mut suitors: HashMap<usize, Vec<usize>> = HashMap::new();
-        let mut choices = Vec::new();
-        for (at, facts) in self.free(Side::Client) {
-            let time = clock.on_other(Side::Client, began(facts)).0;
-            let from = theirs.partition_point(|(other, ..)| other.0 < time.saturating_sub(window));
+        let mut ours: Vec<_> = self
+            .free(Side::Client)
+            .map(|(at, facts)| (clock.on_other(Side::Client, began(facts)).0, at, facts))
+            .collect();
+        ours.sort_by_key(|(time, at, _)| (*time, *at));
+        let mut groups = Groups::default();
+        for (time, at, facts) in ours {
+            let from = theirs.partition_point(|(other, ..)| *other < time.saturating_sub(window));
             let close = theirs[from..]
                 .iter()
-                .take_while(|(other, ..)| other.0 <= time.saturating_add(window));
-            let partners: Vec<usize> =
-                close.filter(|(_, _, other)| fits(facts, other)).map(|(_, at, _)| *at).collect();
-            for partner in &partners {
-                suitors.entry(*partner).or_default().push(at);
-            }
-            choices.push((at, partners));
+                .take_while(|(other, ..)| *other <= time.saturating_add(window));
+            let partners = close.filter(|(_, _, other)| fits(facts, other));
+            groups.add((time, at), partners.map(|(time, at, _)| (*time, *at)));
         }
-        for (at, partners) in choices {
-            if let [only] = partners[..]
-                && suitors[&only].len() == 1
-            {
-                let sure = self.is_compared() || self.is_one_address(at, only);
-                self.take(at, only, if sure { key } else { Key::Time });
-            }
+        for (client, server) in groups.list.iter().filter_map(Group::in_order).flatten() {
+            let sure = self.is_compared() || self.is_one_address(client, server);
+            self.take(client, server, if sure { key } else { Key::Time });
         }
     }
 }
@@ -314,6 +313,21 @@ mod tests {
             trace.to_server(&tpdu(0xE0, &variable.concat())).to_server(&samples::bytes(hex))
         };
         assert_eq!(pairs(&matched(&ours, &[asks("mallory", samples::XFREERDP_HELLO)])), []);
+    }
+
+    #[test]
+    fn retries_match_in_their_order_where_both_ends_have_one_rhythm() {
+        let all = |times: &[u64], hex: &str| -> Vec<Trace> {
+            times.iter().map(|at| hello(*at, hex)).collect()
+        };
+        let ours = all(&[0, 330, 900], samples::OPENSSL_HELLO);
+        let anew = |times: &[u64]| all(times, samples::XFREERDP_HELLO);
+        let in_order = [(0, 0, Key::Request), (1, 1, Key::Request), (2, 2, Key::Request)];
+        assert_eq!(pairs(&matched(&ours, &anew(&[20, 345, 925]))), in_order);
+        // Another rhythm, one session more or less: nothing decides.
+        assert_eq!(pairs(&matched(&ours, &anew(&[20, 600, 925]))), []);
+        assert_eq!(pairs(&matched(&ours, &anew(&[20, 345]))), []);
+        assert_eq!(pairs(&matched(&ours[..2], &anew(&[20, 345, 925]))), []);
     }
 
     #[test]
