@@ -49,7 +49,8 @@ fn contract(connection: &Connection) {
     assert!(!unnamed, "an unnamed failure: {connection:#?}");
     assert_eq!(verdict.cause.is_none(), sure.why < 0.5, "{verdict:?}");
     let class = verdict.class.as_deref();
-    assert!(!matches!(class, Some("interference" | "downgrade")), "accused without a control");
+    let accuses = matches!(class, Some("interference" | "downgrade"));
+    assert!(!accuses || verdict.control.is_some(), "accused without a control: {verdict:?}");
     assert!(connection.duration_ms.is_finite() && connection.duration_ms >= 0.0);
     let used = connection
         .causes

@@ -51,6 +51,9 @@ fn main() -> ExitCode {
     if arguments.is_whole() && !done.samples.is_empty() {
         write(&done);
     }
+    if let Some(folder) = &arguments.keep {
+        std::fs::write(folder.join("RESULTS.md"), report(&done)).unwrap();
+    }
     let (passed, failed) = (done.passed + selftest::CHECKS.len() - broken, done.failed + broken);
     let word = if failed == 0 { "ok" } else { "FAILED" };
     println!(
@@ -72,13 +75,15 @@ fn check_figures() -> usize {
 /// Writes the report, what confidences are calibrated from, and the figures that the program shows.
 fn write(done: &run::Done) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
-    let citations = done.citations.markdown();
-    let report = report::markdown(&done.samples, done.passed + done.failed, &citations);
-    std::fs::write(folder.join("RESULTS.md"), report).unwrap();
+    std::fs::write(folder.join("RESULTS.md"), report(done)).unwrap();
     let training = serde_json::to_string_pretty(&report::training(&done.samples)).unwrap();
     std::fs::write(folder.join("training.json"), training + "\n").unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("analyzer/src");
     std::fs::write(source.join("measured.tsv"), report::measured(&done.samples)).unwrap();
+}
+
+fn report(done: &run::Done) -> String {
+    report::markdown(&done.samples, done.passed + done.failed, &done.citations.markdown())
 }
 
 /// Whether the laboratory can stand here; a skip where it cannot.

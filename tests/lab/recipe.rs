@@ -324,6 +324,12 @@ impl Plan {
         self.labels.push(Label { vantages, which: Which::Nth(number), expected, best: true });
     }
 
+    /// What is right of the connection with this number, where the vantage can only suggest it.
+    pub fn hint_nth(&mut self, number: usize, vantages: &[Vantage], expected: Expected) {
+        let vantages = vantages.to_vec();
+        self.labels.push(Label { vantages, which: Which::Nth(number), expected, best: false });
+    }
+
     /// Restricts every label to the first connection, where the client comes again and fares otherwise.
     pub fn first_only(&mut self) {
         for label in &mut self.labels {

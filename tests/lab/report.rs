@@ -72,6 +72,8 @@ pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
     write!(text, "\n## Cited packets\n\n{citations}\n").unwrap();
     text += "\n## What was wrong\n";
     text += &misses(&sound);
+    text += "\n## What was left unsaid\n\nWhere the vantage establishes the row.\n";
+    text += &unsaid(&sound);
     text += "\n## What was wrong with damaged captures only\n";
     text += &misses(&damaged_only(samples));
     text
@@ -292,6 +294,26 @@ fn misses(samples: &[&Sample]) -> String {
     for ((recipe, vantage, what), (times, seed)) in count {
         writeln!(text, "| {recipe} | {vantage} | {} | {times} | {seed} |", what.replace('|', "/"))
             .unwrap();
+    }
+    text
+}
+
+/// Abstentions, by recipe and vantage, with what was said instead.
+fn unsaid(samples: &[&Sample]) -> String {
+    let mut count: BTreeMap<(&str, &str, String), (usize, u64)> = BTreeMap::new();
+    let established = samples.iter().filter(|s| s.asks() && s.judged.best);
+    for sample in established.filter(|s| s.answer() == Answer::Abstained) {
+        let said = sample.judged.said.as_ref();
+        let said = said.map_or_else(String::new, |said| format!("{} / {}", said.what, said.cause));
+        let key = (sample.recipe, sample.judged.vantage.class(), said);
+        let entry = count.entry(key).or_insert((0, sample.seed));
+        entry.0 += 1;
+    }
+    let mut text = String::from(
+        "\n| recipe | vantage | what / why was said | times | a seed |\n|---|---|---|---|---|\n",
+    );
+    for ((recipe, vantage, said), (times, seed)) in count {
+        writeln!(text, "| {recipe} | {vantage} | {said} | {times} | {seed} |").unwrap();
     }
     text
 }

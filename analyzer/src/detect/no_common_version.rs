@@ -1,7 +1,8 @@
 //! `no-common-version`: client and server share no TLS version. RFC 8446 4.2.1, alert 70.
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
-use crate::case::Case;
+use crate::case::{Case, Summary};
+use crate::facts::Reached;
 use crate::input::Direction;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -25,6 +26,14 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let (seen, alert) = tls.fatal_alert(None)?;
     let hello = tls.client_hello.seen()?;
     if alert.description.0 != PROTOCOL_VERSION {
+        return None;
+    }
+    // The same server took one of these versions from the same user: they have one in common.
+    let shared = |sibling: &Summary| {
+        let offers = |version| hello.value.offered_versions().contains(&version);
+        sibling.reached > Some(Reached::TlsClientHello) && sibling.max_version.is_some_and(offers)
+    };
+    if seen.value.dir == Direction::ToClient && case.siblings.iter().any(shared) {
         return None;
     }
     let offered: Vec<String> =

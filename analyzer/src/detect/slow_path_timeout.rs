@@ -6,7 +6,7 @@ use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party
 use super::who;
 use crate::case::Case;
 use crate::event::At;
-use crate::facts::{Facts, Vantage};
+use crate::facts::{Ending, Facts, Vantage};
 use crate::input::{Direction, Leg};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -29,20 +29,8 @@ const SLOW: Duration = Duration::from_millis(500);
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
-    let ending =
-        facts.ending().filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
-    // The client spoke last and waited.
-    let asked = facts.stream(Direction::ToServer).last?;
-    let answered = facts.stream(Direction::ToClient).last;
-    if facts.is_active() || answered.is_some_and(|answered| answered.time > asked.time) {
-        return None;
-    }
-    let (at, leg, round) = round_trip(facts)?;
-    let waited = ending.at.time.since(asked.time);
-    // One round trip and a little is all that an answer takes.
-    if round < SLOW || waited > round.mul_f64(2.5) {
-        return None;
-    }
+    let ending = facts.ending()?;
+    let (at, leg, round) = gave_up(facts, ending)?;
     let (party, place) = match leg {
         Leg::Client => (Party::ClientNetwork, "between the client and the relay"),
         Leg::Server => (Party::ServerNetwork, "between the relay and the server"),
@@ -58,6 +46,21 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         .supports(Evidence::at(at, format!("the round trip took {ms:.0} ms")))
         .supports(who::ended(ending)),
     )
+}
+
+/// The client spoke last, waited, and left before a slow path could have brought an answer: the round trip
+/// it waited for.
+pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<(At, Leg, Duration)> {
+    if ending.dir != Direction::ToServer || ending.both || facts.is_active() {
+        return None;
+    }
+    // What came behind the end came too late.
+    let [asked, answered] = ending.last;
+    let asked = asked.filter(|asked| answered.is_none_or(|answered| answered <= *asked))?;
+    let (at, leg, round) = round_trip(facts)?;
+    let waited = ending.at.time.since(asked);
+    // One round trip and a little is all that an answer takes.
+    (round >= SLOW && waited <= round.mul_f64(2.5)).then_some((at, leg, round))
 }
 
 /// The longest round trip of a leg.

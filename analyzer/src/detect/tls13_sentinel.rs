@@ -3,7 +3,7 @@
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
 use crate::case::Case;
-use crate::facts::Vantage;
+use crate::facts::{Facts, Vantage};
 use crate::wire::tls::{DowngradeSentinel, ProtocolVersion};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -16,17 +16,21 @@ pub(super) const DETECTOR: Detector = Detector {
     detect,
 };
 
-fn detect(case: &Case<'_>) -> Option<Opinion> {
-    let tls = &case.this.tls;
-    let (client, server) = (tls.client_hello.seen()?, tls.server_hello.seen()?);
-    let sentinel = server.value.downgrade_sentinel()?;
-    let could = match sentinel {
+/// The hello that reached the server was another one: the version that it did not offer there.
+pub(super) fn betrays(facts: &Facts) -> Option<ProtocolVersion> {
+    let tls = &facts.tls;
+    let (client, server) = (tls.client_hello.value()?, tls.server_hello.value()?);
+    let could = match server.downgrade_sentinel()? {
         DowngradeSentinel::ToTls12 => ProtocolVersion::TLS1_3,
         DowngradeSentinel::ToTls11OrBelow => ProtocolVersion::TLS1_2,
     };
-    if client.value.max_version() < could || server.value.version() >= could {
-        return None;
-    }
+    (client.max_version() >= could && server.version() < could).then_some(could)
+}
+
+fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let could = betrays(case.this)?;
+    let tls = &case.this.tls;
+    let (client, server) = (tls.client_hello.seen()?, tls.server_hello.seen()?);
     let party = match case.this.subject.vantage {
         Vantage::Relay => Party::ServerNetwork,
         Vantage::Capture => Party::Network,

@@ -2,7 +2,7 @@
 //! chose to send, not why: stacks differ.
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
-use super::who;
+use super::{tls_cipher_downgrade, tls13_sentinel, who};
 use crate::case::Case;
 use crate::facts::{Facts, Seen};
 use crate::input::{Direction, Segment, SegmentKind};
@@ -42,7 +42,11 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         (false, false) => "before any hello",
     };
     let number = alert.description.0;
-    let party = match two_writers(facts, seen.value.dir) {
+    // Who notices that the way changed its hello does not bring it about.
+    let illegal = tls13_sentinel::betrays(facts).is_some()
+        || tls_cipher_downgrade::not_offered(facts).is_some();
+    let changed = seen.value.dir == Direction::ToServer && illegal;
+    let party = match changed || two_writers(facts, seen.value.dir) {
         true => (Party::Unknown, Band::Weak),
         // A relay without packets can not tell whose alert it is within a leg.
         false if !facts.has_packets(seen.at.leg) => (who::endpoint(seen.value.dir), Band::Possible),

@@ -3,6 +3,8 @@
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
 use crate::case::Case;
+use crate::facts::Facts;
+use crate::wire::tls::CipherSuite;
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "tls-cipher-downgrade",
@@ -14,13 +16,17 @@ pub(super) const DETECTOR: Detector = Detector {
     detect,
 };
 
+/// The server's suite, where the client did not offer it.
+pub(super) fn not_offered(facts: &Facts) -> Option<CipherSuite> {
+    let (client, server) = (facts.tls.client_hello.value()?, facts.tls.server_hello.value()?);
+    let suite = server.cipher_suite;
+    (!client.cipher_suites.contains(&suite)).then_some(suite)
+}
+
 fn detect(case: &Case<'_>) -> Option<Opinion> {
+    let suite = not_offered(case.this)?;
     let tls = &case.this.tls;
     let (client, server) = (tls.client_hello.seen()?, tls.server_hello.seen()?);
-    let suite = server.value.cipher_suite;
-    if client.value.cipher_suites.contains(&suite) {
-        return None;
-    }
     Some(
         Opinion::new(
             Band::High,

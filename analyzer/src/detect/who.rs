@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::battery;
 use super::opinion::{Band, Evidence, Party};
+use super::slow_path_timeout;
 use crate::facts::{Ending, Facts, Reached, Seen, Vantage};
 use crate::input::{Close, Direction, Leg, Segment, SegmentCounts, SegmentKind};
 
@@ -43,7 +44,7 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     if is_unheard(facts, ending.dir) {
         return (Party::Unknown, Band::Weak);
     }
-    if waited_for_the_server(facts, ending) {
+    if waited_for_the_server(facts, ending) || slow_path_timeout::gave_up(facts, ending).is_some() {
         return (Party::Unknown, Band::Weak);
     }
     let closing = closing_segment(facts, ending);

@@ -272,7 +272,8 @@ impl Facts {
     fn close(&mut self, at: At, dir: Direction, how: Close) {
         let after_bytes = [self.streams[0].bytes, self.streams[1].bytes];
         let outside = at.leg == Leg::Single || at.leg == self.source_leg(dir);
-        self.tcp.close(Ending { at, dir, how, after_bytes, both: false }, outside);
+        let last = [0, 1].map(|dir: usize| self.streams[dir].last.map(|at| at.time));
+        self.tcp.close(Ending { at, dir, how, after_bytes, last, both: false }, outside);
     }
 
     /// TLS was agreed and the server has sent none of it yet, while the client still listened. The

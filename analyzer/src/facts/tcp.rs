@@ -4,6 +4,7 @@ use super::{Known, Seen};
 use crate::event::At;
 use crate::input::{
     Close, ConnectFailure, Direction, Leg, Origin, Segment, SegmentCounts, SegmentKind, TcpSample,
+    Timestamp,
 };
 
 /// A captured session has one leg, a relayed one has two.
@@ -92,6 +93,8 @@ pub struct Ending {
     pub how: Close,
     /// Bytes that had passed to the server and to the client.
     pub after_bytes: [u64; 2],
+    /// When the last of them passed, by direction.
+    pub last: [Option<Timestamp>; 2],
     /// Both legs were dead when the first death was noticed.
     pub both: bool,
 }

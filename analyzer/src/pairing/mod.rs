@@ -40,10 +40,9 @@ pub fn pair(client: &[&Facts], server: &[&Facts]) -> Pairing {
     // Sequence numbers are drawn at random, and most translators leave them alone.
     search.unique(isn);
     search.clock = estimate(client, server, &search.matched);
-    search.near(Key::Request, |a, b| {
-        let (a, b) = (a.x224.request.value(), b.x224.request.value());
-        a.zip(b).is_some_and(|(a, b)| a.routing.is_some() && a.routing == b.routing)
-    });
+    // A client that was refused comes again and asks for something else.
+    search.near(Key::Request, |a, b| is_one_user(a, b) && ask_the_same(a, b));
+    search.near(Key::Request, is_one_user);
     // Where the cookie was altered, the time and the size of what was said are left.
     search.near(Key::Time, say_the_same);
     search.near(Key::Time, |a, b| {
@@ -142,12 +141,21 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Both have one cookie or token.
+fn is_one_user(a: &Facts, b: &Facts) -> bool {
+    let (a, b) = (a.x224.request.value(), b.x224.request.value());
+    a.zip(b).is_some_and(|(a, b)| a.routing.is_some() && a.routing == b.routing)
+}
+
+fn ask_the_same(a: &Facts, b: &Facts) -> bool {
+    let requests = a.x224.request.value().zip(b.x224.request.value());
+    requests.is_some_and(|(a, b)| a.negotiation == b.negotiation)
+}
+
 /// Both ask for the same, and greet at the same length where both greet.
 fn say_the_same(a: &Facts, b: &Facts) -> bool {
     let size = |facts: &Facts| facts.tls.client_hello.value().map(|hello| hello.size);
-    let requests = a.x224.request.value().zip(b.x224.request.value());
-    requests.is_some_and(|(a, b)| a.negotiation == b.negotiation)
-        && size(a).zip(size(b)).is_none_or(|(a, b)| a == b)
+    ask_the_same(a, b) && size(a).zip(size(b)).is_none_or(|(a, b)| a == b)
 }
 
 /// When a session began to speak: its request, where there is one, for a server may be dialled before.
@@ -324,6 +332,15 @@ mod tests {
         let anew = |times: &[u64]| all(times, samples::XFREERDP_HELLO);
         let in_order = [(0, 0, Key::Request), (1, 1, Key::Request), (2, 2, Key::Request)];
         assert_eq!(pairs(&matched(&ours, &anew(&[20, 345, 925]))), in_order);
+        // What they ask for tells them apart in any rhythm.
+        let asks = |at: u64, protocols: u32| {
+            let mut trace = Trace::capture().starting_at(at);
+            trace.subject.client = "192.0.2.7:61000".parse().unwrap();
+            trace.open().cr(protocols)
+        };
+        let (ours_ask, theirs_ask) =
+            ([asks(0, MSTSC), asks(30, SSL)], [asks(22, MSTSC), asks(31, SSL)]);
+        assert_eq!(pairs(&matched(&ours_ask, &theirs_ask)), in_order[..2]);
         // Another rhythm, one session more or less: nothing decides.
         assert_eq!(pairs(&matched(&ours, &anew(&[20, 600, 925]))), []);
         assert_eq!(pairs(&matched(&ours, &anew(&[20, 345]))), []);

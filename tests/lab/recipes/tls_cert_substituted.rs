@@ -5,6 +5,7 @@ use crate::boxes::{came_up, freerdp, relay};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why};
 use crate::support::xrdp::{Options, SOUND};
+use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
     name: "tls-cert-substituted",
@@ -26,23 +27,29 @@ pub fn terminated(
     finds: &'static [&'static str],
 ) -> Plan {
     let mut plan = Plan::sound(draw);
-    let versions = draw.one(&["TLSv1.2", "TLSv1.2, TLSv1.3"]);
+    // What the server speaks, and the box at most: it may give the client more than it gets.
+    let (versions, highest) =
+        draw.one(&[("TLSv1.2", "1.2"), ("TLSv1.2", "1.3"), ("TLSv1.2, TLSv1.3", "1.3")]);
     plan.server = Server::Xrdp(Options { ssl_protocols: versions, ..SOUND });
     let accepts = draw.one(&[true, false]);
     let caller = Caller::of(freerdp(draw), &plan.server);
     let leg = Leg::drawn(draw);
-    plan.note("box", format!("{certificate}, {versions}, {leg:?} leg, accepted {accepts}"));
-    plan.fault = relay(&plan, leg, "terminate.py", &format!("--certificate {certificate}"));
+    plan.note(
+        "box",
+        format!("{certificate}, {versions}, at most {highest}, {leg:?} leg, accepted {accepts}"),
+    );
+    let arguments = format!("--certificate {certificate} --highest {highest}");
+    plan.fault = relay(&plan, leg, "terminate.py", &arguments);
     plan.sound_caller = Some(caller.clone());
     plan.callers = vec![caller];
+    // The box needs its time.
+    plan.callers[0].lasts = Duration::from_secs(8);
     // TLS 1.3 shows a certificate to the ends alone.
-    let pair_finds: &[&str] = if versions == "TLSv1.2" {
-        finds
-    } else {
-        &["clienthello-rewritten", "tls-stack-mismatch"]
-    };
+    let shown = highest == "1.2";
+    let pair_finds: &[&str] =
+        if shown { finds } else { &["clienthello-rewritten", "tls-stack-mismatch"] };
     // A box that ends TLS makes a hello of its own; where the certificate is hidden there is nothing else to name.
-    let also = if versions == "TLSv1.2" { &[][..] } else { pair_finds };
+    let also = if shown { &[][..] } else { pair_finds };
     let ends = leg.ends().map(Vantage::At);
     if accepts {
         plan.label(&[&ends[..], &RELAY].concat(), came_up(&[]));

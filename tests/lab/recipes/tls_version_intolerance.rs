@@ -51,10 +51,10 @@ pub fn intolerant(draw: &mut Draw, training: &[&'static str], held_out: &[&'stat
         _ => &["rst-inpath-reject"],
     };
     let [near, far] = leg.ends().map(Vantage::At);
-    // There are servers that dislike it as well: whose dislike it is takes both ends.
-    plan.label_nth(0, &[near], seen.clone());
+    // There are servers that dislike it as well: whose dislike it is takes both ends or a probe.
+    plan.hint_nth(0, &[near], seen.clone());
     if leg == Leg::Server {
-        plan.label_nth(0, &RELAY, seen.clone());
+        plan.hint_nth(0, &RELAY, seen.clone());
     }
     plan.label_nth(0, &[leg.pair()], Expected { party: leg.network(), also, ..seen });
     plan.label_nth(1, &[near, far], ESTABLISHED);

@@ -235,10 +235,11 @@ fn shape(
         Some(_) => return Shape::Unclear,
         None => {}
     }
+    let held_back = diff.stream(Direction::ToServer).missing(Direction::ToServer) > 0;
     match (to_server, to_client) {
-        (None, _) if diff.stream(Direction::ToServer).missing(Direction::ToServer) > 0 => {
-            Shape::Reject
-        }
+        (None, _) if held_back => Shape::Reject,
+        // A box that only listens would have let the words pass that it resets both ends for.
+        (Some(_), Some(_)) if held_back && since < AT_ONCE => Shape::Reject,
         (Some(_), Some(_)) if since >= AT_ONCE => Shape::Both,
         (_, Some(_)) => Shape::ToClient,
         _ => Shape::ToServer,

@@ -216,6 +216,12 @@ fn a_client_that_does_not_wait_for_a_slow_path() {
     let report = left(2_000, 2_100);
     assert_eq!(report.verdict.cause.as_deref(), Some("slow-path-timeout"), "{report:#?}");
     assert_eq!(report.verdict.class.as_deref(), Some("performance"));
+    assert_eq!(report.verdict.party, "server_network");
+    // What arrives behind the end came too late.
+    let trace = Trace::relay().negotiated(MSTSC, HYBRID).client_hello_13().after_ms(2_100);
+    let rtt = TcpSample { min_rtt_us: Some(2_000_000), ..Default::default() };
+    let late = trace.socket(Leg::Server, rtt).fin(ToServer).after_ms(50).server_hello_13().report();
+    assert_eq!(late.verdict.cause.as_deref(), Some("slow-path-timeout"), "{late:#?}");
     // A fast path; a slow path and a server that waits much longer than that.
     silent(&left(20, 2_100), "slow-path-timeout");
     silent(&left(600, 9_000), "slow-path-timeout");

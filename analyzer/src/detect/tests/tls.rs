@@ -100,6 +100,11 @@ fn no_common_version() {
     let client = client.report();
     assert_eq!(client.verdict.confidence.why, 0.8);
     assert_eq!(client.verdict.class.as_deref(), Some("server-config"));
+    // The same user came with a version out of this offer, and was let in.
+    let all = agreed().client_hello_13().alert(ToClient, 2, 70).fin(ToClient);
+    let older = agreed().after_ms(50).tls12(EC_CERTIFICATE).desktop();
+    assert_eq!(all.report().verdict.cause.as_deref(), Some("no-common-version"));
+    silent(&all.report_with(&[older]), "no-common-version");
     // Decoys: another number; the server's alert behind its own choice of a version.
     let other = agreed().client_hello_12().alert(ToClient, 2, 80).fin(ToClient);
     let behind = agreed().client_hello_12().server_hello_12().alert(ToClient, 2, 70).fin(ToClient);
@@ -163,6 +168,8 @@ fn a_downgrade_is_never_named_without_a_control() {
         assert!(report.causes[0].confidence < 0.5);
         assert_eq!(report.verdict.cause, None);
         assert_eq!(report.verdict.class.as_deref(), Some("abort"));
+        // The client only notices; who changed what is open.
+        assert_eq!(report.verdict.party, "unknown");
     }
 }
 

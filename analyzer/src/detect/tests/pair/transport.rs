@@ -13,6 +13,11 @@ fn a_reset_that_its_sender_did_not_send_is_the_paths() {
     let reset = |trace: Trace| trace.ended(ToClient, SegmentKind::Rst, 1);
     // What the client sent was held back.
     proves(&both(&reset(asked()), &start().after_ms(5)), "rst-inpath-reject", "network");
+    let rid = start().after_ms(5).ended(ToServer, SegmentKind::Rst, 1);
+    proves(&both(&reset(asked()), &rid), "rst-inpath-reject", "network");
+    // Who only listens lets it pass.
+    let heard = asked().ended(ToServer, SegmentKind::Rst, 1);
+    proves(&both(&reset(asked()), &heard), "rst-injected-toclient", "network");
     // It arrived, and the server went on to answer.
     let answered = asked().cc(SSL).ended(ToClient, SegmentKind::Fin, 20);
     let report = both(&reset(asked()), &answered);
