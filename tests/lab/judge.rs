@@ -249,9 +249,11 @@ fn compare(expected: &Expected, said: Option<&Said>, best: bool) -> Marks {
         (Some(got), Why::Open | Why::Perhaps(_)) if expected.what.contains(&got) => Mark::Right,
         _ => Mark::Wrong,
     };
-    // A finding may be called the phenomenon or the cause as well.
+    // A finding may be called the phenomenon or the cause as well. What is wrong with a certificate is a fact
+    // wherever it stands.
     let found = |said: &Said, id: &str| {
-        said.findings.iter().chain([&said.what, &said.cause]).any(|found| found == id)
+        let listed = id.starts_with("cert-") && said.causes.iter().any(|(cause, _)| cause == id);
+        listed || said.findings.iter().chain([&said.what, &said.cause]).any(|found| found == id)
     };
     let finds = match said {
         _ if expected.finds.is_empty() => Mark::NotAsked,

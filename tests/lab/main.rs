@@ -51,6 +51,9 @@ fn main() -> ExitCode {
     if arguments.is_whole() && !done.samples.is_empty() {
         write(&done);
     }
+    if arguments.is_training() && !done.samples.is_empty() {
+        calibrate(&done);
+    }
     if let Some(folder) = &arguments.keep {
         std::fs::write(folder.join("RESULTS.md"), report(&done)).unwrap();
     }
@@ -72,12 +75,20 @@ fn check_figures() -> usize {
     selftest::CHECKS.iter().filter(fails).count()
 }
 
-/// Writes the report, what confidences are calibrated from, and the figures that the program shows.
+/// Writes what confidences are calibrated from, and the table of the program that it gives.
+fn calibrate(done: &run::Done) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let training = report::training(&done.samples);
+    let table = report::calibration_table(&training);
+    std::fs::write(root.join("analyzer/src/calibration.tsv"), table).unwrap();
+    let training = serde_json::to_string_pretty(&training).unwrap();
+    std::fs::write(root.join("tests/lab/training.json"), training + "\n").unwrap();
+}
+
+/// Writes the report and the figures that the program shows.
 fn write(done: &run::Done) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
     std::fs::write(folder.join("RESULTS.md"), report(done)).unwrap();
-    let training = serde_json::to_string_pretty(&report::training(&done.samples)).unwrap();
-    std::fs::write(folder.join("training.json"), training + "\n").unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("analyzer/src");
     std::fs::write(source.join("measured.tsv"), report::measured(&done.samples)).unwrap();
 }

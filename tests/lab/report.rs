@@ -5,6 +5,7 @@ use crate::draw::Half;
 use crate::judge::Mark;
 use crate::results::{Answer, Reliability, Sample, Tally, ratio, risk_coverage, rows};
 use crate::topology::Ip;
+use rdpwhy_analyzer::verdict::calibration::{self, Claim, LEVELS};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
@@ -42,7 +43,8 @@ as an abstention, not as an error. A wrong phenomenon is always an error, and fo
 - In a damaged capture, to say only how the connection ended (a close, a RST) is an abstention, not an error, if no wrong \
 party or cause is named.\n\
 - `transmission-stalled` and `unanswered-turn` are right for the rows they are symptoms of where the row can only be \
-suggested, and abstentions where it is established; `rst-of-unclear-origin` is an abstention wherever there was a RST.\n";
+suggested, and abstentions where it is established; `rst-of-unclear-origin` is an abstention wherever there was a RST.\n\
+- A defect of a certificate is found where it stands among the candidate causes: it is read from the certificate.\n";
 
 /// The report.
 pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
@@ -91,9 +93,12 @@ pub fn training(samples: &[Sample]) -> serde_json::Value {
             ("who", marks.party, &said.what),
             ("why", marks.why, &said.cause),
         ];
-        for ((kind, mark, id), confidence) in kinds.into_iter().zip(said.confidence) {
-            if mark != Mark::NotAsked && confidence > 0.0 && id != "null" {
-                let percent = (confidence * 100.0).round() as u64;
+        for ((kind, mark, id), (claim, worth)) in
+            kinds.into_iter().zip(Claim::ALL.into_iter().zip(said.confidence))
+        {
+            if mark != Mark::NotAsked && worth > 0.0 && id != "null" {
+                // As the detectors gave it.
+                let percent = (calibration::own(claim, worth) * 100.0).round() as u64;
                 let key = (kind, id.clone(), sample.judged.vantage.class(), percent);
                 claims.entry(key).or_default()[usize::from(mark != Mark::Right)] += 1;
             }
@@ -106,6 +111,34 @@ pub fn training(samples: &[Sample]) -> serde_json::Value {
         json!({"claim": claim, "id": id, "vantage": vantage, "percent": percent, "right": right, "wrong": wrong})
     };
     json!({ "claims": claims.iter().map(row).collect::<Vec<_>>() })
+}
+
+/// The table that confidences are calibrated by, from the training half: claim, level, its worth, and how many
+/// claims at the level were right and wrong.
+pub fn calibration_table(training: &serde_json::Value) -> String {
+    let mut text = String::new();
+    for claim in Claim::ALL {
+        let mut counts = [[0; 2]; LEVELS.len()];
+        for row in training["claims"].as_array().into_iter().flatten() {
+            let of = |field: &str| row[field].as_u64().unwrap_or_default();
+            // What was weighed stands between two levels and is counted at the nearer.
+            let distance = |at: &usize| (LEVELS[*at].0 - of("percent") as f64 / 100.0).abs();
+            let nearest = (0..LEVELS.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+            if let (Some(at), Some(true)) =
+                (nearest, row["claim"].as_str().map(|name| name == claim.name()))
+            {
+                counts[at][0] += of("right") as usize;
+                counts[at][1] += of("wrong") as usize;
+            }
+        }
+        let worth = calibration::fit(counts);
+        for ((level, worth), [right, wrong]) in
+            LEVELS.map(|level| level.0).iter().zip(worth).zip(counts)
+        {
+            writeln!(text, "{}\t{level}\t{worth:.3}\t{right}\t{wrong}", claim.name()).unwrap();
+        }
+    }
+    text
 }
 
 fn totals(samples: &[&Sample]) -> String {

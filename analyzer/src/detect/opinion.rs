@@ -77,8 +77,8 @@ pub enum Party {
     Unknown,
 }
 
-/// How sure a detector is, before caps. Until the laboratory has calibrated them a row takes the
-/// middle of its band.
+/// How sure a detector is, before caps and before it is held against what was measured
+/// ([`calibration`](crate::verdict::calibration)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Band {
     /// Listed as a candidate, never named as the verdict.

@@ -22,7 +22,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if let Some(opinion) = never_through(facts) {
         return Some(opinion);
     }
-    let (leg, evidence) = facts.tcp.legs().into_iter().find_map(|(name, leg)| {
+    // Each end's capture knows best what its own end had to repeat.
+    let other = case.at_server().map(|(server, _)| (Leg::Single, server.tcp.leg(Leg::Single)));
+    let (leg, evidence) = facts.tcp.legs().into_iter().chain(other).find_map(|(name, leg)| {
         in_socket(leg)
             .map(|(at, fact)| Evidence::at(at, fact))
             .or_else(|| in_packets(leg).map(Evidence::absent))
@@ -71,13 +73,18 @@ fn timed_out(facts: &Facts) -> bool {
 }
 
 /// At least this many segments make a ratio.
-const ENOUGH: u64 = 100;
+const ENOUGH: u64 = 50;
+
+/// One of them in fifty, and more than a single one that came late.
+fn are_many(repeated: u64, sent: u64) -> bool {
+    sent >= ENOUGH && repeated >= 2 && repeated.saturating_mul(50) > sent
+}
 
 fn in_socket(leg: &LegFacts) -> Option<(At, String)> {
     let Seen { value: sample, at } = *leg.socket.as_ref()?;
     let retransmitted = u64::from(sample.total_retrans?);
     let sent = u64::from(sample.segs_out?);
-    if sent >= ENOUGH && retransmitted * 50 > sent {
+    if are_many(retransmitted, sent) {
         return Some((at, format!("{retransmitted} of {sent} segments sent were retransmitted")));
     }
     let (disordered, received) = (u64::from(sample.rcv_ooopack?), u64::from(sample.data_segs_in?));
@@ -89,14 +96,13 @@ fn in_packets(leg: &LegFacts) -> Option<String> {
     let counts = leg.counts?;
     Direction::BOTH.into_iter().find_map(|dir| {
         let sent = counts[dir.index()];
-        (sent.data_segments >= ENOUGH && sent.retransmitted.saturating_mul(50) > sent.data_segments)
-            .then(|| {
-                format!(
-                    "{} of {} data segments from the {} were retransmitted",
-                    sent.retransmitted,
-                    sent.data_segments,
-                    who::sender(dir)
-                )
-            })
+        are_many(sent.retransmitted, sent.data_segments).then(|| {
+            format!(
+                "{} of {} data segments from the {} were retransmitted",
+                sent.retransmitted,
+                sent.data_segments,
+                who::sender(dir)
+            )
+        })
     })
 }

@@ -38,7 +38,7 @@ pub struct Connection {
     pub reached_basis: Option<String>,
     /// False when input was lost or a bound was reached.
     pub complete: bool,
-    /// False until confidences are calibrated.
+    /// The confidences were held against what the laboratory measured.
     pub calibrated: bool,
     /// How it ended.
     pub ended: Ended,

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::calibration::calibrate;
 use super::ended::ended;
 use super::layers::{rdp, tls};
 use super::words::{rfc3339, round, word};
@@ -58,6 +59,13 @@ impl Identities {
 
 /// The report of one connection.
 pub fn connection(case: &Case<'_>, place: &Place, identities: &Identities) -> Connection {
+    let mut report = uncalibrated(case, place, identities);
+    calibrate(&mut report);
+    report
+}
+
+/// The same with the confidences as the detectors give them.
+pub(crate) fn uncalibrated(case: &Case<'_>, place: &Place, identities: &Identities) -> Connection {
     let facts = case.this;
     let judgement = judge(case);
     let mut book = Book { items: Vec::new(), facts, file: place.file.clone(), pair: case.pair };

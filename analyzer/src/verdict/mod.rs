@@ -5,6 +5,7 @@
 //! control; without one they stand among the causes and never in the verdict.
 
 mod build;
+pub mod calibration;
 mod community;
 mod ended;
 mod layers;
@@ -14,6 +15,8 @@ mod outcome;
 mod ruled_out;
 mod words;
 
+#[cfg(test)]
+pub(crate) use build::uncalibrated;
 pub use build::{Identities, Place, connection};
 pub use outcome::may_be_rehearsal;
 

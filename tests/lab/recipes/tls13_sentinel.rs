@@ -38,10 +38,11 @@ fn plan(draw: &mut Draw) -> Plan {
         ..FAILED
     };
     let [near, far] = leg.ends().map(Vantage::At);
-    // The hello that offered TLS 1.3 and the answer that says it did not, in one capture.
-    plan.label(&[near], seen.clone());
+    // The hello that offered TLS 1.3 and the answer that says it did not, in one capture; but nobody has tried
+    // another way to this server, and an accusation needs that.
+    plan.hint(&[near], seen.clone());
     if leg == Leg::Server {
-        plan.label(&RELAY, Expected { party: leg.network(), ..seen.clone() });
+        plan.hint(&RELAY, Expected { party: leg.network(), ..seen.clone() });
     }
     // The server's own capture shows a client that never offered it.
     let honest = Expected { why: Why::Open, party: &[], ..seen.clone() };

@@ -27,6 +27,8 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.callers[0].lasts = Duration::from_secs(11);
     // A window so small that one screen fills it.
     plan.setting.push(Step::Sh(Node::C, "sysctl -qw net.ipv4.tcp_rmem='4096 6000 6000'".into()));
+    // On a longer way the screen comes in pieces, and the client is stopped between two of them.
+    super::wan::through(&mut plan, Leg::Client, "delay=50");
     let sent = draw.range_of_half([3500, 8000], [8500, 10_000]);
     plan.note("stopped after bytes sent", sent);
     plan.act = Some(Box::new(move |scene| {

@@ -68,7 +68,8 @@ fn half_open(case: &Case<'_>) -> Option<Opinion> {
     let first = *answers.first()?;
     let syn = ours.kept(SegmentKind::Syn).next()?;
     let watched = diff.complete.iter().all(|complete| *complete);
-    if !watched || !diff.ran(Side::Client, first.at.time) {
+    // Clocks that little compares need an answer well within the client's capture: any of them will do.
+    if !watched || !answers.iter().any(|answer| diff.ran(Side::Client, answer.at.time)) {
         return None;
     }
     let arrived = ours.kept(SegmentKind::SynAck).next();

@@ -217,6 +217,26 @@ fn a_reset_that_answers_the_first_words_after_a_silence_may_be_a_timeout() {
     proves(&report, "idle-timeout-rst", "network");
 }
 
+/// The client's capture never held the first copies of what the server had to repeat.
+#[test]
+fn each_end_knows_what_it_had_to_repeat() {
+    let counted = |retransmitted| {
+        let server = crate::input::SegmentCounts {
+            segments: 90,
+            data_segments: 80,
+            retransmitted,
+            ..Default::default()
+        };
+        start().cr(MSTSC).cc(SSL).after_ms(5).counts(Default::default(), server)
+    };
+    let lossy = both(&counted(0), &counted(3));
+    assert!(claims(&lossy, "packet-loss"), "{lossy:#?}");
+    // A single one came late; and nothing was lost.
+    for repeated in [0, 1] {
+        silent(&both(&counted(0), &counted(repeated)), "packet-loss");
+    }
+}
+
 #[test]
 fn a_handshake_that_only_one_end_completes_is_half_open_or_faked() {
     let syn = |trace: Trace| trace.kept(ToServer, SegmentKind::Syn, 0).after_ms(1000);
