@@ -2,7 +2,7 @@
 //! RFC 9293 3.6.
 
 use super::battery;
-use super::opinion::{Band, Class, Detector, Evidence, Group, Kind, Opinion};
+use super::opinion::{Band, Class, Control, Detector, Evidence, Group, Kind, Opinion};
 use super::who;
 use crate::case::Case;
 use crate::input::{Close, SegmentKind};
@@ -40,7 +40,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         let fact = format!("{} bytes of the {side} behind the place of that FIN", later.value.len);
         tests.add(Group::Continuation, 3.0, Evidence::of(later, fact));
     }
-    let control = tests.control();
+    // No sender goes on behind its own FIN: two wrote here, whatever the other tests say. RFC 9293 3.6.
+    let control = tests.control().or_else(|| later.map(|_| Control::Baseline));
     let opinion = tests.argue(Opinion::new(Band::Weak, says));
     Some(opinion.party(who::network(facts, dir), Band::High).control(control))
 }

@@ -191,6 +191,10 @@ fn data_behind_a_fin_shows_that_another_sent_it() {
     let forged = closed(55, Some(900));
     assert_eq!(forged.verdict.what.as_deref(), Some("fin-injected"), "{forged:#?}");
     assert_eq!(forged.verdict.control.as_deref(), Some("baseline"));
+    // With the sender's own TTL it is as impossible.
+    let copied = closed(64, Some(900));
+    assert_eq!(copied.verdict.what.as_deref(), Some("fin-injected"), "{copied:#?}");
+    assert_eq!(copied.verdict.party, "network");
     // Clean twin; decoys: a route that changed, a half-closed server that acknowledges.
     silent(&closed(64, None), "fin-injected");
     assert_eq!(closed(55, None).verdict.what.as_deref(), Some("clean-close-no-reason"));
