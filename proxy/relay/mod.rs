@@ -3,9 +3,11 @@
 //! It accepts, dials the upstream, moves bytes exactly, and tells the engine after each write. It
 //! imports of the engine only its door (inputs, session) and never waits for it.
 
+mod death;
 mod listen;
 mod observer;
 mod pump;
+mod seldom;
 mod session;
 mod upstream;
 mod waiting;

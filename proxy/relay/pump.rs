@@ -5,7 +5,8 @@
 //! its peer did not take, and reads on when that is gone.
 
 use std::cell::RefCell;
-use std::io;
+use std::future::poll_fn;
+use std::io::{self, Read};
 use std::net::Shutdown;
 use std::task::{Context, Poll, ready};
 
@@ -14,6 +15,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::death::{Watch, close_of};
 use crate::os;
 
 /// The worker's buffer. A flow reads at most its own limit of it at once.
@@ -94,14 +96,22 @@ impl Pump {
     /// passed on.
     pub async fn run(&mut self, seen: &mut impl FnMut(Direction, &[u8])) -> Deaths {
         let before = self.ends();
-        let flows_alive = self.flows.each_ref().map(|flow| !flow.is_broken());
         let Pump { client, server, flows } = self;
-        let noticed = tokio::select! {
-            biased;
-            () = std::future::poll_fn(|cx| turn(cx, client, server, flows, seen)) => None,
-            // With the peer not reading, nothing is read here either: a RST must be noticed still.
-            error = died(client), if flows_alive[0] => Some((Direction::ToServer, error)),
-            error = died(server), if flows_alive[1] => Some((Direction::ToClient, error)),
+        let noticed = {
+            let mut deaths = [Watch::new(client), Watch::new(server)];
+            poll_fn(|cx| {
+                if turn(cx, client, server, flows, seen).is_ready() {
+                    return Poll::Ready(None);
+                }
+                for dir in Direction::BOTH {
+                    let (flow, death) = (&flows[dir.index()], &mut deaths[dir.index()]);
+                    if let Poll::Ready(how) = death.poll(cx, !flow.is_read() && !flow.is_broken()) {
+                        return Poll::Ready(Some((dir, how)));
+                    }
+                }
+                Poll::Pending
+            })
+            .await
         };
         if let Some((dir, how)) = noticed {
             self.flows[dir.index()].fail(how);
@@ -261,6 +271,20 @@ fn poll_flow(
     Poll::Ready(())
 }
 
+/// One read. When it did not fill the buffer it has emptied the socket, and readiness ends with it: no further
+/// read only finds that. What comes later makes the socket ready anew.
+fn read_some(source: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut read = None;
+    let outcome = source.try_io(Interest::READABLE, || {
+        let count = (&*SockRef::from(source)).read(buffer)?;
+        read = Some(count);
+        // Windows tells of more data only after a read that found none.
+        let emptied = cfg!(unix) && 0 < count && count < buffer.len();
+        if emptied { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) }
+    });
+    read.map_or(outcome, Ok)
+}
+
 /// One read, its write at once, then the observer. An end is noted in the flow.
 fn move_once(
     source: &TcpStream,
@@ -270,8 +294,7 @@ fn move_once(
     seen: &mut impl FnMut(Direction, &[u8]),
 ) -> io::Result<usize> {
     WORKER.with_borrow_mut(|buffer| {
-        let room = &mut buffer[..flow.limit];
-        let read = match source.try_read(room) {
+        let read = match read_some(source, &mut buffer[..flow.limit]) {
             Ok(0) => {
                 flow.ended.get_or_insert(Close::Fin);
                 return Ok(0);
@@ -313,6 +336,11 @@ impl Flow {
         self.ended == Some(Close::Fin) && self.pending.is_empty() && !self.closed
     }
 
+    /// Its sender is read: a death shows there.
+    fn is_read(&self) -> bool {
+        self.ended.is_none() && self.pending.is_empty()
+    }
+
     /// Its sender's socket is dead in both directions.
     fn is_broken(&self) -> bool {
         self.reset.is_some() || matches!(self.ended, Some(Close::Rst | Close::Error(_)))
@@ -333,29 +361,5 @@ impl Flow {
             self.pending = Vec::new();
             self.sent = 0;
         }
-    }
-}
-
-/// Resolves when the socket is dead. A soft error (an ICMP message on an open connection) is none.
-async fn died(socket: &TcpStream) -> Close {
-    /// How often a socket with a soft error is looked at again.
-    const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
-    loop {
-        let _ = socket.ready(Interest::ERROR).await;
-        let over = os::socket_state(socket).is_none_or(|state| state.state == os::TcpState::Closed);
-        if over {
-            return os::pending_error(socket).map_or(Close::Rst, |error| close_of(&error));
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// How a read error is called in the facts.
-pub fn close_of(error: &io::Error) -> Close {
-    match error.kind() {
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::ConnectionAborted => Close::Rst,
-        _ => Close::Error(os::errno_name(error)),
     }
 }

@@ -13,7 +13,9 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Relay;
-use super::pump::{Pump, close_of};
+use super::death::close_of;
+use super::pump::{Deaths, Pump};
+use super::seldom::Seldom;
 use super::upstream::Route;
 use super::waiting::at;
 use super::watched::Watched;
@@ -214,44 +216,47 @@ async fn carry(
     let mut quiet = None;
     loop {
         let up = watched.active;
+        let mut rest = Seldom::new(async {
+            tokio::select! {
+                biased;
+                _ = stop.changed() => Happened::Stop,
+                () = at(quiet) => Happened::Quiet,
+                () = at(deadline.filter(|_| !up)) => Happened::Deadline,
+                _ = ticks.tick(), if !up || relay.rst_immune.is_some() => Happened::Tick,
+            }
+        });
         let clock = watched.clock;
         let observer = &mut watched.observer;
         let mut seen = |dir, bytes: &[u8]| observer.bytes(clock.now(), dir, bytes);
-        tokio::select! {
-            deaths = pump.run(&mut seen) => {
-                let now = watched.clock.now();
-                watched.sample_both(now, &pump);
-                for dir in Direction::BOTH {
-                    if let Some(how) = deaths.0[dir.index()] {
-                        let leg = if dir == Direction::ToServer { Leg::Client } else { Leg::Server };
-                        watched.observer.note(now, Input::Closed { leg, dir, how });
-                    }
-                }
-                let passed_on = pump.propagate();
-                for (dir, how) in passed_on.sent {
-                    let leg = if dir == Direction::ToServer { Leg::Server } else { Leg::Client };
-                    watched.note(Input::Closed { leg, dir, how });
-                }
-                if passed_on.over {
+        let happened = tokio::select! {
+            biased;
+            deaths = pump.run(&mut seen) => Happened::Deaths(deaths),
+            happened = &mut rest => happened,
+        };
+        drop(rest);
+        match happened {
+            Happened::Deaths(deaths) => {
+                if watched.pass_on(&mut pump, deaths) {
                     return Carried::Over(None);
                 }
                 let ended = watched.observer.session().facts().ending().is_some();
                 // A server leg that hears of no RST can hang for good: that is watched to its end.
-                quiet = (ended && relay.rst_immune.is_none()).then(|| tokio::time::Instant::now() + LINGER);
+                quiet = (ended && relay.rst_immune.is_none())
+                    .then(|| tokio::time::Instant::now() + LINGER);
             }
-            () = at(quiet) => {
+            Happened::Quiet => {
                 if watched.is_quiet(LINGER) {
                     return Carried::Lingers(Box::new(pump));
                 }
                 quiet = Some(tokio::time::Instant::now() + LINGER);
             }
-            _ = ticks.tick(), if !up || relay.rst_immune.is_some() => {
+            Happened::Tick => {
                 watched.look(relay, Some(&pump));
                 if relay.rst_immune.is_some_and(|limit| watched.waits(limit)) {
                     return closed_by("--rst-immune", pump, watched);
                 }
             }
-            () = at(deadline.filter(|_| !up)) => {
+            Happened::Deadline => {
                 // It may have come up since it was looked at last.
                 watched.look(relay, Some(&pump));
                 if watched.active {
@@ -259,12 +264,21 @@ async fn carry(
                 }
                 return closed_by("--handshake-timeout", pump, watched);
             }
-            _ = stop.changed() => {
+            Happened::Stop => {
                 watched.note(Input::Relay(RelayNote::Shutdown));
                 return Carried::Over(Some(InputEnd::Open));
             }
         }
     }
+}
+
+/// What a session in its course wakes up for.
+enum Happened {
+    Deaths(Deaths),
+    Quiet,
+    Tick,
+    Deadline,
+    Stop,
 }
 
 /// A deadline of the relay's own ends the session.

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::Relay;
 use super::observer::{Observer, syn_segment};
-use super::pump::Pump;
+use super::pump::{Deaths, Pump};
 use super::upstream::Route;
 use super::waiting::{is_stalled, without_answer};
 use crate::clock::Clock;
@@ -198,6 +198,25 @@ impl Watched {
     pub fn waits(&self, limit: Duration) -> bool {
         let facts = self.observer.session().facts();
         without_answer(facts, self.clock.now()).is_some_and(|waited| waited >= limit)
+    }
+
+    /// Notes the ends that the pump has found and passes them on; true when nothing is left to move. First-death
+    /// rule: both sockets are sampled before anything is sent.
+    pub fn pass_on(&mut self, pump: &mut Pump, deaths: Deaths) -> bool {
+        let now = self.clock.now();
+        self.sample_both(now, pump);
+        for dir in Direction::BOTH {
+            if let Some(how) = deaths.0[dir.index()] {
+                let leg = if dir == Direction::ToServer { Leg::Client } else { Leg::Server };
+                self.observer.note(now, Input::Closed { leg, dir, how });
+            }
+        }
+        let passed_on = pump.propagate();
+        for (dir, how) in passed_on.sent {
+            let leg = if dir == Direction::ToServer { Leg::Server } else { Leg::Client };
+            self.note(Input::Closed { leg, dir, how });
+        }
+        passed_on.over
     }
 
     /// The state of both sockets.

@@ -1,0 +1,70 @@
+//! One shortage at a time: the relay says so, nothing is lost that had begun, and it serves again afterwards.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+use crate::peer;
+use crate::streams::{Load, Tally};
+use crate::support::running::{LONG, Running};
+use crate::support::wait_until;
+
+/// Each with its name.
+pub const ALL: &[(&str, fn())] = &[
+    ("out of file descriptors", out_of_descriptors),
+    ("backlog overflow", backlog_overflow),
+    ("full disk", full_disk),
+];
+
+fn out_of_descriptors() {
+    let limited = "ulimit -n 64; exec \"$@\"";
+    let upstream = format!("127.0.0.1:{}", peer::serve());
+    let flags = ["--format", "jsonl", "--max-sessions", "1000"];
+    let mut proxy = Running::start(&upstream, &flags, Some(limited));
+    // More than there are descriptors for; the rest waits in the backlog.
+    let open: Vec<TcpStream> = (0..100).map(|_| proxy.connect()).collect();
+    let said = wait_until(LONG, || proxy.process.output().contains("can not accept a client now"));
+    assert!(said, "{}", proxy.process.output());
+    drop(open);
+    serves(&mut proxy);
+}
+
+fn backlog_overflow() {
+    let mut proxy = Running::jsonl(peer::serve(), &[]);
+    proxy.process.signal("STOP");
+    let connect = |_| {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], proxy.port));
+        TcpStream::connect_timeout(&address, Duration::from_millis(300))
+    };
+    // The backlog holds 1,024, or what the system allows.
+    let open: Vec<_> = (0..1_200).map_while(|at| connect(at).ok()).collect();
+    proxy.process.signal("CONT");
+    drop(open);
+    serves(&mut proxy);
+}
+
+fn full_disk() {
+    let flags = ["-w", "/dev/full", "--payload", "full"];
+    let mut proxy = Running::jsonl(peer::serve(), &flags);
+    serves(&mut proxy);
+    let said = proxy.process.output();
+    assert!(said.contains("/dev/full"), "{said}");
+}
+
+/// Streams pass exactly, and the process ends when it is told to.
+fn serves(proxy: &mut Running) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let load = Load { port: proxy.port, stop: stop.clone() };
+    let workers = load.start(2, Load::bulk);
+    thread::sleep(Duration::from_secs(1));
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let mut tally = Tally::default();
+    for worker in workers {
+        tally.add(worker.join().unwrap());
+    }
+    assert!(tally.streams > 0 && tally.wrong == 0, "{tally:?}\n{}", proxy.process.output());
+    let code = proxy.interrupt();
+    assert!([0, 3, 4].contains(&code), "{code}: {}", proxy.process.output());
+}
