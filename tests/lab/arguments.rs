@@ -37,11 +37,6 @@ impl Arguments {
         self.full && self.recipes.is_empty() && self.halves.len() == 2
     }
 
-    /// Whether all of the training half is run and nothing else, so that confidences may be calibrated.
-    pub fn is_training(&self) -> bool {
-        self.full && self.recipes.is_empty() && self.halves == [Half::Training]
-    }
-
     /// Reads them; what is said instead where they are wrong.
     pub fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut read = Self {

@@ -10,6 +10,7 @@ mod support;
 
 mod arguments;
 mod boxes;
+mod calibrate;
 mod capture;
 mod citations;
 mod degrade;
@@ -51,9 +52,6 @@ fn main() -> ExitCode {
     if arguments.is_whole() && !done.samples.is_empty() {
         write(&done);
     }
-    if arguments.is_training() && !done.samples.is_empty() {
-        calibrate(&done);
-    }
     if let Some(folder) = &arguments.keep {
         std::fs::write(folder.join("RESULTS.md"), report(&done)).unwrap();
     }
@@ -75,21 +73,15 @@ fn check_figures() -> usize {
     selftest::CHECKS.iter().filter(fails).count()
 }
 
-/// Writes what confidences are calibrated from, and the table of the program that it gives.
-fn calibrate(done: &run::Done) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let training = report::training(&done.samples);
-    let table = report::calibration_table(&training);
-    std::fs::write(root.join("analyzer/src/calibration.tsv"), table).unwrap();
-    let training = serde_json::to_string_pretty(&training).unwrap();
-    std::fs::write(root.join("tests/lab/training.json"), training + "\n").unwrap();
-}
-
-/// Writes the report and the figures that the program shows.
+/// Writes the report, what confidences are calibrated from, and the tables of the program.
 fn write(done: &run::Done) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
     std::fs::write(folder.join("RESULTS.md"), report(done)).unwrap();
+    let training = serde_json::to_string_pretty(&calibrate::training(&done.samples)).unwrap();
+    std::fs::write(folder.join("training.json"), training + "\n").unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("analyzer/src");
+    let worth = calibrate::Worth::fitted(&done.samples);
+    std::fs::write(source.join("calibration.tsv"), worth.table()).unwrap();
     std::fs::write(source.join("measured.tsv"), report::measured(&done.samples)).unwrap();
 }
 

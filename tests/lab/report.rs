@@ -1,12 +1,11 @@
-//! Writes `RESULTS.md` and the file that confidences are calibrated from.
+//! Writes `RESULTS.md`.
 
+use crate::calibrate::Worth;
 use crate::degrade::{DAMAGES, Damage};
 use crate::draw::Half;
-use crate::judge::Mark;
 use crate::results::{Answer, Reliability, Sample, Tally, ratio, risk_coverage, rows};
 use crate::topology::Ip;
-use rdpwhy_analyzer::verdict::calibration::{self, Claim, LEVELS};
-use serde_json::json;
+use rdpwhy_analyzer::verdict::calibration::{Claim, calibrated_by, own};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 
@@ -44,6 +43,7 @@ as an abstention, not as an error. A wrong phenomenon is always an error, and fo
 party or cause is named.\n\
 - `transmission-stalled` and `unanswered-turn` are right for the rows they are symptoms of where the row can only be \
 suggested, and abstentions where it is established; `rst-of-unclear-origin` is an abstention wherever there was a RST.\n\
+- To say less than the vantage allows is no claim for calibration; a cause or party that was let pass is one, and false.\n\
 - A defect of a certificate is found where it stands among the candidate causes: it is read from the certificate.\n";
 
 /// The report.
@@ -57,6 +57,7 @@ pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
     text += RULES;
     let forgiven = samples.iter().filter(|s| s.damage == Damage::None && s.judged.forgiven).count();
     writeln!(text, "\nThe first of these rules was applied {forgiven} times.").unwrap();
+    let worth = Worth::fitted(samples);
     let sound: Vec<&Sample> = samples.iter().filter(|s| s.damage == Damage::None).collect();
     writeln!(text, "\n{runs} runs, {} samples of whole captures.", sound.len()).unwrap();
     for half in [Half::HeldOut, Half::Training] {
@@ -65,7 +66,7 @@ pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
             write!(text, "\n## The {} half\n", half.name()).unwrap();
             text += &totals(&of_half);
             text += &per_row(&of_half);
-            text += &calibration(&of_half);
+            text += &calibration(&of_half, &worth);
         }
     }
     text += &accusations(&sound);
@@ -78,66 +79,6 @@ pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
     text += &unsaid(&sound);
     text += "\n## What was wrong with damaged captures only\n";
     text += &misses(&damaged_only(samples));
-    text
-}
-
-/// Claims of the training half by what was claimed, from where, and how confidently.
-pub fn training(samples: &[Sample]) -> serde_json::Value {
-    let mut claims: BTreeMap<(&str, String, &str, u64), [usize; 2]> = BTreeMap::new();
-    let training = samples.iter().filter(|s| s.half == Half::Training && s.damage == Damage::None);
-    for sample in training {
-        let Some(said) = &sample.judged.said else { continue };
-        let marks = &sample.judged.marks;
-        let kinds = [
-            ("what", marks.what, &said.what),
-            ("who", marks.party, &said.what),
-            ("why", marks.why, &said.cause),
-        ];
-        for ((kind, mark, id), (claim, worth)) in
-            kinds.into_iter().zip(Claim::ALL.into_iter().zip(said.confidence))
-        {
-            if mark != Mark::NotAsked && worth > 0.0 && id != "null" {
-                // As the detectors gave it.
-                let percent = (calibration::own(claim, worth) * 100.0).round() as u64;
-                let key = (kind, id.clone(), sample.judged.vantage.class(), percent);
-                claims.entry(key).or_default()[usize::from(mark != Mark::Right)] += 1;
-            }
-        }
-    }
-    let row = |((claim, id, vantage, percent), [right, wrong]): (
-        &(&str, String, &str, u64),
-        &[usize; 2],
-    )| {
-        json!({"claim": claim, "id": id, "vantage": vantage, "percent": percent, "right": right, "wrong": wrong})
-    };
-    json!({ "claims": claims.iter().map(row).collect::<Vec<_>>() })
-}
-
-/// The table that confidences are calibrated by, from the training half: claim, level, its worth, and how many
-/// claims at the level were right and wrong.
-pub fn calibration_table(training: &serde_json::Value) -> String {
-    let mut text = String::new();
-    for claim in Claim::ALL {
-        let mut counts = [[0; 2]; LEVELS.len()];
-        for row in training["claims"].as_array().into_iter().flatten() {
-            let of = |field: &str| row[field].as_u64().unwrap_or_default();
-            // What was weighed stands between two levels and is counted at the nearer.
-            let distance = |at: &usize| (LEVELS[*at].0 - of("percent") as f64 / 100.0).abs();
-            let nearest = (0..LEVELS.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
-            if let (Some(at), Some(true)) =
-                (nearest, row["claim"].as_str().map(|name| name == claim.name()))
-            {
-                counts[at][0] += of("right") as usize;
-                counts[at][1] += of("wrong") as usize;
-            }
-        }
-        let worth = calibration::fit(counts);
-        for ((level, worth), [right, wrong]) in
-            LEVELS.map(|level| level.0).iter().zip(worth).zip(counts)
-        {
-            writeln!(text, "{}\t{level}\t{worth:.3}\t{right}\t{wrong}", claim.name()).unwrap();
-        }
-    }
     text
 }
 
@@ -209,13 +150,17 @@ fn per_row(samples: &[&Sample]) -> String {
     text
 }
 
-fn calibration(samples: &[&Sample]) -> String {
-    let mut text = String::from("\n| claim | n | ECE | Brier |\n|---|---|---|---|\n");
-    for (kind, name) in ["what", "who", "why"].into_iter().enumerate() {
-        let claims = Reliability::of(samples.iter().copied(), kind);
-        let n = claims.claims.len();
-        writeln!(text, "| {name} | {n} | {} | {} |", share(claims.ece()), share(claims.brier()))
-            .unwrap();
+fn calibration(samples: &[&Sample], worth: &Worth) -> String {
+    let mut text = String::from(
+        "\n| claim | n | ECE as detectors say | Brier | ECE calibrated by the training half | Brier |\n|---|---|---|---|---|---|\n",
+    );
+    for (kind, claim) in Claim::ALL.into_iter().enumerate() {
+        let reported = Reliability::of(samples.iter().copied(), kind);
+        let given = reported.mapped(|confidence| own(claim, confidence));
+        let fitted = given.mapped(|confidence| calibrated_by(worth.of(claim), confidence));
+        let figures = [given.ece(), given.brier(), fitted.ece(), fitted.brier()].map(share);
+        let (name, n) = (claim.name(), given.claims.len());
+        writeln!(text, "| {name} | {n} | {} |", figures.join(" | ")).unwrap();
     }
     let faults: Vec<&Sample> =
         samples.iter().filter(|s| s.asks() && s.judged.best).copied().collect();

@@ -1,10 +1,12 @@
 //! What all runs together gave: the samples, and the figures computed from them.
 
+use crate::calibrate::is_claim;
 use crate::degrade::Damage;
 use crate::draw::Half;
 use crate::judge::{Judged, Mark};
 use crate::recipe::{Vantage, Why};
 use crate::topology::Ip;
+use rdpwhy_analyzer::verdict::calibration::Claim;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One connection at one vantage of one run.
@@ -235,6 +237,7 @@ pub struct Reliability {
 impl Reliability {
     /// The claims of a kind (0 what, 1 who, 2 why) that the recipes decide.
     pub fn of<'a>(samples: impl Iterator<Item = &'a Sample>, kind: usize) -> Self {
+        let claim = Claim::ALL[kind];
         let claims = samples.filter_map(|sample| {
             let said = sample.judged.said.as_ref()?;
             let (mark, spoken) = match kind {
@@ -245,10 +248,15 @@ impl Reliability {
             let claimed =
                 !["null", "unknown"].contains(&spoken.as_str()) && said.confidence[kind] > 0.0;
             // What was forgiven as "possible" was not true for all that.
-            (claimed && mark != Mark::NotAsked)
+            (claimed && is_claim(claim, mark))
                 .then_some((said.confidence[kind], mark == Mark::Right))
         });
         Self { claims: claims.collect() }
+    }
+
+    /// The same claims with other confidences.
+    pub fn mapped(&self, to: impl Fn(f64) -> f64) -> Self {
+        Self { claims: self.claims.iter().map(|(sure, right)| (to(*sure), *right)).collect() }
     }
 
     /// Expected calibration error over ten bins of equal width.

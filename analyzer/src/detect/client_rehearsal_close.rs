@@ -18,8 +18,7 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
-    let ending =
-        facts.ending().filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
+    let ending = facts.client_left()?;
     let (reached, _) = facts.reached()?;
     let paused = facts.tls.is_established() && reached < Reached::Active;
     // A server that alerted first or was not heard had its own part in the end.

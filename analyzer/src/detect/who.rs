@@ -56,7 +56,7 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
         _ => Band::High,
     };
     // Who says goodbye by an alert has decided, even where the other side is faster to close.
-    if let Some(dir) = took_leave(facts, ending) {
+    if let Some(dir) = facts.took_leave(ending) {
         return (endpoint(dir), Band::Possible);
     }
     (endpoint(ending.dir), band)
@@ -91,14 +91,6 @@ pub fn is_unheard(facts: &Facts, dir: Direction) -> bool {
 /// A sender that sent the same again and again.
 pub fn sends_again(sent: SegmentCounts) -> bool {
     sent.retransmitted >= 3
-}
-
-/// The side that sent an alert before the other one closed without one of its own before it.
-fn took_leave(facts: &Facts, ending: &Ending) -> Option<Direction> {
-    let other = ending.dir.reverse();
-    let said = facts.tls.last_alert(other).filter(|said| said.time <= ending.at.time)?;
-    let answered = facts.tls.last_alert(ending.dir).is_some_and(|own| own.time < said.time);
-    (ending.how == Close::Fin && !answered).then_some(other)
 }
 
 /// The end, as it was measured.

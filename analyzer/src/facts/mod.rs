@@ -156,6 +156,23 @@ impl Facts {
         self.tcp.ending()
     }
 
+    /// The side that said goodbye with an alert before the other one closed without one of its own before it:
+    /// it decided, even where the other side is faster to close.
+    pub fn took_leave(&self, ending: &Ending) -> Option<Direction> {
+        let other = ending.dir.reverse();
+        let said = self.tls.last_alert(other).filter(|said| said.time <= ending.at.time)?;
+        let answered = self.tls.last_alert(ending.dir).is_some_and(|own| own.time < said.time);
+        (ending.how == Close::Fin && !answered).then_some(other)
+    }
+
+    /// The end, where it was the client that left.
+    pub fn client_left(&self) -> Option<&Ending> {
+        let client = Some(Direction::ToServer);
+        self.ending().filter(|ending| {
+            !ending.both && (Some(ending.dir) == client || self.took_leave(ending) == client)
+        })
+    }
+
     /// A deadline, limit or failure of the relay itself that came before any outside party's close.
     /// What the relay could no longer do for a dead session ended nothing.
     pub fn relay_fault(&self) -> Option<&Seen<RelayNote>> {

@@ -56,14 +56,17 @@ pub fn calibrate(report: &mut Connection) {
 
 /// What a confidence of a detector's own, 0 to 1, is worth.
 pub fn calibrated(claim: Claim, own: f64) -> f64 {
-    let knots = knots(claim);
-    let value = between(own, knots.iter().map(|(own, worth)| (*own, *worth)));
-    (value * 1000.0).round() / 1000.0
+    calibrated_by(worth(claim), own)
+}
+
+/// The same by other levels' worth than the table's.
+pub fn calibrated_by(worth: [f64; 4], own: f64) -> f64 {
+    (between(own, knots(worth).into_iter()) * 1000.0).round() / 1000.0
 }
 
 /// The detector's own confidence that is reported as `worth`.
 pub fn own(claim: Claim, worth: f64) -> f64 {
-    between(worth, knots(claim).iter().map(|(own, worth)| (*worth, *own)))
+    between(worth, knots(self::worth(claim)).into_iter().map(|(own, worth)| (worth, own)))
 }
 
 /// What the levels are worth, from the claims right and wrong at each: never falling from one to the next.
@@ -89,7 +92,7 @@ pub fn fit(counts: [[usize; 2]; 4]) -> [f64; 4] {
 }
 
 /// From nothing through the levels to certainty.
-fn knots(claim: Claim) -> [(f64, f64); 7] {
+fn knots(worth: [f64; 4]) -> [(f64, f64); 7] {
     let mut knots = [
         (0.0, 0.0),
         (CLAIMED, CLAIMED),
@@ -100,9 +103,14 @@ fn knots(claim: Claim) -> [(f64, f64); 7] {
         (1.0, 1.0),
     ];
     for (at, (level, _)) in LEVELS.iter().enumerate() {
-        knots[at + 2] = (*level, table(claim, *level).unwrap_or(*level));
+        knots[at + 2] = (*level, worth[at]);
     }
     knots
+}
+
+/// What the levels are worth by the table.
+fn worth(claim: Claim) -> [f64; 4] {
+    LEVELS.map(|(level, _)| table(claim, level).unwrap_or(level))
 }
 
 /// The measured worth of a level.
@@ -136,7 +144,7 @@ mod tests {
     fn the_table_has_every_level_and_rises() {
         for claim in Claim::ALL {
             assert!(LEVELS.iter().all(|(level, _)| table(claim, *level).is_some()), "{claim:?}");
-            let knots = knots(claim);
+            let knots = knots(worth(claim));
             assert!(knots.windows(2).all(|pair| pair[0].1 < pair[1].1), "{claim:?}: {knots:?}");
         }
     }

@@ -11,9 +11,8 @@ use crate::wire::first_bytes::FirstBytes;
 /// True when the session looks like a client that paused for its user: the verdict may still be
 /// revised by a sibling.
 pub fn may_be_rehearsal(facts: &Facts) -> bool {
-    let left =
-        facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer && !ending.both);
-    left && facts.tls.is_established()
+    facts.client_left().is_some()
+        && facts.tls.is_established()
         && !facts.is_active()
         && facts.tls.fatal_alert(None).is_none()
         && facts.relay_fault().is_none()

@@ -63,7 +63,10 @@ impl<'a> SendData<'a> {
     pub fn statement(&self) -> Option<Statement> {
         let licensing = LicensingPdu::parse(&mut Reader::new(self.data), self.length);
         licensing.map(Statement::Licensing).ok().or_else(|| {
-            SetErrorInfo::parse(&mut Reader::new(self.data)).map(Statement::ErrorInfo).ok()
+            // That one is short: where its end is not here it is another.
+            let whole = self.data.len() == usize::from(self.length);
+            let info = whole.then(|| SetErrorInfo::parse(&mut Reader::new(self.data)))?;
+            info.map(Statement::ErrorInfo).ok()
         })
     }
 }
@@ -92,6 +95,9 @@ mod tests {
         // Test vector: the server denied the connection.
         let denied = [0x16, 0, 0x17, 0, 0, 0, 0, 0, 0, 0, 0, 1, 8, 0, 0x2F, 0, 0, 0, 7, 0, 0, 0];
         assert_eq!(statement(&denied), Some(Statement::ErrorInfo(SetErrorInfo(7))));
+        // The first 22 of 112 bytes.
+        let cut = [&[0x68, 0, 1, 3, 0xEB, 0x70, 112][..], &denied].concat();
+        assert_eq!(SendData::parse(&mut Reader::new(&cut)).unwrap().statement(), None);
         let request = [0x80, 0, 0, 0, 1, 3, 8, 0, 1, 2, 3, 4];
         let licensing = Statement::Licensing(LicensingPdu::Message(1));
         assert_eq!(statement(&request), Some(licensing));

@@ -166,6 +166,12 @@ fn a_client_that_comes_back_and_gets_further_had_rehearsed() {
     let nla = nla.app(ToServer, 100, 1).app(ToClient, 300, 1).fin(ToServer);
     let report = nla.report_with(&[next(3_000).desktop()]);
     assert_eq!(report.outcome, Outcome::Rehearsal);
+    // The client says goodbye, and the server's FIN is the faster one.
+    let said = |dir| Trace::capture().negotiated(SSL, SSL).tls13().app(dir, 19, 1).fin(ToClient);
+    let report = said(ToServer).report_with(&[next(3_000).desktop()]);
+    assert_eq!(report.outcome, Outcome::Rehearsal, "{report:#?}");
+    let report = said(ToClient).report_with(&[next(3_000).desktop()]);
+    assert_eq!(report.outcome, Outcome::Failed, "the server's own goodbye");
 }
 
 #[test]
