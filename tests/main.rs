@@ -15,6 +15,7 @@ mod packets;
 mod pair;
 mod parity;
 mod peers;
+mod proxy_protocol;
 mod recordings;
 mod relay;
 mod robust;

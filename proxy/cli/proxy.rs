@@ -18,8 +18,11 @@ use crate::dial::{DialOptions, Target};
 use crate::error::Error;
 use crate::output::{ExitStatus, Filter, Output, remark};
 use crate::packets::{Missing, Packets};
+use crate::proxy_protocol::Version;
 use crate::record::{Payload, Policy, Recorder, Ring, stopped};
-use crate::relay::{Deadlines, Guard, Listening, Relay, Transparent, Upstream, listen};
+use crate::relay::{
+    Deadlines, Guard, Listening, ProxyProtocol, Relay, Transparent, Upstream, listen,
+};
 
 /// Stand between client and server; say why a connection failed
 ///
@@ -50,6 +53,16 @@ pub struct Args {
     /// A network that may connect, besides this machine; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = cidr)]
     allow: Vec<(IpAddr, u8)>,
+    /// Clients come through a proxy that announces them by the PROXY protocol, version 1 or 2
+    ///
+    /// Reports then name the client that the header names, and the proxy as the other end of the client leg; --allow is
+    /// about the proxy. A connection that does not begin with such a header within 5 s and 4096 bytes is refused. Nobody
+    /// but the proxy should be able to connect: whoever can, can pass for any client.
+    #[arg(long, conflicts_with = "transparent")]
+    accept_proxy_protocol: bool,
+    /// Announce each client to the server by a PROXY protocol header, which the server must expect
+    #[arg(long, value_name = "VERSION", value_enum)]
+    send_proxy_protocol: Option<Version>,
     /// Capture the packets of both legs, too: who really sent a RST shows in them (Linux, CAP_NET_RAW)
     #[arg(long)]
     packets: bool,
@@ -182,6 +195,10 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
     let relay = Arc::new(Relay {
         upstream,
         dial: DialOptions::default(),
+        proxy_protocol: ProxyProtocol {
+            accept: args.accept_proxy_protocol,
+            send: args.send_proxy_protocol,
+        },
         deadlines: Deadlines { connect: args.connect_timeout, handshake: args.handshake_timeout },
         rst_immune: args.rst_immune.then_some(SILENCE),
         clock,

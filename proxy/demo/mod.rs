@@ -29,7 +29,7 @@ use crate::error::Error;
 use crate::offline::{self, Scope};
 use crate::output::{Filter, Output};
 use crate::record::{Payload, Policy, Recorder, Ring};
-use crate::relay::{Deadlines, Guard, Relay, Upstream, listen};
+use crate::relay::{Deadlines, Guard, ProxyProtocol, Relay, Upstream, listen};
 use scenes::{SCENES, Scene};
 use tls::Authority;
 
@@ -190,6 +190,7 @@ impl Stage {
                 port: upstream.port(),
             }),
             dial: DialOptions::default(),
+            proxy_protocol: ProxyProtocol::default(),
             deadlines: Deadlines::default(),
             rst_immune: None,
             clock: self.clock,

@@ -5,6 +5,7 @@
 
 mod listen;
 mod observer;
+mod origin;
 mod pump;
 mod session;
 mod upstream;
@@ -23,6 +24,7 @@ use crate::record::Recorder;
 
 pub use listen::{Guard, Listening, listen};
 pub use observer::{FAILED, Feed};
+pub use origin::ProxyProtocol;
 pub use upstream::{Diverted, Transparent, Upstream};
 
 /// What all sessions of a relay share.
@@ -31,6 +33,8 @@ pub struct Relay {
     pub upstream: Upstream,
     /// How it is dialled.
     pub dial: DialOptions,
+    /// Whether clients are announced to it, and whether it announces them.
+    pub proxy_protocol: ProxyProtocol,
     /// Deadlines that close; off unless asked for.
     pub deadlines: Deadlines,
     /// An experiment: server legs ignore resets. A server that then leaves its client without an answer for

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::{Deadlines, Feed, Guard, Relay, Upstream, listen};
+use super::{Deadlines, Feed, Guard, ProxyProtocol, Relay, Upstream, listen};
 use crate::clock::Clock;
 use crate::desk::{Desk, Message};
 use crate::dial::{DialOptions, Target};
@@ -39,6 +39,7 @@ async fn stage(feed: Feed, recorder: Option<Recorder>, rst_immune: Option<Durati
     let relay = Arc::new(Relay {
         upstream: Upstream::Fixed(Target { host: "127.0.0.1".into(), port }),
         dial: DialOptions::default(),
+        proxy_protocol: ProxyProtocol::default(),
         deadlines: Deadlines::default(),
         rst_immune,
         clock: Clock::start(),

@@ -14,6 +14,7 @@ pub mod endpoints;
 pub mod ends;
 pub mod expected;
 pub mod forge;
+pub mod haproxy;
 pub mod json;
 pub mod namespaces;
 pub mod place;
