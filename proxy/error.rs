@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::output::ExitStatus;
+use crate::relay::Unbound;
 
 /// A failure of the run, not of a connection that was looked at.
 #[derive(Debug, thiserror::Error)]
@@ -66,5 +67,11 @@ impl Error {
             Error::Usage(_) => ExitCode::from(2),
             _ => ExitStatus::Broken.into(),
         }
+    }
+}
+
+impl From<Unbound> for Error {
+    fn from(Unbound { address, source }: Unbound) -> Error {
+        Error::Listen { address, source }
     }
 }

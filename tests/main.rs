@@ -19,6 +19,7 @@ mod proxy_protocol;
 mod recordings;
 mod relay;
 mod robust;
+mod routes;
 mod sessions;
 mod tidy;
 mod transparent;

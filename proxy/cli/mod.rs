@@ -1,11 +1,15 @@
 //! The command line: flags in, one function per command.
 
 mod analyze;
+mod banner;
 mod causes;
 pub(crate) mod common;
 mod explain;
 mod proxy;
 mod rights;
+mod routes;
+mod serve;
+mod signals;
 mod transparent;
 
 use std::process::ExitCode;

@@ -7,11 +7,14 @@ mod listen;
 mod observer;
 mod origin;
 mod pump;
+mod routes;
 mod session;
 mod upstream;
 mod waiting;
 mod watched;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -22,13 +25,18 @@ use crate::dial::DialOptions;
 use crate::packets::Packets;
 use crate::record::Recorder;
 
-pub use listen::{Guard, Listening, listen};
+pub use listen::{Guard, Listening, Terms, listen};
 pub use observer::{FAILED, Feed};
 pub use origin::ProxyProtocol;
+pub use routes::{Bound, Changes, Routes, Unbound, Wanted, bind};
 pub use upstream::{Diverted, Transparent, Upstream};
 
-/// What all sessions of a relay share.
+/// What all sessions of a listener share.
 pub struct Relay {
+    /// What reports call the listener: its address.
+    pub source: Arc<str>,
+    /// The number of the next session; relays that share a desk or a recording share it.
+    pub numbers: Arc<AtomicU64>,
     /// Where clients are taken to.
     pub upstream: Upstream,
     /// How it is dialled.

@@ -8,7 +8,7 @@ use crate::dial::{DialOptions, Target};
 use crate::os;
 
 /// Where clients are taken to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Upstream {
     /// All to one server.
     Fixed(Target),
@@ -17,7 +17,7 @@ pub enum Upstream {
 }
 
 /// Connections that a packet filter diverts to the relay.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diverted {
     /// How they are diverted.
     pub by: Transparent,
@@ -51,6 +51,14 @@ impl Upstream {
         match self {
             Upstream::Fixed(target) => Route::To(target.clone(), dial.clone()),
             Upstream::Original(diverted) => diverted.route(client, peer, dial),
+        }
+    }
+
+    /// The same for a listener whose address is known now.
+    pub fn at(self, listening: SocketAddr) -> Upstream {
+        match self {
+            Upstream::Original(diverted) => Upstream::Original(Diverted { listening, ..diverted }),
+            fixed => fixed,
         }
     }
 

@@ -127,7 +127,12 @@ impl Watched {
         let (session, tape) = self.observer.finish(now, why.unwrap_or(InputEnd::Open));
         let _ = relay
             .desk
-            .send(Message::Ended { index, session: Box::new(session), tape: tape.map(Box::new) })
+            .send(Message::Ended {
+                index,
+                source: relay.source.clone(),
+                session: Box::new(session),
+                tape: tape.map(Box::new),
+            })
             .await;
     }
 
@@ -183,7 +188,11 @@ impl Watched {
         }
         let mut session = self.observer.session().clone();
         session.finish(now, InputEnd::Open);
-        relay.tell(Message::Stalled { index: self.index, session: Box::new(session) });
+        relay.tell(Message::Stalled {
+            index: self.index,
+            source: relay.source.clone(),
+            session: Box::new(session),
+        });
     }
 
     /// Nothing passed for this long.

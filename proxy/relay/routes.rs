@@ -1,0 +1,150 @@
+//! The routes of a relay: the addresses it listens on, where each leads, and how that changes while it runs.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::listen::{Guard, Listening, Terms, listen};
+use super::{Relay, Transparent, Upstream};
+
+/// A listening address and where its clients are to be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Where to listen; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Where to.
+    pub upstream: Upstream,
+}
+
+/// A route that listens and is not served yet.
+pub struct Bound {
+    /// What was wanted; its upstream knows the address by now.
+    pub wanted: Wanted,
+    /// The listener.
+    pub listening: Listening,
+}
+
+/// The routes that are being served. Without it they stop listening; their sessions go on.
+pub struct Routes {
+    relay: Box<dyn Fn(Upstream, SocketAddr) -> Relay + Send>,
+    guard: Guard,
+    stop: watch::Receiver<bool>,
+    open: Vec<Open>,
+}
+
+struct Open {
+    wanted: Wanted,
+    address: SocketAddr,
+    terms: watch::Sender<Terms>,
+}
+
+/// What a change of the routes came to.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Began to listen, or lead elsewhere now.
+    pub opened: Vec<(SocketAddr, Upstream)>,
+    /// Stopped listening.
+    pub closed: Vec<SocketAddr>,
+}
+
+/// An address that can not be listened on.
+#[derive(Debug)]
+pub struct Unbound {
+    /// Which.
+    pub address: SocketAddr,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Listens on all of these addresses, or on none.
+pub fn bind(wanted: impl IntoIterator<Item = Wanted>) -> Result<Vec<Bound>, Unbound> {
+    wanted
+        .into_iter()
+        .map(|Wanted { listen: asked, upstream }| {
+            let tproxy =
+                matches!(&upstream, Upstream::Original(to) if to.by == Transparent::Tproxy);
+            let listening =
+                listen(asked, tproxy).map_err(|source| Unbound { address: asked, source })?;
+            let upstream = upstream.at(listening.address);
+            Ok(Bound { wanted: Wanted { listen: asked, upstream }, listening })
+        })
+        .collect()
+}
+
+impl Routes {
+    /// No route yet. `relay` makes what the sessions of a route share: of where it leads and the address that it
+    /// listens on. All sessions end when `stop` becomes true.
+    pub fn new(
+        relay: impl Fn(Upstream, SocketAddr) -> Relay + Send + 'static,
+        guard: Guard,
+        stop: watch::Receiver<bool>,
+    ) -> Routes {
+        Routes { relay: Box::new(relay), guard, stop, open: Vec::new() }
+    }
+
+    /// Serves a route.
+    pub fn serve(&mut self, bound: Bound) {
+        let Bound { wanted, listening } = bound;
+        let address = listening.address;
+        let (terms, current) = watch::channel(self.terms(&wanted, address));
+        tokio::spawn(listening.serve_on(current, self.stop.clone()));
+        self.open.push(Open { wanted, address, terms });
+    }
+
+    /// Makes these the routes, and these the networks that may connect; changes nothing where one of the new
+    /// addresses can not be listened on. A route that is gone stops listening. Sessions go on as they began.
+    pub fn change(
+        &mut self,
+        wanted: Vec<Wanted>,
+        allow: Vec<(std::net::IpAddr, u8)>,
+    ) -> Result<Changes, Unbound> {
+        let mut open: Vec<Option<&Open>> = self.open.iter().map(Some).collect();
+        let mut kept = vec![None; self.open.len()];
+        let mut new = Vec::new();
+        for wanted in wanted {
+            let same = |open: &Open| open.wanted.listen == wanted.listen;
+            let exact = |open: &Open| same(open) && open.wanted.upstream == wanted.upstream;
+            let find =
+                |what: &dyn Fn(&Open) -> bool| open.iter().position(|one| one.is_some_and(what));
+            match find(&exact).or_else(|| find(&same)) {
+                Some(at) => {
+                    open[at] = None;
+                    kept[at] = Some(wanted);
+                }
+                None => new.push(wanted),
+            }
+        }
+        let bound = bind(new)?;
+        Ok(self.commit(kept, bound, self.guard.allowing(allow)))
+    }
+
+    /// `kept` says of each open route what is wanted of it, `None` that it is gone.
+    fn commit(&mut self, kept: Vec<Option<Wanted>>, bound: Vec<Bound>, guard: Guard) -> Changes {
+        let mut changes = Changes::default();
+        self.guard = guard;
+        for (mut open, kept) in std::mem::take(&mut self.open).into_iter().zip(kept) {
+            let Some(wanted) = kept else {
+                changes.closed.push(open.address);
+                continue;
+            };
+            if open.wanted != wanted {
+                changes.opened.push((open.address, wanted.upstream.clone()));
+            }
+            open.wanted = wanted;
+            let _ = open.terms.send(self.terms(&open.wanted, open.address));
+            self.open.push(open);
+        }
+        for bound in bound {
+            changes.opened.push((bound.listening.address, bound.wanted.upstream.clone()));
+            self.serve(bound);
+        }
+        changes
+    }
+
+    fn terms(&self, wanted: &Wanted, address: SocketAddr) -> Terms {
+        let relay = (self.relay)(wanted.upstream.clone(), address);
+        Terms { relay: Arc::new(relay), guard: self.guard.clone() }
+    }
+}
