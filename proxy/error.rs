@@ -51,6 +51,19 @@ pub enum Error {
     /// A safety rule.
     #[error("refused: {0}")]
     Unsafe(String),
+    /// A mistake in the configuration file.
+    #[error("{}:{} {what}", path.display(), line.map_or(String::new(), |line| format!("{line}:")))]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Where in it, from 1.
+        line: Option<usize>,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// The command line, or its help.
+    #[error("{0}")]
+    CommandLine(clap::Error),
     /// A combination of flags that clap can not check.
     #[error("{0}")]
     Usage(String),
@@ -64,7 +77,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Error::Unsafe(_) => ExitStatus::Refused.into(),
-            Error::Usage(_) => ExitCode::from(2),
+            Error::Usage(_) | Error::Config { .. } | Error::CommandLine(_) => ExitCode::from(2),
             _ => ExitStatus::Broken.into(),
         }
     }

@@ -5,6 +5,7 @@ mod support;
 
 mod cli;
 mod command;
+mod config;
 mod corpus;
 mod demo;
 mod endpoints;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::common::{Result_, bytes, duration, target};
+use super::config::Setting;
 use super::serve::serve;
 use super::{rights, routes, transparent};
 use crate::dial::Target;
@@ -26,7 +27,7 @@ pub struct Args {
         long,
         value_name = "HOST[:PORT]",
         value_parser = target,
-        required_unless_present_any = ["transparent", "route"],
+        required_unless_present_any = ["transparent", "route", "config", "dump_config"],
         conflicts_with = "transparent"
     )]
     pub upstream: Option<Target>,
@@ -96,6 +97,18 @@ pub struct Args {
     /// Needs CAP_NET_ADMIN.
     #[arg(long)]
     pub rst_immune: bool,
+    /// Read flags from a TOML file, too
+    ///
+    /// Its keys are the long names of flags, its values what would stand behind them: max-sessions = 50, once = true,
+    /// connect-timeout = "10s", route = ["127.0.0.1:13390=srv08"]. Flags win over the file.
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+    /// Print the configuration in force as such a file, and exit
+    #[arg(long)]
+    pub dump_config: bool,
+    /// All of these in the file's words
+    #[arg(skip)]
+    pub settings: Vec<Setting>,
     #[command(flatten)]
     pub result: Result_,
     #[command(flatten)]
