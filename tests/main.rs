@@ -22,5 +22,6 @@ mod relay;
 mod robust;
 mod routes;
 mod sessions;
+mod signals;
 mod tidy;
 mod transparent;

@@ -81,6 +81,16 @@ pub fn dump(settings: &[Setting]) -> String {
     head.to_owned() + &lines.collect::<String>()
 }
 
+/// The keys that have another value after than before, in the order of the help.
+pub fn differing<'a>(before: &'a [Setting], after: &'a [Setting]) -> Vec<&'a str> {
+    let value = |settings: &'a [Setting], key: &str| {
+        settings.iter().find(|setting| setting.key == key).map(|setting| &setting.value)
+    };
+    let gone = before.iter().filter(|setting| value(after, &setting.key).is_none());
+    let keys = after.iter().chain(gone).map(|setting| setting.key.as_str());
+    keys.filter(|key| value(before, key) != value(after, key)).collect()
+}
+
 /// What a file says.
 struct File {
     path: PathBuf,

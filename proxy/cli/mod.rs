@@ -9,6 +9,7 @@ mod explain;
 mod proxy;
 mod rights;
 mod routes;
+mod running;
 mod serve;
 mod signals;
 mod transparent;
@@ -90,6 +91,14 @@ fn command_line() -> Result<Cli, Error> {
         args.settings = config::settings(&command, &matches);
     }
     Ok(cli)
+}
+
+/// The flags of `rdpwhy proxy` as its configuration file makes them now.
+fn proxy_flags() -> Result<proxy::Args, Error> {
+    match command_line()?.command {
+        Command::Proxy(args) => Ok(*args),
+        _ => Err(Error::Usage("this is no relay".into())),
+    }
 }
 
 fn log(verbose: u8, quiet: bool) {

@@ -90,6 +90,9 @@ pub struct Args {
     /// Sessions at once, over all routes
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub max_sessions: usize,
+    /// After SIGTERM nobody new is served, and open sessions have this time to end (Unix)
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
+    pub drain: Duration,
     /// Experiment: ignore resets from the server's side, to find out whether a reset was forged (Linux)
     ///
     /// A forged reset leaves the server talking, and then the session goes on. A genuine one leaves a session that
@@ -100,7 +103,9 @@ pub struct Args {
     /// Read flags from a TOML file, too
     ///
     /// Its keys are the long names of flags, its values what would stand behind them: max-sessions = 50, once = true,
-    /// connect-timeout = "10s", route = ["127.0.0.1:13390=srv08"]. Flags win over the file.
+    /// connect-timeout = "10s", route = ["127.0.0.1:13390=srv08"]. Flags win over the file. SIGHUP (Unix) reads it again:
+    /// new routes begin to listen, those that are gone stop and their sessions go on; --allow follows, too. A file with a
+    /// mistake changes nothing.
     #[arg(long, value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
     /// Print the configuration in force as such a file, and exit

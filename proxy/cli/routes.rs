@@ -9,6 +9,9 @@ use crate::error::Error;
 use crate::os;
 use crate::relay::{Upstream, Wanted};
 
+/// The settings that a relay can change while it runs.
+pub const KEYS: [&str; 5] = ["upstream", "listen", "route", "allow-remote", "allow"];
+
 /// The value of `--route`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use rdpwhy_analyzer::session::Session;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
 use super::banner::{banner, packets_banner};
 use super::proxy::Args;
-use super::signals::Interrupt;
+use super::running::Running;
+use super::signals::Signals;
 use crate::clock::Clock;
 use crate::desk::{Desk, Message};
 use crate::dial::DialOptions;
 use crate::error::Error;
-use crate::output::{ExitStatus, Filter, Output, remark};
+use crate::output::{ExitStatus, Filter, remark};
 use crate::packets::{Missing, Packets};
 use crate::record::{Recorder, Ring, stopped};
 use crate::relay::{Bound, Deadlines, Guard, ProxyProtocol, Relay, Routes, Upstream, Wanted, bind};
@@ -27,7 +27,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// Relays until told to end, or with `--once` until a case is over.
 pub async fn serve(args: Args, wanted: Vec<Wanted>) -> Result<ExitCode, Error> {
-    let interrupt = Interrupt::catch().map_err(Error::Runtime)?;
+    let signals = Signals::catch(args.config.is_some()).map_err(Error::Runtime)?;
     let bound = bind(wanted)?;
     let output = args.result.open(Filter::default())?;
     let clock = Clock::start();
@@ -49,8 +49,7 @@ pub async fn serve(args: Args, wanted: Vec<Wanted>) -> Result<ExitCode, Error> {
     let relay = relay(&args, clock, desk, recording, packets);
     let mut routes = Routes::new(relay, guard, stopped.clone());
     bound.into_iter().for_each(|bound| routes.serve(bound));
-    let output = Serving { desk: desk_task, routes: Some(routes), stop, stopped, interrupt };
-    let output = output.until_done().await?;
+    let output = Running::new(args, desk_task, routes, stop, stopped).until_done(signals).await?;
     // Whatever was wanted and could not be written, the results are printed.
     let recorded = recorder.is_ok_and(|recorder| recorder.is_none_or(Recorder::finish));
     let status = output.finish().map_err(Error::Result)?;
@@ -119,37 +118,4 @@ fn open_recorder(args: &Args) -> Result<Option<Recorder>, ()> {
     Recorder::start(ring, args.payload, args.record_policy)
         .map(Some)
         .map_err(|error| remark(&format!("{}: {}", path.display(), stopped(&error))))
-}
-
-/// A relay that runs.
-struct Serving {
-    desk: JoinHandle<Output>,
-    /// Until it stops listening.
-    routes: Option<Routes>,
-    stop: watch::Sender<bool>,
-    stopped: watch::Receiver<bool>,
-    interrupt: Interrupt,
-}
-
-impl Serving {
-    /// Serves until the desk is through: with `--once` after one case, else after SIGINT. Open sessions are
-    /// reported as they stand. A second SIGINT ends without that.
-    async fn until_done(mut self) -> Result<Output, Error> {
-        let mut asked = false;
-        loop {
-            tokio::select! {
-                output = &mut self.desk => {
-                    return output.map_err(|error| Error::Runtime(std::io::Error::other(error)));
-                }
-                _ = self.stopped.changed(), if self.routes.is_some() => self.routes = None,
-                () = self.interrupt.wait() => {
-                    if std::mem::replace(&mut asked, true) {
-                        let why = std::io::Error::other("interrupted twice");
-                        return Err(Error::Runtime(why));
-                    }
-                    let _ = self.stop.send(true);
-                }
-            }
-        }
-    }
 }

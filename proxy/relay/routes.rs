@@ -125,10 +125,11 @@ impl Routes {
         let mut changes = Changes::default();
         self.guard = guard;
         for (mut open, kept) in std::mem::take(&mut self.open).into_iter().zip(kept) {
-            let Some(wanted) = kept else {
+            let Some(mut wanted) = kept else {
                 changes.closed.push(open.address);
                 continue;
             };
+            wanted.upstream = wanted.upstream.at(open.address);
             if open.wanted != wanted {
                 changes.opened.push((open.address, wanted.upstream.clone()));
             }

@@ -1,5 +1,6 @@
 //! Where a client's connection goes: to the one fixed server, or, in transparent mode, to where it was going.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
@@ -14,6 +15,15 @@ pub enum Upstream {
     Fixed(Target),
     /// Each to where it was going when this machine's packet filter diverted it.
     Original(Diverted),
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Upstream::Fixed(target) => target.fmt(f),
+            Upstream::Original(_) => f.write_str("where each client was going"),
+        }
+    }
 }
 
 /// Connections that a packet filter diverts to the relay.
