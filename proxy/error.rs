@@ -1,12 +1,11 @@
 //! Why the program itself failed, by operation.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::output::ExitStatus;
-use crate::relay::Unbound;
+use crate::relay::{Listen, Unbound};
 
 /// A failure of the run, not of a connection that was looked at.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +14,7 @@ pub enum Error {
     #[error("can not listen on {address}: {source}; choose another address with --listen")]
     Listen {
         /// Where.
-        address: SocketAddr,
+        address: Listen,
         /// Why.
         source: io::Error,
     },

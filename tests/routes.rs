@@ -16,8 +16,7 @@ fn each_route_leads_to_its_own_server_and_is_named_in_its_reports() {
     let file = text_of(&recording);
     let flags = ["--route", &routes[0], "--route", &routes[1], "--format", "jsonl", "-w", &file];
     let mut relay = Running::start(&first, &flags, None);
-    let ports = relay.ports();
-    assert_eq!(ports.len(), 3, "{}", relay.process.output());
+    let ports = relay.ports(3);
     for (port, name) in ports.iter().zip(["one", "two", "three"]) {
         let mut client = relay.connect_to(*port);
         let mut said = String::new();
@@ -43,7 +42,7 @@ fn the_limit_of_sessions_counts_over_all_routes() {
     let routes = [0, 1].map(|_| format!("127.0.0.1:0=127.0.0.1:{server}"));
     let flags = ["--route", &routes[0], "--route", &routes[1], "--max-sessions", "1"];
     let relay = Running::launch(&flags, None);
-    let ports = relay.ports();
+    let ports = relay.ports(2);
     let mut held = relay.connect_to(ports[0]);
     held.read_exact(&mut [0; 3]).unwrap();
     let mut refused = relay.connect_to(ports[1]);

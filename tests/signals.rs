@@ -2,7 +2,7 @@
 
 use crate::support::json::{at, text};
 use crate::support::running::{LONG, Running, echo, echoes, says, serve};
-use crate::support::{free_port, scratch, text_of, wait_until};
+use crate::support::{free_port, listens, scratch, text_of, wait_until};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -64,7 +64,7 @@ fn routes_come_and_go_and_open_sessions_go_on() {
     // The first is gone, the second leads elsewhere, the third is new.
     let said = running.reread(&list(&[route(second, two), route(third, one)]), DONE);
     assert!(said.contains(&format!("no longer listening on 127.0.0.1:{first}")), "{said}");
-    assert!(wait_until(LONG, || heard(first).is_none()), "the first still listens");
+    assert!(wait_until(LONG, || !listens(first)), "the first still listens");
     assert_eq!(heard(second).as_deref(), Some("two"));
     assert_eq!(heard(third).as_deref(), Some("one"));
     echo(open, 100_000);
@@ -134,9 +134,7 @@ fn told_to_end(relay: &mut Running) {
 fn told_to_end_it_serves_nobody_new_and_lets_sessions_end() {
     let (mut relay, client) = with_a_session("1h");
     told_to_end(&mut relay);
-    let port = relay.port;
-    let refused = || TcpStream::connect(("127.0.0.1", port)).is_err();
-    assert!(wait_until(LONG, refused), "it still listens");
+    assert!(wait_until(LONG, || !listens(relay.port)), "it still listens");
     assert!(relay.process.runs() && relay.objects().is_empty());
     echo(client, 200_000);
     assert_eq!(relay.code(), 0);

@@ -1,7 +1,7 @@
 //! `rdpwhy proxy`: its flags, and what is checked before anything is opened.
 
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::output::ExitStatus;
 use crate::proxy_protocol::Version;
 use crate::record::{Payload, Policy};
+use crate::relay::Listen;
 
 /// Stand between client and server; say why a connection failed
 ///
@@ -32,13 +33,15 @@ pub struct Args {
     )]
     pub upstream: Option<Target>,
     /// Where to listen; with --transparent the default is 0.0.0.0:13389
+    ///
+    /// fd:NAME is a socket that the service manager listens on (systemd: FileDescriptorName=).
     #[arg(
         long,
-        value_name = "ADDR:PORT",
+        value_name = "ADDR:PORT|fd:NAME",
         default_value = "127.0.0.1:13389",
         default_value_if("transparent", clap::builder::ArgPredicate::IsPresent, "0.0.0.0:13389")
     )]
-    pub listen: SocketAddr,
+    pub listen: Listen,
     /// A further listening address and the server it leads to; may be repeated, with or without --upstream
     ///
     /// Reports name the listening address as their source; numbers of connections count over all routes.
@@ -122,9 +125,9 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<ExitCode, Error> {
-    args.transparency.check(args.listen)?;
+    args.transparency.check(&args.listen)?;
     if args.transparency.print_rules {
-        let rules = args.transparency.rules(args.listen)?;
+        let rules = args.transparency.rules(&args.listen)?;
         std::io::stdout().write_all(rules.as_bytes()).map_err(Error::Result)?;
         return Ok(ExitStatus::Fine.into());
     }

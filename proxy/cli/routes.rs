@@ -7,7 +7,7 @@ use super::proxy::Args;
 use crate::dial::Target;
 use crate::error::Error;
 use crate::os;
-use crate::relay::{Upstream, Wanted};
+use crate::relay::{Listen, Upstream, Wanted};
 
 /// The settings that a relay can change while it runs.
 pub const KEYS: [&str; 5] = ["upstream", "listen", "route", "allow-remote", "allow"];
@@ -16,7 +16,7 @@ pub const KEYS: [&str; 5] = ["upstream", "listen", "route", "allow-remote", "all
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
     /// Where to listen.
-    pub listen: SocketAddr,
+    pub listen: Listen,
     /// Where to.
     pub upstream: Target,
 }
@@ -25,17 +25,16 @@ pub struct Pair {
 pub fn pair(text: &str) -> Result<Pair, String> {
     let (listen, upstream) =
         text.split_once('=').ok_or_else(|| format!("`{text}` is no LISTEN=HOST[:PORT]"))?;
-    let listen = listen.parse().map_err(|_| format!("`{listen}` is no ADDR:PORT to listen on"))?;
-    Ok(Pair { listen, upstream: target(upstream)? })
+    Ok(Pair { listen: listen.parse()?, upstream: target(upstream)? })
 }
 
 /// Every route: that of `--listen` and those of `--route`.
 pub fn wanted(args: &Args) -> Result<Vec<Wanted>, Error> {
-    let diverted = args.transparency.diverted(args.listen).map(Upstream::Original);
+    let diverted = args.transparency.diverted(&args.listen)?.map(Upstream::Original);
     let first = diverted.or_else(|| args.upstream.clone().map(Upstream::Fixed));
-    let first = first.map(|upstream| Wanted { listen: args.listen, upstream });
+    let first = first.map(|upstream| Wanted { listen: args.listen.clone(), upstream });
     let more = args.route.iter().map(|Pair { listen, upstream }| Wanted {
-        listen: *listen,
+        listen: listen.clone(),
         upstream: Upstream::Fixed(upstream.clone()),
     });
     let wanted: Vec<Wanted> = first.into_iter().chain(more).collect();
@@ -43,8 +42,9 @@ pub fn wanted(args: &Args) -> Result<Vec<Wanted>, Error> {
         return Err(Error::Usage("no server is named: say --upstream or --route".into()));
     }
     for (at, route) in wanted.iter().enumerate() {
-        let listen = route.listen;
-        if listen.port() != 0 && wanted[..at].iter().any(|earlier| earlier.listen == listen) {
+        let listen = &route.listen;
+        let fixed = !matches!(listen, Listen::At(address) if address.port() == 0);
+        if fixed && wanted[..at].iter().any(|earlier| earlier.listen == *listen) {
             return Err(Error::Usage(format!(
                 "two routes listen on {listen}; choose another port"
             )));
@@ -56,7 +56,12 @@ pub fn wanted(args: &Args) -> Result<Vec<Wanted>, Error> {
 /// Refuses what would open the relay to others unasked, and a relay to itself.
 pub fn check(args: &Args, wanted: &[Wanted]) -> Result<(), Error> {
     let allowed = args.allow_remote && !args.allow.is_empty();
-    for Wanted { listen, upstream } in wanted {
+    let addresses = wanted.iter().map(|route| {
+        let unbound = |source| Error::Listen { address: route.listen.clone(), source };
+        route.listen.address().map_err(unbound)
+    });
+    let addresses: Vec<SocketAddr> = addresses.collect::<Result<_, _>>()?;
+    for (Wanted { upstream, .. }, listen) in wanted.iter().zip(&addresses) {
         let diverted = matches!(upstream, Upstream::Original(_));
         if (diverted || !listen.ip().is_loopback()) && !allowed {
             let who = if diverted { "--transparent".to_owned() } else { listen.to_string() };
@@ -65,7 +70,7 @@ pub fn check(args: &Args, wanted: &[Wanted]) -> Result<(), Error> {
             )));
         }
         if let Upstream::Fixed(server) = upstream
-            && wanted.iter().any(|other| is_here(server, other.listen))
+            && addresses.iter().any(|other| is_here(server, *other))
         {
             return Err(Error::Unsafe(format!(
                 "{server} is where this relay listens itself; choose another port with --listen"
@@ -113,11 +118,14 @@ mod tests {
         for (text, listen, upstream) in [
             ("127.0.0.1:1=srv07", "127.0.0.1:1", "srv07:3389"),
             ("[::1]:13389=[2001:db8::9]:3390", "[::1]:13389", "[2001:db8::9]:3390"),
+            ("fd:rdp=srv07:1", "fd:rdp", "srv07:1"),
         ] {
             let Pair { listen: to, upstream: server } = pair(text).unwrap();
             assert_eq!((to.to_string(), server.to_string()), (listen.into(), upstream.into()));
         }
-        for wrong in ["", "srv07", "=srv07", "127.0.0.1=srv07", "127.0.0.1:1=", "localhost:1=h"] {
+        for wrong in
+            ["", "srv07", "=srv07", "127.0.0.1=srv07", "127.0.0.1:1=", "localhost:1=h", "fd:=h"]
+        {
             assert!(pair(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,7 +1,9 @@
 //! The accept loop.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -52,6 +54,48 @@ impl Guard {
     }
 }
 
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// At this address; port 0 lets the system choose.
+    At(SocketAddr),
+    /// On the socket of this name that the service manager passed.
+    Passed(String),
+}
+
+impl Listen {
+    /// The address, as far as it is known before listening.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        match self {
+            Listen::At(address) => Ok(*address),
+            Listen::Passed(name) => os::passed_listener(name)?.local_addr(),
+        }
+    }
+}
+
+/// `ADDR:PORT` or `fd:NAME`.
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Listen, String> {
+        match text.strip_prefix("fd:") {
+            Some(name) if !name.is_empty() => Ok(Listen::Passed(name.to_owned())),
+            _ => text.parse().map(Listen::At).map_err(|_| {
+                format!("`{text}` is neither ADDR:PORT nor fd:NAME of a passed socket")
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listen::At(address) => address.fmt(f),
+            Listen::Passed(name) => write!(f, "fd:{name}"),
+        }
+    }
+}
+
 /// A bound listener.
 pub struct Listening {
     listener: TcpListener,
@@ -78,6 +122,15 @@ pub fn listen(address: SocketAddr, transparent: bool) -> io::Result<Listening> {
     let _ = os::save_syn(&socket);
     socket.listen(1024)?;
     let listener = TcpListener::from_std(socket.into())?;
+    let address = listener.local_addr()?;
+    Ok(Listening { listener, address })
+}
+
+/// Takes over a socket that the service manager listens on already.
+pub fn adopt(name: &str) -> io::Result<Listening> {
+    let listener = os::passed_listener(name)?;
+    let _ = os::save_syn(&listener);
+    let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     Ok(Listening { listener, address })
 }

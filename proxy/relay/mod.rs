@@ -25,7 +25,7 @@ use crate::dial::DialOptions;
 use crate::packets::Packets;
 use crate::record::Recorder;
 
-pub use listen::{Guard, Listening, Terms, listen};
+pub use listen::{Guard, Listen, Listening, Terms, listen};
 pub use observer::{FAILED, Feed};
 pub use origin::ProxyProtocol;
 pub use routes::{Bound, Changes, Routes, Unbound, Wanted, bind};

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::listen::{Guard, Listening, Terms, listen};
+use super::listen::{Guard, Listen, Listening, Terms, adopt, listen};
 use super::{Relay, Transparent, Upstream};
 
 /// A listening address and where its clients are to be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// Where to listen; port 0 lets the system choose.
-    pub listen: SocketAddr,
+    /// Where to listen.
+    pub listen: Listen,
     /// Where to.
     pub upstream: Upstream,
 }
@@ -53,7 +53,7 @@ pub struct Changes {
 #[derive(Debug)]
 pub struct Unbound {
     /// Which.
-    pub address: SocketAddr,
+    pub address: Listen,
     /// Why.
     pub source: io::Error,
 }
@@ -65,8 +65,12 @@ pub fn bind(wanted: impl IntoIterator<Item = Wanted>) -> Result<Vec<Bound>, Unbo
         .map(|Wanted { listen: asked, upstream }| {
             let tproxy =
                 matches!(&upstream, Upstream::Original(to) if to.by == Transparent::Tproxy);
+            let listening = match &asked {
+                Listen::At(address) => listen(*address, tproxy),
+                Listen::Passed(name) => adopt(name),
+            };
             let listening =
-                listen(asked, tproxy).map_err(|source| Unbound { address: asked, source })?;
+                listening.map_err(|source| Unbound { address: asked.clone(), source })?;
             let upstream = upstream.at(listening.address);
             Ok(Bound { wanted: Wanted { listen: asked, upstream }, listening })
         })

@@ -74,11 +74,18 @@ impl Running {
         Running::start(&format!("127.0.0.1:{upstream}"), &flags, None)
     }
 
-    /// The ports that it listened on at 127.0.0.1 until now, in their order.
-    pub fn ports(&self) -> Vec<u16> {
-        let banner = self.process.output();
-        let rest = banner.lines().filter_map(|line| line.strip_prefix("listening on 127.0.0.1:"));
-        rest.map(|port| port.parse().unwrap()).collect()
+    /// The ports of its routes at 127.0.0.1, in their order, as soon as it has named this many.
+    pub fn ports(&self, count: usize) -> Vec<u16> {
+        let mut ports: Vec<u16> = Vec::new();
+        let named = wait_until(LONG, || {
+            let banner = self.process.output();
+            let lines = banner.lines();
+            let named = lines.filter_map(|line| line.strip_prefix("listening on 127.0.0.1:"));
+            ports = named.map(|port| port.parse().unwrap()).collect();
+            ports.len() >= count
+        });
+        assert!(named, "{}", self.process.output());
+        ports
     }
 
     /// A client.
