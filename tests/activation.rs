@@ -2,7 +2,7 @@
 
 use crate::support::json::text;
 use crate::support::running::{LONG, Running, says};
-use crate::support::{need, scratch, text_of, wait_until};
+use crate::support::{find_program, lacking, need, scratch, text_of, wait_until};
 use std::io::Read;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,9 @@ fn what_was_not_passed_so_is_said() {
 
 #[test]
 fn the_units_are_well_formed() {
-    let Some(program) = need("systemd-analyze") else { return };
+    let Some(program) = find_program("systemd-analyze") else {
+        return lacking("systemd-analyze is not installed");
+    };
     let scratch = scratch();
     for unit in ["rdpwhy.service", "rdpwhy.socket"] {
         let text = std::fs::read_to_string(folder("proxy/systemd").join(unit)).unwrap();

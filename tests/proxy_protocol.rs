@@ -2,7 +2,7 @@
 //! scripted peers send what no HAProxy would.
 
 use crate::support::haproxy::{Haproxy, Section};
-use crate::support::json::{at, text};
+use crate::support::json::{self, at, text};
 use crate::support::rdpwhy::analyze;
 use crate::support::running::{FAILURE, LONG, REQUEST, Running, echo, echoes, serve};
 use crate::support::{scratch, text_of};
@@ -81,7 +81,10 @@ fn haproxy_on_both_sides_hears_and_tells_of_the_client() {
 
 #[test]
 fn a_header_may_come_in_pieces_and_with_the_clients_bytes_behind_it() {
-    let relay = Running::jsonl(serve(echoes), &["--accept-proxy-protocol"]);
+    let folder = scratch();
+    let recording = folder.path().join("case.pcapng");
+    let flags = ["--accept-proxy-protocol", "-w", &text_of(&recording)];
+    let mut relay = Running::jsonl(serve(echoes), &flags);
     let line = b"PROXY TCP6 2001:db8::5 2001:db8::9 50001 3389\r\n";
     for (header, whose) in [(V2, "203.0.113.7:50000"), (line, "[2001:db8::5]:50001")] {
         let (mut client, _) = client_of(relay.port);
@@ -98,6 +101,30 @@ fn a_header_may_come_in_pieces_and_with_the_clients_bytes_behind_it() {
         let objects = relay.wait_for(|all| all.iter().any(|one| at(one, "/client") == whose));
         assert!(objects.iter().all(|one| text(one, "/reached") == "x224_request"), "{objects:#?}");
     }
+    relay.interrupt();
+    // A client of IPv6 that came over a leg of IPv4 is one in the recording, too.
+    let offline = analyze(&recording, folder.path()).objects;
+    for (offline, live) in offline.iter().zip(json::latest(&relay.objects())) {
+        for path in ["/client", "/legs/client/peer", "/reached", "/verdict/what"] {
+            assert_eq!(text(offline, path), text(&live, path), "{path} of {offline:#}");
+        }
+    }
+    assert_eq!(offline.len(), 2);
+}
+
+#[test]
+fn a_report_in_words_names_the_client_and_the_proxy() {
+    let upstream = format!("127.0.0.1:{}", serve(echoes));
+    let mut relay = Running::start(&upstream, &["--accept-proxy-protocol"], None);
+    let (mut client, proxy) = client_of(relay.port);
+    client.write_all(&[V2, &REQUEST].concat()).unwrap();
+    client.read_exact(&mut [0; REQUEST.len()]).unwrap();
+    drop(client);
+    relay.interrupt();
+    let words = relay.printed();
+    assert!(words.contains("203.0.113.7:50000"), "{words}");
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(&format!("through the proxy {proxy}")), "{words}");
 }
 
 #[test]

@@ -104,12 +104,12 @@ fn a_file_with_a_mistake_changes_nothing_and_says_so() {
         assert_eq!(heard(new), None, "{text}");
         assert_eq!(heard(kept).as_deref(), Some("one"), "{text}");
     }
-    // What only a start can change is named.
-    let text = format!("route = [{new_one}]\nmax-sessions = 5\nhandshake-timeout = \"1h\"\n");
-    let said = running.reread(&text, DONE);
-    let late = said.lines().find(|line| line.contains("next start")).unwrap_or_default();
-    for (key, named) in [("max-sessions", true), ("handshake-timeout", true), ("route", false)] {
-        assert_eq!(late.contains(key), named, "{key}: {said}");
+    // What only a start can change is named, as long as it differs from the start.
+    let text = format!("route = [{new_one}]\nmax-sessions = 5\ndrain = \"1h\"\n");
+    for _ in 0..2 {
+        let said = running.reread(&text, DONE);
+        let late = said.lines().find(|line| line.contains("next start")).unwrap_or_default();
+        assert!(late.ends_with(": max-sessions"), "{said}");
     }
     assert_eq!(heard(new).as_deref(), Some("one"));
     running.relay.interrupt();

@@ -10,7 +10,7 @@ use crate::os;
 use crate::relay::{Listen, Upstream, Wanted};
 
 /// The settings that a relay can change while it runs.
-pub const KEYS: [&str; 5] = ["upstream", "listen", "route", "allow-remote", "allow"];
+pub const KEYS: [&str; 6] = ["upstream", "listen", "route", "allow-remote", "allow", "drain"];
 
 /// The value of `--route`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! A relay that runs: until it is through, or as signals say.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -81,14 +83,15 @@ impl Running {
     fn reload(&mut self) {
         let Some(routes) = &mut self.routes else { return };
         match changed(&self.args, routes) {
-            Ok(args) => self.args = args,
+            // Everything else stays as it was at the start, and is compared with that.
+            Ok(drain) => self.args.drain = drain,
             Err(error) => remark(&format!("the configuration stays as it is: {error}")),
         }
     }
 }
 
-/// The flags as the file makes them now, with the routes changed to what they say.
-fn changed(before: &Args, open: &mut Routes) -> Result<Args, Error> {
+/// Changes the routes to what the file says now; gives the time that it leaves to open sessions.
+fn changed(before: &Args, open: &mut Routes) -> Result<Duration, Error> {
     let args = super::proxy_flags()?;
     let wanted = routes::wanted(&args)?;
     routes::check(&args, &wanted)?;
@@ -100,13 +103,16 @@ fn changed(before: &Args, open: &mut Routes) -> Result<Args, Error> {
     for address in &changes.closed {
         remark(&format!("no longer listening on {address}; its open sessions go on"));
     }
+    if before.packets && !changes.opened.is_empty() {
+        remark("packets of what began to listen now are not captured");
+    }
     let late = config::differing(&before.settings, &args.settings);
     let late: Vec<&str> = late.into_iter().filter(|key| !routes::KEYS.contains(key)).collect();
     if !late.is_empty() {
         remark(&format!("changed, and in force after the next start: {}", late.join(", ")));
     }
     remark("the configuration was read again");
-    Ok(args)
+    Ok(args.drain)
 }
 
 async fn at(deadline: Option<Instant>) {

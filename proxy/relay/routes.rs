@@ -153,3 +153,102 @@ impl Routes {
         Terms { relay: Arc::new(relay), guard: self.guard.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::atomic::AtomicU64;
+
+    use rdpwhy_analyzer::session::Session;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::dial::{DialOptions, Target};
+    use crate::relay::{Deadlines, ProxyProtocol};
+
+    fn to(port: u16) -> Upstream {
+        Upstream::Fixed(Target { host: "192.0.2.1".into(), port })
+    }
+
+    fn wanted(listen: SocketAddr, port: u16) -> Wanted {
+        Wanted { listen: Listen::At(listen), upstream: to(port) }
+    }
+
+    fn anywhere() -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+    }
+
+    /// Two routes, to the ports 1 and 2 of a server, that 10.0.0.0/8 may use.
+    fn two() -> (Routes, watch::Sender<bool>) {
+        let (desk, _) = mpsc::channel(1);
+        let relay = move |upstream, address: SocketAddr| Relay {
+            source: address.to_string().into(),
+            numbers: Arc::new(AtomicU64::new(1)),
+            upstream,
+            dial: DialOptions::default(),
+            proxy_protocol: ProxyProtocol::default(),
+            deadlines: Deadlines::default(),
+            rst_immune: None,
+            clock: Clock::start(),
+            desk: desk.clone(),
+            recorder: None,
+            packets: None,
+            feed: Session::feed,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let guard = Guard::new(vec![(IpAddr::from([10, 0, 0, 0]), 8)], 1);
+        let mut routes = Routes::new(relay, guard, stopped);
+        for bound in bind([wanted(anywhere(), 1), wanted(anywhere(), 2)]).unwrap() {
+            routes.serve(bound);
+        }
+        (routes, stop)
+    }
+
+    /// Where each route leads, and whether this client may use it.
+    fn state(routes: &Routes, client: [u8; 4]) -> Vec<(SocketAddr, Option<u16>, bool)> {
+        let state = |open: &Open| {
+            let terms = open.terms.borrow();
+            (open.address, terms.relay.upstream.port(), terms.guard.admits(client.into()))
+        };
+        routes.open.iter().map(state).collect()
+    }
+
+    #[tokio::test]
+    async fn who_may_connect_follows_a_change_on_every_route() {
+        let (mut routes, _stop) = two();
+        assert!(state(&routes, [10, 0, 0, 1]).iter().all(|(.., admitted)| *admitted));
+        let same = vec![wanted(anywhere(), 1), wanted(anywhere(), 2), wanted(anywhere(), 3)];
+        let changes = routes.change(same, vec![(IpAddr::from([192, 0, 2, 0]), 24)]).unwrap();
+        assert_eq!((changes.opened.len(), changes.closed.len()), (1, 0));
+        assert!(!state(&routes, [10, 0, 0, 1]).iter().any(|(.., admitted)| *admitted));
+        let admitted = state(&routes, [192, 0, 2, 1]);
+        let ports: Vec<_> = admitted.iter().map(|(_, port, admitted)| (*port, *admitted)).collect();
+        assert_eq!(ports, [(Some(1), true), (Some(2), true), (Some(3), true)]);
+    }
+
+    #[tokio::test]
+    async fn a_route_that_leads_elsewhere_keeps_its_socket() {
+        let (mut routes, _stop) = two();
+        let before = state(&routes, [10, 0, 0, 1]);
+        let changes = routes.change(vec![wanted(anywhere(), 2)], Vec::new()).unwrap();
+        assert_eq!(changes.closed, [before[0].0]);
+        assert!(changes.opened.is_empty());
+        let changes = routes.change(vec![wanted(anywhere(), 9)], Vec::new()).unwrap();
+        assert_eq!(changes.opened, [(before[1].0, to(9))]);
+        assert_eq!(state(&routes, [127, 0, 0, 1]), [(before[1].0, Some(9), true)]);
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_changes_nothing() {
+        let (mut routes, _stop) = two();
+        let taken = std::net::TcpListener::bind(anywhere()).unwrap().local_addr().unwrap();
+        let _held = std::net::TcpListener::bind(taken).unwrap();
+        let before = state(&routes, [10, 0, 0, 1]);
+        let unbound = routes.change(vec![wanted(anywhere(), 7), wanted(taken, 8)], Vec::new());
+        assert!(
+            matches!(unbound, Err(Unbound { address: Listen::At(address), .. }) if address == taken)
+        );
+        assert_eq!(state(&routes, [10, 0, 0, 1]), before);
+    }
+}
