@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdpwhy_analyzer::case::{Case, REHEARSAL, Summary};
@@ -31,6 +32,8 @@ pub enum Message {
     Ended {
         /// Its number.
         index: u64,
+        /// What reports call where it came in: the listening address.
+        source: Arc<str>,
         /// Everything known of it.
         session: Box<Session>,
         /// Its recording, waiting for the verdict.
@@ -40,6 +43,8 @@ pub enum Message {
     Stalled {
         /// Its number.
         index: u64,
+        /// What reports call where it came in.
+        source: Arc<str>,
         /// Its state at that moment.
         session: Box<Session>,
     },
@@ -54,8 +59,6 @@ pub enum Message {
 
 /// How the desk works.
 pub struct Desk {
-    /// Name of the source in reports: the listening address.
-    pub source: String,
     /// How users are shown.
     pub identities: Identities,
     /// Where reports are printed.
@@ -72,6 +75,7 @@ pub struct Desk {
 
 /// An ended session whose verdict a sibling may still revise.
 struct Held {
+    source: Arc<str>,
     session: Box<Session>,
     tape: Option<Box<Tape>>,
     until: Instant,
@@ -84,14 +88,8 @@ const HELD: usize = 1024;
 
 impl Desk {
     /// An empty desk.
-    pub fn new(
-        source: String,
-        identities: Identities,
-        output: Output,
-        once: Option<watch::Sender<bool>>,
-    ) -> Desk {
+    pub fn new(identities: Identities, output: Output, once: Option<watch::Sender<bool>>) -> Desk {
         Desk {
-            source,
             identities,
             output,
             once,
@@ -162,31 +160,37 @@ impl Desk {
                 self.book.note(index, Summary::of(session.facts()));
                 self.revise(index);
             }
-            Message::Stalled { index, session } => {
+            Message::Stalled { index, source, session } => {
                 let case = self.book.note(index, Summary::of(session.facts()));
-                let report = self.report(index, case, &session, false);
+                let report = self.report(index, case, &source, &session, false);
                 if report.as_ref().is_some_and(|report| report.outcome == Outcome::Failed) {
                     self.provisional(index, report);
                 }
             }
-            Message::Ended { index, session, tape } => {
+            Message::Ended { index, source, session, tape } => {
                 self.open.remove(&index);
-                self.ended(index, session, tape);
+                self.ended(index, source, session, tape);
             }
         }
     }
 
-    fn ended(&mut self, index: u64, session: Box<Session>, tape: Option<Box<Tape>>) {
+    fn ended(
+        &mut self,
+        index: u64,
+        source: Arc<str>,
+        session: Box<Session>,
+        tape: Option<Box<Tape>>,
+    ) {
         let case = self.book.note(index, Summary::of(session.facts()));
         self.revise(index);
         if verdict::may_be_rehearsal(session.facts()) {
-            let report = self.report(index, case, &session, false);
+            let report = self.report(index, case, &source, &session, false);
             if report.as_ref().is_some_and(|report| report.outcome == Outcome::Failed) {
                 self.provisional(index, report);
-                return self.hold(index, session, tape);
+                return self.hold(index, source, session, tape);
             }
         }
-        self.publish(index, case, &session, tape);
+        self.publish(index, case, &source, &session, tape);
     }
 
     fn provisional(&mut self, index: u64, report: Option<Connection>) {
@@ -196,13 +200,20 @@ impl Desk {
         }
     }
 
-    fn hold(&mut self, index: u64, session: Box<Session>, tape: Option<Box<Tape>>) {
+    fn hold(
+        &mut self,
+        index: u64,
+        source: Arc<str>,
+        session: Box<Session>,
+        tape: Option<Box<Tape>>,
+    ) {
         if self.once.is_some() {
             self.output
                 .remark("the client may come back after a prompt: waiting for it, up to 120 s");
         }
         self.quiet.remove(&session.facts().subject.client.ip());
-        self.held.insert(index, Held { session, tape, until: Instant::now() + REHEARSAL });
+        let until = Instant::now() + REHEARSAL;
+        self.held.insert(index, Held { source, session, tape, until });
         while self.held.len() > HELD
             && let Some((&oldest, _)) = self.held.first_key_value()
         {
@@ -241,12 +252,19 @@ impl Desk {
     fn conclude(&mut self, index: u64) {
         let Some(held) = self.held.remove(&index) else { return };
         let case = self.book.note(index, Summary::of(held.session.facts()));
-        self.publish(index, case, &held.session, held.tape);
+        self.publish(index, case, &held.source, &held.session, held.tape);
     }
 
     /// Prints and records the final verdict.
-    fn publish(&mut self, index: u64, case: u64, session: &Session, tape: Option<Box<Tape>>) {
-        let report = self.report(index, case, session, true);
+    fn publish(
+        &mut self,
+        index: u64,
+        case: u64,
+        source: &str,
+        session: &Session,
+        tape: Option<Box<Tape>>,
+    ) {
+        let report = self.report(index, case, source, session, true);
         self.provisional.remove(&index);
         let Some(report) = report else { return };
         self.output.connection(&report);
@@ -257,10 +275,17 @@ impl Desk {
     }
 
     /// The verdict as of now. Where the engine fails over it, that of a session of which nothing is known.
-    fn report(&self, index: u64, case: u64, session: &Session, last: bool) -> Option<Connection> {
+    fn report(
+        &self,
+        index: u64,
+        case: u64,
+        source: &str,
+        session: &Session,
+        last: bool,
+    ) -> Option<Connection> {
         let siblings = self.book.siblings(index);
         let place = Place {
-            source: self.source.clone(),
+            source: source.to_owned(),
             file: None,
             index,
             case,

@@ -1,11 +1,11 @@
 //! Why the program itself failed, by operation.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::output::ExitStatus;
+use crate::relay::{Listen, Unbound};
 
 /// A failure of the run, not of a connection that was looked at.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum Error {
     #[error("can not listen on {address}: {source}; choose another address with --listen")]
     Listen {
         /// Where.
-        address: SocketAddr,
+        address: Listen,
         /// Why.
         source: io::Error,
     },
@@ -50,6 +50,19 @@ pub enum Error {
     /// A safety rule.
     #[error("refused: {0}")]
     Unsafe(String),
+    /// A mistake in the configuration file.
+    #[error("{}:{} {what}", path.display(), line.map_or(String::new(), |line| format!("{line}:")))]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Where in it, from 1.
+        line: Option<usize>,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// The command line, or its help.
+    #[error("{0}")]
+    CommandLine(clap::Error),
     /// A combination of flags that clap can not check.
     #[error("{0}")]
     Usage(String),
@@ -63,8 +76,14 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Error::Unsafe(_) => ExitStatus::Refused.into(),
-            Error::Usage(_) => ExitCode::from(2),
+            Error::Usage(_) | Error::Config { .. } | Error::CommandLine(_) => ExitCode::from(2),
             _ => ExitStatus::Broken.into(),
         }
+    }
+}
+
+impl From<Unbound> for Error {
+    fn from(Unbound { address, source }: Unbound) -> Error {
+        Error::Listen { address, source }
     }
 }

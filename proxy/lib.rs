@@ -11,5 +11,6 @@ pub mod offline;
 pub mod os;
 pub mod output;
 pub mod packets;
+pub mod proxy_protocol;
 pub mod record;
 pub mod relay;

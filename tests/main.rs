@@ -3,8 +3,10 @@
 
 mod support;
 
+mod activation;
 mod cli;
 mod command;
+mod config;
 mod corpus;
 mod demo;
 mod endpoints;
@@ -15,9 +17,12 @@ mod packets;
 mod pair;
 mod parity;
 mod peers;
+mod proxy_protocol;
 mod recordings;
 mod relay;
 mod robust;
+mod routes;
 mod sessions;
+mod signals;
 mod tidy;
 mod transparent;

@@ -390,6 +390,8 @@ pub struct SegmentCounts {
 /// What the relay itself did or failed to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RelayNote {
+    /// The other end of the client leg is this proxy; the client's address is the one that the proxy announced.
+    ClientVia(SocketAddr),
     /// The relay began to dial the server at this time.
     Dialing,
     /// A deadline of the relay closed the session.

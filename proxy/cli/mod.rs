@@ -1,16 +1,27 @@
 //! The command line: flags in, one function per command.
 
 mod analyze;
+mod banner;
 mod causes;
 pub(crate) mod common;
+mod config;
 mod explain;
 mod proxy;
 mod rights;
+mod routes;
+mod running;
+mod serve;
+mod signals;
 mod transparent;
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::error::Error;
+use crate::output::ExitStatus;
 
 /// Why did this Remote Desktop connection fail?
 #[derive(Parser)]
@@ -29,7 +40,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Stand between client and server; say why a connection failed
-    Proxy(proxy::Args),
+    Proxy(Box<proxy::Args>),
     /// The same, from saved captures
     Analyze(analyze::Args),
     /// Real failures on loopback, with live verdicts; needs nothing
@@ -42,19 +53,52 @@ enum Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    log(cli.verbose, cli.quiet);
-    let result = match cli.command {
-        Command::Proxy(args) => proxy::run(args),
+    match command_line() {
+        Ok(Cli { command, verbose, quiet }) => {
+            log(verbose, quiet);
+            run(command)
+        }
+        Err(Error::CommandLine(error)) => error.exit(),
+        Err(error) => Err(error),
+    }
+    .unwrap_or_else(|error| {
+        crate::output::remark(&format!("rdpwhy: {error}"));
+        error.exit_code()
+    })
+}
+
+fn run(command: Command) -> Result<ExitCode, Error> {
+    match command {
+        Command::Proxy(args) if args.dump_config => {
+            let dumped = config::dump(&args.settings);
+            std::io::stdout().write_all(dumped.as_bytes()).map_err(Error::Result)?;
+            Ok(ExitStatus::Fine.into())
+        }
+        Command::Proxy(args) => proxy::run(*args),
         Command::Analyze(args) => analyze::run(args),
         Command::Demo(args) => crate::demo::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Causes(args) => causes::run(args),
-    };
-    result.unwrap_or_else(|error| {
-        crate::output::remark(&format!("rdpwhy: {error}"));
-        error.exit_code()
-    })
+    }
+}
+
+/// The command line with what its configuration file adds.
+fn command_line() -> Result<Cli, Error> {
+    let (command, words) = (Cli::command(), std::env::args_os().collect::<Vec<OsString>>());
+    let matches = config::read(&command, &words)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(Error::CommandLine)?;
+    if let Command::Proxy(args) = &mut cli.command {
+        args.settings = config::settings(&command, &matches);
+    }
+    Ok(cli)
+}
+
+/// The flags of `rdpwhy proxy` as its configuration file makes them now.
+fn proxy_flags() -> Result<proxy::Args, Error> {
+    match command_line()?.command {
+        Command::Proxy(args) => Ok(*args),
+        _ => Err(Error::Usage("this is no relay".into())),
+    }
 }
 
 fn log(verbose: u8, quiet: bool) {

@@ -1,25 +1,21 @@
-//! `rdpwhy proxy`.
+//! `rdpwhy proxy`: its flags, and what is checked before anything is opened.
 
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rdpwhy_analyzer::session::Session;
-use tokio::sync::{mpsc, watch};
-
 use super::common::{Result_, bytes, duration, target};
-use super::{rights, transparent};
-use crate::clock::Clock;
-use crate::desk::Desk;
-use crate::dial::{DialOptions, Target};
+use super::config::Setting;
+use super::serve::serve;
+use super::{rights, routes, transparent};
+use crate::dial::Target;
 use crate::error::Error;
-use crate::output::{ExitStatus, Filter, Output, remark};
-use crate::packets::{Missing, Packets};
-use crate::record::{Payload, Policy, Recorder, Ring, stopped};
-use crate::relay::{Deadlines, Guard, Listening, Relay, Transparent, Upstream, listen};
+use crate::output::ExitStatus;
+use crate::proxy_protocol::Version;
+use crate::record::{Payload, Policy};
+use crate::relay::Listen;
 
 /// Stand between client and server; say why a connection failed
 ///
@@ -32,79 +28,111 @@ pub struct Args {
         long,
         value_name = "HOST[:PORT]",
         value_parser = target,
-        required_unless_present = "transparent",
+        required_unless_present_any = ["transparent", "route", "config", "dump_config"],
         conflicts_with = "transparent"
     )]
-    upstream: Option<Target>,
+    pub upstream: Option<Target>,
     /// Where to listen; with --transparent the default is 0.0.0.0:13389
+    ///
+    /// fd:NAME is a socket that the service manager listens on (systemd: FileDescriptorName=).
     #[arg(
         long,
-        value_name = "ADDR:PORT",
+        value_name = "ADDR:PORT|fd:NAME",
         default_value = "127.0.0.1:13389",
         default_value_if("transparent", clap::builder::ArgPredicate::IsPresent, "0.0.0.0:13389")
     )]
-    listen: SocketAddr,
+    pub listen: Listen,
+    /// A further listening address and the server it leads to; may be repeated, with or without --upstream
+    ///
+    /// Reports name the listening address as their source; numbers of connections count over all routes.
+    #[arg(long, value_name = "LISTEN=HOST[:PORT]", value_parser = routes::pair, conflicts_with = "transparent")]
+    pub route: Vec<routes::Pair>,
     /// Listen on an address that others can reach (needs --allow)
     #[arg(long)]
-    allow_remote: bool,
+    pub allow_remote: bool,
     /// A network that may connect, besides this machine; may be repeated
-    #[arg(long, value_name = "CIDR", value_parser = cidr)]
-    allow: Vec<(IpAddr, u8)>,
+    #[arg(long, value_name = "CIDR", value_parser = routes::cidr)]
+    pub allow: Vec<(IpAddr, u8)>,
+    /// Clients come through a proxy that announces them by the PROXY protocol, version 1 or 2
+    ///
+    /// Reports then name the client that the header names, and the proxy as the other end of the client leg; --allow is
+    /// about the proxy. A connection that does not begin with such a header within 5 s and 4096 bytes is refused. Nobody
+    /// but the proxy should be able to connect: whoever can, can pass for any client.
+    #[arg(long, conflicts_with = "transparent")]
+    pub accept_proxy_protocol: bool,
+    /// Announce each client to the server by a PROXY protocol header, which the server must expect
+    #[arg(long, value_name = "VERSION", value_enum)]
+    pub send_proxy_protocol: Option<Version>,
     /// Capture the packets of both legs, too: who really sent a RST shows in them (Linux, CAP_NET_RAW)
     #[arg(long)]
-    packets: bool,
+    pub packets: bool,
     /// Record to a pcapng file
     #[arg(short, long, value_name = "FILE")]
-    write: Option<PathBuf>,
+    pub write: Option<PathBuf>,
     /// How much of the bytes is recorded
     #[arg(long, value_enum, default_value = "handshake", requires = "write")]
-    payload: Payload,
+    pub payload: Payload,
     /// What happens when the recorder can not keep up
     #[arg(long, value_enum, default_value = "drop", requires = "write")]
-    record_policy: Policy,
+    pub record_policy: Policy,
     /// Keep this many recording files and drop the oldest
     #[arg(long, value_name = "N", requires = "write", value_parser = clap::value_parser!(u16).range(1..))]
-    ring: Option<u16>,
+    pub ring: Option<u16>,
     /// Size at which the next file of the ring begins
     #[arg(long, value_name = "SIZE", default_value = "100MB", requires = "ring", value_parser = bytes)]
-    ring_size: u64,
+    pub ring_size: u64,
     /// End after one case: an established connection that ends, or a failure without a further attempt
     #[arg(long)]
-    once: bool,
+    pub once: bool,
     /// Give up reaching the server after this time (default: as long as the system tries)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    connect_timeout: Option<Duration>,
+    pub connect_timeout: Option<Duration>,
     /// Close sessions that are not up after this time (default: never)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    handshake_timeout: Option<Duration>,
-    /// Sessions at once
+    pub handshake_timeout: Option<Duration>,
+    /// Sessions at once, over all routes
     #[arg(long, value_name = "N", default_value_t = 10_000)]
-    max_sessions: usize,
+    pub max_sessions: usize,
+    /// After SIGTERM nobody new is served, and open sessions have this time to end (Unix)
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
+    pub drain: Duration,
     /// Experiment: ignore resets from the server's side, to find out whether a reset was forged (Linux)
     ///
     /// A forged reset leaves the server talking, and then the session goes on. A genuine one leaves a session that
     /// hangs: the relay ends it when the server has said nothing for 60 s after the client's last bytes.
     /// Needs CAP_NET_ADMIN.
     #[arg(long)]
-    rst_immune: bool,
+    pub rst_immune: bool,
+    /// Read flags from a TOML file, too
+    ///
+    /// Its keys are the long names of flags, its values what would stand behind them: max-sessions = 50, once = true,
+    /// connect-timeout = "10s", route = ["127.0.0.1:13390=srv08"]. Flags win over the file. SIGHUP (Unix) reads it again:
+    /// new routes begin to listen, those that are gone stop and their sessions go on; --allow follows, too. A file with a
+    /// mistake changes nothing.
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+    /// Print the configuration in force as such a file, and exit
+    #[arg(long)]
+    pub dump_config: bool,
+    /// All of these in the file's words
+    #[arg(skip)]
+    pub settings: Vec<Setting>,
     #[command(flatten)]
-    result: Result_,
+    pub result: Result_,
     #[command(flatten)]
-    transparency: transparent::Flags,
+    pub transparency: transparent::Flags,
 }
-
-/// With `--rst-immune`: how long a client waits for a server that may be gone.
-const SILENCE: Duration = Duration::from_secs(60);
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<ExitCode, Error> {
-    args.transparency.check(args.listen)?;
+    args.transparency.check(&args.listen)?;
     if args.transparency.print_rules {
-        let rules = args.transparency.rules(args.listen)?;
+        let rules = args.transparency.rules(&args.listen)?;
         std::io::stdout().write_all(rules.as_bytes()).map_err(Error::Result)?;
         return Ok(ExitStatus::Fine.into());
     }
-    check_safety(&args)?;
+    let wanted = routes::wanted(&args)?;
+    routes::check(&args, &wanted)?;
     if let Some(mode) = args.transparency.transparent {
         rights::transparent(mode)?;
     }
@@ -114,229 +142,8 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     crate::os::raise_file_limit();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
-    let result = runtime.block_on(serve(args));
+    let result = runtime.block_on(serve(args, wanted));
     // A name that is still being looked up would hold the end up.
     runtime.shutdown_background();
     result
-}
-
-/// Refuses what would open the relay to others unasked, and a relay to itself.
-fn check_safety(args: &Args) -> Result<(), Error> {
-    let diverted = args.transparency.transparent.is_some();
-    let open = diverted || !args.listen.ip().is_loopback();
-    if open && (!args.allow_remote || args.allow.is_empty()) {
-        let who = match diverted {
-            true => "--transparent".to_owned(),
-            false => args.listen.to_string(),
-        };
-        return Err(Error::Unsafe(format!(
-            "{who} can be reached by others; say --allow-remote with --allow CIDR to open it"
-        )));
-    }
-    match &args.upstream {
-        Some(server)
-            if args.listen.port() == server.port && is_here(&server.host, args.listen.ip()) =>
-        {
-            Err(Error::Unsafe(format!(
-                "{server} is where this relay listens itself; choose another port with --listen"
-            )))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn is_here(host: &str, listen: IpAddr) -> bool {
-    host.parse().map_or(host == "localhost" && listen.is_loopback(), |ip: IpAddr| ip == listen)
-}
-
-async fn serve(args: Args) -> Result<ExitCode, Error> {
-    let interrupt = Interrupt::catch().map_err(Error::Runtime)?;
-    let tproxy = args.transparency.transparent == Some(Transparent::Tproxy);
-    let listening = listen(args.listen, tproxy)
-        .map_err(|source| Error::Listen { address: args.listen, source })?;
-    let upstream = upstream(&args, listening.address)?;
-    let output = args.result.open(Filter::default())?;
-    let clock = Clock::start();
-    // Before anybody is told where to connect: a SYN that passed is not captured any more.
-    let packets = match (args.packets, upstream.port()) {
-        (false, _) => None,
-        (true, None) => {
-            return Err(Error::Usage("--packets captures one port of servers, not several".into()));
-        }
-        (true, Some(server)) => {
-            let ports = [listening.address.port(), server];
-            Some(Packets::start(ports, args.max_sessions, clock))
-        }
-    };
-    banner(&args, &upstream, &listening);
-    packets.as_ref().inspect(|packets| packets_banner(packets.as_ref().err()));
-    let recorder = open_recorder(&args);
-    let (desk, messages) = mpsc::channel(1024);
-    let (stop, stopped) = watch::channel(false);
-    let source = listening.address.to_string();
-    let once = args.once.then(|| stop.clone());
-    let work = Desk::new(source, args.result.identities(), output, once).run(messages);
-    // A terminal or a disk that stands still must not hold up a worker that moves bytes.
-    let handle = tokio::runtime::Handle::current();
-    let desk_task = tokio::task::spawn_blocking(move || handle.block_on(work));
-    let relay = Arc::new(Relay {
-        upstream,
-        dial: DialOptions::default(),
-        deadlines: Deadlines { connect: args.connect_timeout, handshake: args.handshake_timeout },
-        rst_immune: args.rst_immune.then_some(SILENCE),
-        clock,
-        desk,
-        recorder: recorder.as_ref().ok().cloned().flatten(),
-        packets: packets.and_then(Result::ok),
-        feed: Session::feed,
-    });
-    let guard = Guard { allow: args.allow, most: args.max_sessions };
-    tokio::spawn(listening.serve(relay, guard, stopped));
-    let output = until_done(desk_task, stop, interrupt).await?;
-    // Whatever was wanted and could not be written, the results are printed.
-    let recorded = recorder.is_ok_and(|recorder| recorder.is_none_or(Recorder::finish));
-    let status = output.finish().map_err(Error::Result)?;
-    Ok(if recorded { status } else { ExitStatus::Broken }.into())
-}
-
-/// Serves until the desk is through: with `--once` after one case, else after SIGINT. Open sessions are
-/// reported as they stand. A second SIGINT ends without that.
-async fn until_done(
-    mut desk: tokio::task::JoinHandle<Output>,
-    stop: watch::Sender<bool>,
-    mut interrupt: Interrupt,
-) -> Result<Output, Error> {
-    let mut asked = false;
-    loop {
-        tokio::select! {
-            output = &mut desk => {
-                return output.map_err(|error| Error::Runtime(std::io::Error::other(error)));
-            }
-            () = interrupt.wait() => {
-                if std::mem::replace(&mut asked, true) {
-                    let why = std::io::Error::other("interrupted twice");
-                    return Err(Error::Runtime(why));
-                }
-                let _ = stop.send(true);
-            }
-        }
-    }
-}
-
-/// SIGINT, SIGTERM and their like, caught from the moment this is made.
-struct Interrupt {
-    #[cfg(unix)]
-    signals: [tokio::signal::unix::Signal; 2],
-    #[cfg(windows)]
-    ctrl_c: tokio::signal::windows::CtrlC,
-}
-
-impl Interrupt {
-    fn catch() -> std::io::Result<Interrupt> {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            let signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
-            Ok(Interrupt { signals })
-        }
-        #[cfg(windows)]
-        Ok(Interrupt { ctrl_c: tokio::signal::windows::ctrl_c()? })
-    }
-
-    async fn wait(&mut self) {
-        #[cfg(unix)]
-        {
-            let [interrupt, terminate] = &mut self.signals;
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        #[cfg(windows)]
-        self.ctrl_c.recv().await;
-    }
-}
-
-/// A recording that can not be begun costs the recording, not the verdict.
-fn open_recorder(args: &Args) -> Result<Option<Recorder>, ()> {
-    let Some(path) = &args.write else { return Ok(None) };
-    let ring = Ring { path: path.clone(), files: args.ring.map(usize::from), size: args.ring_size };
-    Recorder::start(ring, args.payload, args.record_policy)
-        .map(Some)
-        .map_err(|error| remark(&format!("{}: {}", path.display(), stopped(&error))))
-}
-
-/// Where connections go: to the server of `--upstream`, or in transparent mode to where they were going.
-fn upstream(args: &Args, listening: SocketAddr) -> Result<Upstream, Error> {
-    let diverted = args.transparency.diverted(listening).map(Upstream::Original);
-    let fixed = args.upstream.clone().map(Upstream::Fixed);
-    diverted.or(fixed).ok_or_else(|| Error::Usage("--upstream names no server".into()))
-}
-
-/// A capture that can not be begun costs a class of evidence, not the verdict.
-fn packets_banner(missing: Option<&Missing>) {
-    let Some(missing) = missing else {
-        return remark("packets of both legs are captured: their headers, in memory");
-    };
-    remark(&format!("packets are not captured: {missing}"));
-    remark(
-        "missing from the evidence: TTL and IP-ID of a RST, SYN options, what follows a RST, counts;",
-    );
-    remark("whether a host or a device on its leg ended a connection then stays open");
-    if matches!(missing, Missing::Right) {
-        let program = std::env::current_exe().unwrap_or_else(|_| "rdpwhy".into());
-        remark(&format!("to have it: setcap cap_net_raw+ep {}, or run as root", program.display()));
-    }
-}
-
-/// What to type, and what the relay changes.
-fn banner(args: &Args, upstream: &Upstream, listening: &Listening) {
-    let address = listening.address;
-    remark(&format!("listening on {address}"));
-    match upstream {
-        Upstream::Fixed(target) => {
-            remark(&format!("{address} -> {target}: TLS is passed through, never opened"));
-            remark(&format!("now connect:  mstsc /v:{address}    or    xfreerdp /v:{address}"));
-            remark(
-                "what the relay changes: another server name (Kerberos may give way to NTLM), no UDP;",
-            );
-            remark("a connection with RD Gateway settings does not come through here");
-            if address.port() == super::common::RDP_PORT && address.ip().is_loopback() {
-                remark("mstsc itself refuses localhost:3389: choose another port");
-            }
-        }
-        Upstream::Original(diverted) => transparent::banner(diverted),
-    }
-    if args.rst_immune {
-        remark(
-            "EXPERIMENT (--rst-immune): resets from the server side are ignored; sessions may hang;",
-        );
-        remark("only for finding out whether a reset was forged");
-    }
-    if let Some(path) = &args.write {
-        remark(&format!(
-            "recording to {}: the user name in the X.224 cookie is in it in clear",
-            path.display()
-        ));
-    }
-}
-
-/// `10.0.0.0/8`, or one address.
-fn cidr(text: &str) -> Result<(IpAddr, u8), String> {
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix)),
-        None => (text, None),
-    };
-    let address: IpAddr =
-        address.parse().map_err(|_| format!("`{text}` is no network such as 10.0.0.0/8"))?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = match prefix {
-        None => most,
-        Some(digits) => digits
-            .parse()
-            .ok()
-            .filter(|prefix| *prefix <= most)
-            .ok_or_else(|| format!("`{digits}` is no prefix length"))?,
-    };
-    Ok((address, prefix))
 }

@@ -1,11 +1,10 @@
 //! Transparent mode of `rdpwhy proxy`: its flags, and the rules that divert connections to it.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
 
 use crate::error::Error;
 use crate::output::remark;
-use crate::relay::{Diverted, Transparent};
+use crate::relay::{Diverted, Listen, Transparent};
 
 /// The flags of transparent mode.
 #[derive(clap::Args)]
@@ -41,15 +40,22 @@ pub struct Flags {
 
 impl Flags {
     /// The diversion that these flags ask for, with the relay listening at this address.
-    pub fn diverted(&self, listening: SocketAddr) -> Option<Diverted> {
-        let by = self.transparent?;
-        Some(Diverted { by, ports: self.ports.clone(), listening })
+    pub fn diverted(&self, listen: &Listen) -> Result<Option<Diverted>, Error> {
+        match (self.transparent, listen) {
+            (None, _) => Ok(None),
+            (Some(by), Listen::At(listening)) => {
+                Ok(Some(Diverted { by, ports: self.ports.clone(), listening: *listening }))
+            }
+            (Some(_), Listen::Passed(_)) => {
+                Err(Error::Usage("--transparent needs an address: --listen ADDR:PORT".into()))
+            }
+        }
     }
 
     /// Refuses a listening address that no diverted connection reaches.
-    pub fn check(&self, listen: SocketAddr) -> Result<(), Error> {
+    pub fn check(&self, listen: &Listen) -> Result<(), Error> {
         let redirect = self.transparent == Some(Transparent::Redirect);
-        if redirect && listen.ip().is_loopback() {
+        if redirect && matches!(listen, Listen::At(address) if address.ip().is_loopback()) {
             let why = "a redirected connection does not reach a loopback address; choose another with --listen";
             return Err(Error::Usage(why.into()));
         }
@@ -57,8 +63,8 @@ impl Flags {
     }
 
     /// The commands of `--print-rules`.
-    pub fn rules(&self, listen: SocketAddr) -> Result<String, Error> {
-        let diverted = self.diverted(listen).filter(|_| listen.port() != 0);
+    pub fn rules(&self, listen: &Listen) -> Result<String, Error> {
+        let diverted = self.diverted(listen)?.filter(|to| to.listening.port() != 0);
         match diverted {
             None => {
                 Err(Error::Usage("--print-rules needs a fixed port: --listen ADDR:PORT".into()))

@@ -14,6 +14,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use rdpwhy_analyzer::session::Session;
@@ -29,7 +30,7 @@ use crate::error::Error;
 use crate::offline::{self, Scope};
 use crate::output::{Filter, Output};
 use crate::record::{Payload, Policy, Recorder, Ring};
-use crate::relay::{Deadlines, Guard, Relay, Upstream, listen};
+use crate::relay::{Deadlines, Guard, ProxyProtocol, Relay, Upstream, listen};
 use scenes::{SCENES, Scene};
 use tls::Authority;
 
@@ -106,7 +107,7 @@ async fn demonstrate(args: &Args, folder: &Folder) -> Result<ExitCode, Error> {
     let mut stage = Stage {
         authority: Authority::new().map_err(Error::Runtime)?,
         clock: Clock::start(),
-        desk: Desk::new(String::new(), identities.clone(), output, None),
+        desk: Desk::new(identities.clone(), output, None),
         recorder,
     };
     for (number, scene) in (1..).zip(SCENES) {
@@ -176,20 +177,21 @@ impl Stage {
     /// Plays one scene through a relay of its own, until its verdict has fallen.
     async fn play(&mut self, number: u64, scene: &Scene) -> io::Result<()> {
         let place = host::open(scene.host).await?;
-        let mut listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false)?;
-        listening.first = number;
+        let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false)?;
         let address = listening.address;
-        self.desk.source = address.to_string();
         let (from_relay, told) = mpsc::channel(16);
         let (to_desk, messages) = mpsc::channel(16);
         let (stop, stopped) = watch::channel(false);
         let upstream = place.address;
         let relay = Arc::new(Relay {
+            source: address.to_string().into(),
+            numbers: Arc::new(AtomicU64::new(number)),
             upstream: Upstream::Fixed(Target {
                 host: upstream.ip().to_string(),
                 port: upstream.port(),
             }),
             dial: DialOptions::default(),
+            proxy_protocol: ProxyProtocol::default(),
             deadlines: Deadlines::default(),
             rst_immune: None,
             clock: self.clock,
@@ -198,7 +200,7 @@ impl Stage {
             packets: None,
             feed: Session::feed,
         });
-        let guard = Guard { allow: Vec::new(), most: 1 };
+        let guard = Guard::new(Vec::new(), 1);
         // Different users, so that no scene is taken for another attempt of the one before.
         let user = format!("demo{number}");
         let authority = &self.authority;

@@ -69,7 +69,7 @@ impl Stage {
         let output = Output::to(Format::Jsonl, Filter::default(), style, sink, aside);
         let (once, over) = watch::channel(false);
         let (desk, messages) = mpsc::channel(64);
-        let work = Desk::new("test".into(), Identities::Shown, output, Some(once)).run(messages);
+        let work = Desk::new(Identities::Shown, output, Some(once)).run(messages);
         tokio::spawn(work);
         let authority = Authority::new().unwrap();
         Stage { desk, over, printed, remarks, began: Instant::now(), authority }
@@ -163,7 +163,7 @@ impl Stage {
         let leg = if dir == Direction::ToServer { Leg::Client } else { Leg::Server };
         self.feed(&mut session, Input::Closed { leg, dir, how: Close::Fin });
         session.finish(self.now(), InputEnd::Open);
-        self.tell(Message::Ended { index, session, tape: None }).await;
+        self.tell(Message::Ended { index, source: "test".into(), session, tape: None }).await;
     }
 
     /// A session that begins and ends now.

@@ -24,6 +24,9 @@ mod other;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)] // a ring of packets that is shared with the kernel
 pub mod packets;
+#[cfg(unix)]
+#[allow(unsafe_code)] // a descriptor that is there from the start
+mod passed;
 #[cfg(target_os = "linux")]
 mod tcp_info;
 #[cfg(unix)]
@@ -149,6 +152,15 @@ pub fn original_destination<'s>(stream: impl Into<SockRef<'s>>) -> io::Result<So
 /// Linux `SO_ATTACH_FILTER`, for which newer kernels want CAP_NET_ADMIN on TCP; `Unsupported` elsewhere.
 pub fn ignore_resets<'s>(stream: impl Into<SockRef<'s>>) -> io::Result<()> {
     platform::ignore_resets(&stream.into())
+}
+
+/// A listening TCP socket that the service manager passed, by its name (sd_listen_fds(3)); a second call gives it
+/// again. `Unsupported` outside Unix.
+pub fn passed_listener(name: &str) -> io::Result<std::net::TcpListener> {
+    #[cfg(unix)]
+    return passed::passed_listener(name);
+    #[cfg(not(unix))]
+    Err(io::Error::new(io::ErrorKind::Unsupported, format!("no socket {name} can be passed here")))
 }
 
 /// Whether an address is one of this machine's.

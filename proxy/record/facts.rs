@@ -192,6 +192,7 @@ impl End {
                 "shutdown" => RelayNote::Shutdown,
                 "error" => RelayNote::Error(words.clone()),
                 "rst_immune" => RelayNote::RstImmune,
+                "client_via" => RelayNote::ClientVia(words.parse().ok()?),
                 _ => return None,
             };
             Some((Timestamp(*time), note))
@@ -223,6 +224,7 @@ fn relay_fact(time: Timestamp, note: &RelayNote) -> Option<(u64, String, String)
         RelayNote::Shutdown => ("shutdown", String::new()),
         RelayNote::Error(error) => ("error", error.clone()),
         RelayNote::RstImmune => ("rst_immune", String::new()),
+        RelayNote::ClientVia(proxy) => ("client_via", proxy.to_string()),
         RelayNote::Dialing | RelayNote::RecorderLost(_) => return None,
     };
     Some((time.0, kind.to_owned(), words))
@@ -295,6 +297,7 @@ mod tests {
             RelayNote::Shutdown,
             RelayNote::Error("no memory".into()),
             RelayNote::RstImmune,
+            RelayNote::ClientVia("[2001:db8::7]:443".parse().unwrap()),
         ];
         let relay = notes.iter().filter_map(|note| relay_fact(Timestamp(9), note)).collect();
         let end = End { relay, ..Default::default() };

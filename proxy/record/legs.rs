@@ -35,7 +35,7 @@ pub(super) struct Written {
 impl Written {
     /// A session of which nothing is written yet.
     pub fn new(session: u64, subject: &Subject) -> Written {
-        let local = subject.relay[0].unwrap_or(unknown(0));
+        let local = same_family(subject.relay[0].unwrap_or(unknown(0)), subject.client);
         Written {
             client: SyntheticLeg::new(subject.client, local, session as u32),
             server: None,
@@ -231,9 +231,11 @@ fn unknown(port: u16) -> SocketAddr {
 }
 
 fn same_family(from: SocketAddr, to: SocketAddr) -> SocketAddr {
-    if to.is_ipv6() {
-        SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, from.port()))
-    } else {
-        from
+    match (from, to) {
+        (SocketAddr::V4(from), SocketAddr::V6(_)) => {
+            SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, from.port()))
+        }
+        (SocketAddr::V6(from), SocketAddr::V4(_)) => unknown(from.port()),
+        _ => from,
     }
 }

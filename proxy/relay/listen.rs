@@ -1,13 +1,17 @@
 //! The accept loop.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::{Relay, session};
 use crate::os;
@@ -17,11 +21,31 @@ use crate::os;
 pub struct Guard {
     /// Networks that may connect besides loopback: address and prefix length.
     pub allow: Vec<(IpAddr, u8)>,
-    /// Sessions at once.
-    pub most: usize,
+    /// Sessions that may begin; clones share it.
+    room: Arc<Semaphore>,
+}
+
+/// What holds for the clients of a listener that come now.
+#[derive(Clone)]
+pub struct Terms {
+    /// The relay that serves them.
+    pub relay: Arc<Relay>,
+    /// Which of them.
+    pub guard: Guard,
 }
 
 impl Guard {
+    /// Lets `most` sessions be open at once.
+    pub fn new(allow: Vec<(IpAddr, u8)>, most: usize) -> Guard {
+        let room = Semaphore::new(most.min(Semaphore::MAX_PERMITS));
+        Guard { allow, room: Arc::new(room) }
+    }
+
+    /// With other networks; the room stays shared.
+    pub fn allowing(&self, allow: Vec<(IpAddr, u8)>) -> Guard {
+        Guard { allow, room: self.room.clone() }
+    }
+
     /// True when this client may use the relay.
     pub fn admits(&self, client: IpAddr) -> bool {
         let client = client.to_canonical();
@@ -30,13 +54,53 @@ impl Guard {
     }
 }
 
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// At this address; port 0 lets the system choose.
+    At(SocketAddr),
+    /// On the socket of this name that the service manager passed.
+    Passed(String),
+}
+
+impl Listen {
+    /// The address, as far as it is known before listening.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        match self {
+            Listen::At(address) => Ok(*address),
+            Listen::Passed(name) => os::passed_listener(name)?.local_addr(),
+        }
+    }
+}
+
+/// `ADDR:PORT` or `fd:NAME`.
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Listen, String> {
+        match text.strip_prefix("fd:") {
+            Some(name) if !name.is_empty() => Ok(Listen::Passed(name.to_owned())),
+            _ => text.parse().map(Listen::At).map_err(|_| {
+                format!("`{text}` is neither ADDR:PORT nor fd:NAME of a passed socket")
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listen::At(address) => address.fmt(f),
+            Listen::Passed(name) => write!(f, "fd:{name}"),
+        }
+    }
+}
+
 /// A bound listener.
 pub struct Listening {
     listener: TcpListener,
     /// Its address, with the port the system chose where 0 was asked for.
     pub address: SocketAddr,
-    /// Number of its first session: 1, unless several listeners share a recording.
-    pub first: u64,
 }
 
 /// Binds the listening socket; `transparent` lets TPROXY hand it connections to any address.
@@ -59,44 +123,88 @@ pub fn listen(address: SocketAddr, transparent: bool) -> io::Result<Listening> {
     socket.listen(1024)?;
     let listener = TcpListener::from_std(socket.into())?;
     let address = listener.local_addr()?;
-    Ok(Listening { listener, address, first: 1 })
+    Ok(Listening { listener, address })
+}
+
+/// Takes over a socket that the service manager listens on already.
+pub fn adopt(name: &str) -> io::Result<Listening> {
+    let listener = os::passed_listener(name)?;
+    let _ = os::save_syn(&listener);
+    let listener = TcpListener::from_std(listener)?;
+    let address = listener.local_addr()?;
+    Ok(Listening { listener, address })
 }
 
 impl Listening {
-    /// Accepts sessions until told to stop, then waits for the open ones to be reported.
-    pub async fn serve(self, relay: Arc<Relay>, guard: Guard, mut stop: watch::Receiver<bool>) {
+    /// Accepts sessions on terms that do not change, until told to stop.
+    pub async fn serve(self, relay: Arc<Relay>, guard: Guard, stop: watch::Receiver<bool>) {
+        let (held, terms) = watch::channel(Terms { relay, guard });
+        self.serve_on(terms, stop).await;
+        drop(held);
+    }
+
+    /// Accepts sessions on the terms of the moment, until told to stop or until nobody can change the terms any
+    /// more; then waits for the open ones to be reported.
+    pub async fn serve_on(
+        self,
+        mut terms: watch::Receiver<Terms>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let mut sessions = JoinSet::new();
-        let mut index = self.first;
         let mut short = false;
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
-                    Ok((client, peer)) => {
+                    Ok(accepted) => {
                         short = false;
-                        if let Some(client) = admitted(&guard, client, peer, sessions.len()) {
-                            sessions.spawn(session::run(relay.clone(), client, peer, index, stop.clone()));
-                            index += 1;
-                        }
+                        begin(accepted, &terms.borrow(), &stop, &mut sessions);
                     }
                     Err(error) => wait_for_room(&error, &mut short).await,
                 },
                 Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
+                changed = terms.changed() => if changed.is_err() {
+                    // Whoever had connected by then is served.
+                    while let Ok(Ok(accepted)) = timeout(Duration::ZERO, self.listener.accept()).await {
+                        begin(accepted, &terms.borrow(), &stop, &mut sessions);
+                    }
+                    break;
+                },
                 _ = stop.changed() => break,
             }
         }
-        drop(self.listener);
+        drop((self.listener, terms));
         while sessions.join_next().await.is_some() {}
     }
 }
 
-fn admitted(guard: &Guard, client: TcpStream, peer: SocketAddr, open: usize) -> Option<TcpStream> {
+/// Begins a session, where the client is admitted.
+fn begin(
+    (client, peer): (TcpStream, SocketAddr),
+    Terms { relay, guard }: &Terms,
+    stop: &watch::Receiver<bool>,
+    sessions: &mut JoinSet<()>,
+) {
+    let Some((client, place)) = admitted(guard, client, peer) else { return };
+    let index = relay.numbers.fetch_add(1, Ordering::Relaxed);
+    let session = session::run(relay.clone(), client, peer, index, stop.clone());
+    sessions.spawn(async move {
+        session.await;
+        drop(place);
+    });
+}
+
+fn admitted(
+    guard: &Guard,
+    client: TcpStream,
+    peer: SocketAddr,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let refusal = if !guard.admits(peer.ip()) {
         "its address is not allowed (--allow)"
-    } else if open >= guard.most {
-        "too many sessions are open (--max-sessions)"
-    } else {
+    } else if let Ok(place) = guard.room.clone().try_acquire_owned() {
         let _ = client.set_nodelay(true);
-        return Some(client);
+        return Some((client, place));
+    } else {
+        "too many sessions are open (--max-sessions)"
     };
     tracing::warn!(%peer, "refused a client: {refusal}");
     let _ = os::reset_on_close(&client);
@@ -133,10 +241,8 @@ mod tests {
 
     #[test]
     fn only_loopback_and_allowed_networks_are_admitted() {
-        let guard = Guard {
-            allow: vec![("10.0.0.0".parse().unwrap(), 8), ("fd00::".parse().unwrap(), 16)],
-            most: 1,
-        };
+        let networks = vec![("10.0.0.0".parse().unwrap(), 8), ("fd00::".parse().unwrap(), 16)];
+        let guard = Guard::new(networks, 1);
         for (client, admitted) in [
             ("127.0.0.1", true),
             ("::1", true),
@@ -149,7 +255,7 @@ mod tests {
         ] {
             assert_eq!(guard.admits(client.parse().unwrap()), admitted, "{client}");
         }
-        let all = Guard { allow: vec![("0.0.0.0".parse().unwrap(), 0)], most: 1 };
+        let all = guard.allowing(vec![("0.0.0.0".parse().unwrap(), 0)]);
         assert!(all.admits("203.0.113.9".parse().unwrap()));
         assert!(!all.admits("2001:db8::1".parse().unwrap()));
     }

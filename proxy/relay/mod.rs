@@ -6,13 +6,17 @@
 mod death;
 mod listen;
 mod observer;
+mod origin;
 mod pump;
+mod routes;
 mod seldom;
 mod session;
 mod upstream;
 mod waiting;
 mod watched;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -23,16 +27,24 @@ use crate::dial::DialOptions;
 use crate::packets::Packets;
 use crate::record::Recorder;
 
-pub use listen::{Guard, Listening, listen};
+pub use listen::{Guard, Listen, Listening, Terms, listen};
 pub use observer::{FAILED, Feed};
+pub use origin::ProxyProtocol;
+pub use routes::{Bound, Changes, Routes, Unbound, Wanted, bind};
 pub use upstream::{Diverted, Transparent, Upstream};
 
-/// What all sessions of a relay share.
+/// What all sessions of a listener share.
 pub struct Relay {
+    /// What reports call the listener: its address.
+    pub source: Arc<str>,
+    /// The number of the next session; relays that share a desk or a recording share it.
+    pub numbers: Arc<AtomicU64>,
     /// Where clients are taken to.
     pub upstream: Upstream,
     /// How it is dialled.
     pub dial: DialOptions,
+    /// Whether clients are announced to it, and whether it announces them.
+    pub proxy_protocol: ProxyProtocol,
     /// Deadlines that close; off unless asked for.
     pub deadlines: Deadlines,
     /// An experiment: server legs ignore resets. A server that then leaves its client without an answer for

@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Relay;
 use super::death::close_of;
+use super::origin::Origin;
 use super::pump::{Deaths, Pump};
 use super::seldom::Seldom;
 use super::upstream::Route;
@@ -42,14 +43,20 @@ pub async fn run(
     index: u64,
     mut stop: watch::Receiver<bool>,
 ) {
-    let route = relay.upstream.route(&client, peer, &relay.dial);
-    let mut watched = Watched::begin(&relay, &client, peer, index, &route);
-    relay.tell(Message::Began { index, client: peer.ip() });
+    let mut origin = Origin::of(&relay, &client, peer);
+    let route = match origin.announced(&relay, &client, &mut stop).await {
+        Some(why) => Route::Refused(None, why),
+        None => relay.upstream.route(&client, peer, &relay.dial),
+    };
+    let mut watched = Watched::begin(&relay, &client, &origin, index, &route);
+    relay.tell(Message::Began { index, client: origin.client.ip() });
     let end = match reach(&relay, &route, &client, &mut watched, &mut stop).await {
         Reached::Server(server, early, left) => {
             if relay.rst_immune.is_some() {
                 watched.ignore_resets(&server);
             }
+            // Nobody has said these bytes but the relay: engine and recorder are not told.
+            let early = [origin.header(&relay), early].concat();
             let pump = Pump::new(client, server, early, left);
             match carry(&relay, pump, &mut watched, &mut stop).await {
                 Carried::Over(end) => end,
@@ -94,6 +101,10 @@ async fn reach(
             return Reached::Nobody;
         }
     };
+    if *stop.borrow() {
+        watched.note(Input::Relay(RelayNote::Shutdown));
+        return Reached::Nobody;
+    }
     watched.note(Input::Relay(RelayNote::Dialing));
     let mut ignore = |_: &dial::Attempt| {};
     let dialing = dial::dial(target, options, &mut ignore);

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use rdpwhy_analyzer::input::{Input, Origin, Timestamp};
@@ -12,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::{Deadlines, Feed, Guard, Relay, Upstream, listen};
+use super::{Deadlines, Feed, Guard, ProxyProtocol, Relay, Upstream, listen};
 use crate::clock::Clock;
 use crate::desk::{Desk, Message};
 use crate::dial::{DialOptions, Target};
@@ -37,8 +38,11 @@ async fn stage(feed: Feed, recorder: Option<Recorder>, rst_immune: Option<Durati
     let (desk, told) = mpsc::channel(64);
     let (stop, stopped) = watch::channel(false);
     let relay = Arc::new(Relay {
+        source: "test".into(),
+        numbers: Arc::new(AtomicU64::new(1)),
         upstream: Upstream::Fixed(Target { host: "127.0.0.1".into(), port }),
         dial: DialOptions::default(),
+        proxy_protocol: ProxyProtocol::default(),
         deadlines: Deadlines::default(),
         rst_immune,
         clock: Clock::start(),
@@ -49,7 +53,7 @@ async fn stage(feed: Feed, recorder: Option<Recorder>, rst_immune: Option<Durati
     });
     let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).unwrap();
     let address = listening.address;
-    let guard = Guard { allow: Vec::new(), most: 10 };
+    let guard = Guard::new(Vec::new(), 10);
     let serving = tokio::spawn(listening.serve(relay, guard, stopped));
     Stage { address, upstream, told, stop, serving }
 }
@@ -58,7 +62,7 @@ async fn stage(feed: Feed, recorder: Option<Recorder>, rst_immune: Option<Durati
 async fn judged(told: mpsc::Receiver<Message>) -> Vec<rdpwhy_analyzer::report::Connection> {
     let mut output = Output::nowhere();
     output.remember();
-    let mut desk = Desk::new("test".into(), Identities::Shown, output, None);
+    let mut desk = Desk::new(Identities::Shown, output, None);
     timeout(LONG, desk.work(told)).await.unwrap();
     desk.output.remembered().to_vec()
 }

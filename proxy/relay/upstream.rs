@@ -1,5 +1,6 @@
 //! Where a client's connection goes: to the one fixed server, or, in transparent mode, to where it was going.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
@@ -8,7 +9,7 @@ use crate::dial::{DialOptions, Target};
 use crate::os;
 
 /// Where clients are taken to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Upstream {
     /// All to one server.
     Fixed(Target),
@@ -16,8 +17,17 @@ pub enum Upstream {
     Original(Diverted),
 }
 
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Upstream::Fixed(target) => target.fmt(f),
+            Upstream::Original(_) => f.write_str("where each client was going"),
+        }
+    }
+}
+
 /// Connections that a packet filter diverts to the relay.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diverted {
     /// How they are diverted.
     pub by: Transparent,
@@ -51,6 +61,14 @@ impl Upstream {
         match self {
             Upstream::Fixed(target) => Route::To(target.clone(), dial.clone()),
             Upstream::Original(diverted) => diverted.route(client, peer, dial),
+        }
+    }
+
+    /// The same for a listener whose address is known now.
+    pub fn at(self, listening: SocketAddr) -> Upstream {
+        match self {
+            Upstream::Original(diverted) => Upstream::Original(Diverted { listening, ..diverted }),
+            fixed => fixed,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rdpwhy_analyzer::facts::Facts;
-use rdpwhy_analyzer::input::{Direction, Leg, Timestamp};
+use rdpwhy_analyzer::input::{Direction, Leg, RelayNote, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 /// Waits until then; for ever where there is no such moment.
@@ -21,7 +21,8 @@ pub fn is_stalled(facts: &Facts, now: Timestamp) -> bool {
     const TURN: Duration = Duration::from_secs(5);
     let server = facts.stream(Direction::ToClient);
     if !facts.tcp.leg(Leg::Server).opened.is_seen() {
-        return facts.relay.first().is_some_and(|dialing| now.since(dialing.at.time) >= DIALING);
+        let dialing = facts.relay.iter().find(|note| note.value == RelayNote::Dialing);
+        return dialing.is_some_and(|dialing| now.since(dialing.at.time) >= DIALING);
     }
     if let Some(request) = facts.x224.request.seen().filter(|_| server.bytes == 0) {
         return now.since(request.at.time) >= CONFIRM;

@@ -1,6 +1,5 @@
 //! What the relay knows of one session while it lasts: its observer, its clock, its packets.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
@@ -13,6 +12,7 @@ use tokio::time::timeout;
 
 use super::Relay;
 use super::observer::{Observer, syn_segment};
+use super::origin::Origin;
 use super::pump::{Deaths, Pump};
 use super::upstream::Route;
 use super::waiting::{is_stalled, without_answer};
@@ -47,12 +47,12 @@ impl Watched {
     pub fn begin(
         relay: &Relay,
         client: &TcpStream,
-        peer: SocketAddr,
+        origin: &Origin,
         index: u64,
         route: &Route,
     ) -> Watched {
         let clock = relay.clock;
-        let now = clock.now();
+        let now = origin.accepted;
         let sample = os::tcp_sample(client);
         let rtt =
             sample.and_then(|sample| sample.rtt_us).map(|us| Duration::from_micros(us.into()));
@@ -60,7 +60,7 @@ impl Watched {
         let started = Clock::before(now, rtt.unwrap_or_default());
         let (server, server_name) = route.server();
         let subject = Subject {
-            client: peer,
+            client: origin.client,
             server,
             server_name,
             relay: [client.local_addr().ok(), None],
@@ -77,10 +77,13 @@ impl Watched {
             observer.note(*time, Input::Segment(syn.clone()));
         }
         observer.note(now, Input::Opened { leg: Leg::Client, took: rtt });
+        if origin.client != origin.peer {
+            observer.note(now, Input::Relay(RelayNote::ClientVia(origin.peer)));
+        }
         let watched =
             Watched { observer, clock, active: false, index, warned: false, packets, saved_syn };
         if let Ok(server) = client.local_addr() {
-            watched.claim(Leg::Client, Ends { client: peer, server }, true);
+            watched.claim(Leg::Client, Ends { client: origin.peer, server }, true);
         }
         watched
     }
@@ -124,7 +127,12 @@ impl Watched {
         let (session, tape) = self.observer.finish(now, why.unwrap_or(InputEnd::Open));
         let _ = relay
             .desk
-            .send(Message::Ended { index, session: Box::new(session), tape: tape.map(Box::new) })
+            .send(Message::Ended {
+                index,
+                source: relay.source.clone(),
+                session: Box::new(session),
+                tape: tape.map(Box::new),
+            })
             .await;
     }
 
@@ -180,7 +188,11 @@ impl Watched {
         }
         let mut session = self.observer.session().clone();
         session.finish(now, InputEnd::Open);
-        relay.tell(Message::Stalled { index: self.index, session: Box::new(session) });
+        relay.tell(Message::Stalled {
+            index: self.index,
+            source: relay.source.clone(),
+            session: Box::new(session),
+        });
     }
 
     /// Nothing passed for this long.

@@ -14,6 +14,7 @@ pub mod endpoints;
 pub mod ends;
 pub mod expected;
 pub mod forge;
+pub mod haproxy;
 pub mod json;
 pub mod namespaces;
 pub mod place;
@@ -57,7 +58,7 @@ pub fn lacking(reason: &str) {
 }
 
 /// Looks a program up in PATH and in the system folders PATH often lacks.
-fn find_program(name: &str) -> Option<PathBuf> {
+pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/sbin".into()])

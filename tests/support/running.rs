@@ -35,6 +35,12 @@ pub struct Running {
 impl Running {
     /// Through `program` (a shell line ending in `"$@"`), or directly.
     pub fn start(upstream: &str, flags: &[&str], shell: Option<&str>) -> Running {
+        let route = ["--upstream", upstream, "--listen", "127.0.0.1:0"];
+        Running::launch(&[&route, flags].concat(), shell)
+    }
+
+    /// The same with nothing but these flags.
+    pub fn launch(flags: &[&str], shell: Option<&str>) -> Running {
         let folder = scratch();
         let (results, log) = (folder.path().join("out"), folder.path().join("log"));
         let mut command = match shell {
@@ -45,7 +51,7 @@ impl Running {
                 shell
             }
         };
-        command.args(["proxy", "--upstream", upstream, "--listen", "127.0.0.1:0"]).args(flags);
+        command.arg("proxy").args(flags);
         command.env("XDG_CONFIG_HOME", folder.path().join("config")).stdin(Stdio::null());
         command.stdout(std::fs::File::create(&results).unwrap());
         command.stderr(std::fs::File::create(&log).unwrap());
@@ -68,9 +74,28 @@ impl Running {
         Running::start(&format!("127.0.0.1:{upstream}"), &flags, None)
     }
 
+    /// The ports of its routes at 127.0.0.1, in their order, as soon as it has named this many.
+    pub fn ports(&self, count: usize) -> Vec<u16> {
+        let mut ports: Vec<u16> = Vec::new();
+        let named = wait_until(LONG, || {
+            let banner = self.process.output();
+            let lines = banner.lines();
+            let named = lines.filter_map(|line| line.strip_prefix("listening on 127.0.0.1:"));
+            ports = named.map(|port| port.parse().unwrap()).collect();
+            ports.len() >= count
+        });
+        assert!(named, "{}", self.process.output());
+        ports
+    }
+
     /// A client.
     pub fn connect(&self) -> TcpStream {
-        let client = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        self.connect_to(self.port)
+    }
+
+    /// A client of this one of its ports.
+    pub fn connect_to(&self, port: u16) -> TcpStream {
+        let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
         client.set_read_timeout(Some(LONG)).unwrap();
         client.set_write_timeout(Some(LONG)).unwrap();
         client
@@ -210,4 +235,23 @@ impl Full {
         skip("this kernel answers SYNs whatever the backlog");
         None
     }
+}
+
+/// A server that says a word to everybody and waits for them to leave; gives its port.
+pub fn says(word: &str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let word = word.to_owned();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let word = word.clone();
+            thread::spawn(move || {
+                stream.set_read_timeout(Some(LONG)).unwrap();
+                let _ = stream.write_all(word.as_bytes());
+                let _ = stream.shutdown(Shutdown::Write);
+                let _ = stream.read_to_end(&mut Vec::new());
+            });
+        }
+    });
+    port
 }

@@ -151,6 +151,15 @@ impl Facts {
         }
     }
 
+    /// The other end of the client leg: the client itself, or the proxy that announced it.
+    pub fn client_peer(&self) -> SocketAddr {
+        let proxy = self.relay.iter().find_map(|note| match note.value {
+            RelayNote::ClientVia(proxy) => Some(proxy),
+            _ => None,
+        });
+        proxy.unwrap_or(self.subject.client)
+    }
+
     /// How the session ended: the first close by an outside party.
     pub fn ending(&self) -> Option<&Ending> {
         self.tcp.ending()

@@ -19,7 +19,7 @@ pub(super) fn legs(facts: &Facts) -> Legs {
             ..Legs::default()
         },
         TcpFacts::Two(two) => Legs {
-            client: Some(report(&two[0], subject.relay[0], Some(subject.client))),
+            client: Some(report(&two[0], subject.relay[0], Some(facts.client_peer()))),
             server: Some(report(&two[1], subject.relay[1], subject.server)),
             single: None,
         },

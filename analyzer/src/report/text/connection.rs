@@ -52,6 +52,10 @@ fn header(c: &Connection) -> String {
     }
     let server = c.server.as_deref().unwrap_or("server not known");
     parts.push(glue(&format!("{} → {}", clean(&c.client, NAME), clean(server, NAME))));
+    let peer = c.legs.client.as_ref().and_then(|leg| leg.peer.as_ref());
+    if let Some(proxy) = peer.filter(|peer| **peer != c.client) {
+        parts.push(glue(&format!("through the proxy {}", clean(proxy, NAME))));
+    }
     if let Some(requested) = &c.rdp.requested {
         let names: Vec<String> = requested.iter().take(8).map(|name| protocol(name)).collect();
         let asked = if names.is_empty() { protocol("RDP") } else { names.join(" | ") };
