@@ -15,6 +15,7 @@ use rdpwhy_analyzer::verdict::{self, Identities, Place};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use crate::measures::Measures;
 use crate::output::Output;
 use crate::record::Tape;
 
@@ -62,6 +63,8 @@ pub struct Desk {
     pub output: Output,
     /// With `--once`: told when a case is over. The desk works on until the sessions are gone.
     pub once: Option<watch::Sender<bool>>,
+    /// Where sessions are measured, if they are.
+    pub measures: Option<Measures>,
     book: CaseBook,
     held: BTreeMap<u64, Held>,
     provisional: BTreeSet<u64>,
@@ -95,6 +98,7 @@ impl Desk {
             identities,
             output,
             once,
+            measures: None,
             book: CaseBook::default(),
             held: BTreeMap::new(),
             provisional: BTreeSet::new(),
@@ -120,6 +124,9 @@ impl Desk {
                 },
                 () = until(next) => self.release(Instant::now()),
                 () = until(self.quiet_end()) => self.case_is_over(),
+                () = until(self.measures.as_ref().map(Measures::due)) => {
+                    self.measures.as_ref().inspect(|measures| measures.interval());
+                }
             }
         }
         // Whatever was held can not be revised any more.
@@ -177,6 +184,9 @@ impl Desk {
     }
 
     fn ended(&mut self, index: u64, session: Box<Session>, tape: Option<Box<Tape>>) {
+        if let Some(measures) = &self.measures {
+            measures.ended(session.facts());
+        }
         let case = self.book.note(index, Summary::of(session.facts()));
         self.revise(index);
         if verdict::may_be_rehearsal(session.facts()) {

@@ -26,6 +26,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A file to read.
+    #[error("can not read {}: {why}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The result's output.
     #[error("can not write the result: {0}")]
     Result(io::Error),

@@ -7,6 +7,8 @@ pub mod desk;
 pub mod dial;
 pub mod error;
 pub mod identities;
+pub mod latency;
+pub mod measures;
 pub mod offline;
 pub mod os;
 pub mod output;

@@ -10,6 +10,7 @@ mod demo;
 mod endpoints;
 mod fuzz_regression;
 mod labelled;
+mod latency;
 mod misconfigured;
 mod packets;
 mod pair;

@@ -4,6 +4,8 @@ mod analyze;
 mod causes;
 pub(crate) mod common;
 mod explain;
+mod histogram;
+mod latency;
 mod proxy;
 mod rights;
 mod transparent;
@@ -34,6 +36,8 @@ enum Command {
     Analyze(analyze::Args),
     /// Real failures on loopback, with live verdicts; needs nothing
     Demo(crate::demo::Args),
+    /// Recordings of latencies: add up those of several relays
+    Histogram(histogram::Args),
     /// What a code officially means, and what it does not tell
     Explain(explain::Args),
     /// The catalogue of causes and what is proven of it
@@ -48,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Proxy(args) => proxy::run(args),
         Command::Analyze(args) => analyze::run(args),
         Command::Demo(args) => crate::demo::run(args),
+        Command::Histogram(args) => histogram::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Causes(args) => causes::run(args),
     };

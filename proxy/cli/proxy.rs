@@ -11,6 +11,7 @@ use rdpwhy_analyzer::session::Session;
 use tokio::sync::{mpsc, watch};
 
 use super::common::{Result_, bytes, duration, target};
+use super::latency::Latency;
 use super::{rights, transparent};
 use crate::clock::Clock;
 use crate::desk::Desk;
@@ -88,6 +89,8 @@ pub struct Args {
     #[arg(long)]
     rst_immune: bool,
     #[command(flatten)]
+    latency: Latency,
+    #[command(flatten)]
     result: Result_,
     #[command(flatten)]
     transparency: transparent::Flags,
@@ -157,6 +160,7 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
     let upstream = upstream(&args, listening.address)?;
     let output = args.result.open(Filter::default())?;
     let clock = Clock::start();
+    let measures = args.latency.measures(clock)?;
     // Before anybody is told where to connect: a SYN that passed is not captured any more.
     let packets = match (args.packets, upstream.port()) {
         (false, _) => None,
@@ -175,10 +179,11 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
     let (stop, stopped) = watch::channel(false);
     let source = listening.address.to_string();
     let once = args.once.then(|| stop.clone());
-    let work = Desk::new(source, args.result.identities(), output, once).run(messages);
+    let mut work = Desk::new(source, args.result.identities(), output, once);
+    work.measures = measures.clone();
     // A terminal or a disk that stands still must not hold up a worker that moves bytes.
     let handle = tokio::runtime::Handle::current();
-    let desk_task = tokio::task::spawn_blocking(move || handle.block_on(work));
+    let desk_task = tokio::task::spawn_blocking(move || handle.block_on(work.run(messages)));
     let relay = Arc::new(Relay {
         upstream,
         dial: DialOptions::default(),
@@ -192,11 +197,12 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
     });
     let guard = Guard { allow: args.allow, most: args.max_sessions };
     tokio::spawn(listening.serve(relay, guard, stopped));
-    let output = until_done(desk_task, stop, interrupt).await?;
+    let mut output = until_done(desk_task, stop, interrupt).await?;
     // Whatever was wanted and could not be written, the results are printed.
     let recorded = recorder.is_ok_and(|recorder| recorder.is_none_or(Recorder::finish));
+    let measured = args.latency.conclude(measures.as_ref(), &mut output);
     let status = output.finish().map_err(Error::Result)?;
-    Ok(if recorded { status } else { ExitStatus::Broken }.into())
+    Ok(if recorded && measured { status } else { ExitStatus::Broken }.into())
 }
 
 /// Serves until the desk is through: with `--once` after one case, else after SIGINT. Open sessions are
