@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::dial::Target;
 use crate::output::ExitStatus;
 
 /// A failure of the run, not of a connection that was looked at.
@@ -55,6 +56,14 @@ pub enum Error {
     /// A flag that this operating system has nothing for.
     #[error("{0} works on Linux only")]
     Platform(&'static str),
+    /// A target without an address.
+    #[error("can not reach {target}: {why}")]
+    Unreachable {
+        /// Which.
+        target: Target,
+        /// Why.
+        why: String,
+    },
     /// A safety rule.
     #[error("refused: {0}")]
     Unsafe(String),
@@ -71,6 +80,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Error::Unsafe(_) => ExitStatus::Refused.into(),
+            Error::Unreachable { .. } => ExitStatus::Unreachable.into(),
             Error::Usage(_) => ExitCode::from(2),
             _ => ExitStatus::Broken.into(),
         }

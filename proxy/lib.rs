@@ -8,6 +8,7 @@ pub mod dial;
 pub mod error;
 pub mod identities;
 pub mod latency;
+pub mod load;
 pub mod measures;
 pub mod offline;
 pub mod os;

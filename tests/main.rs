@@ -11,6 +11,7 @@ mod endpoints;
 mod fuzz_regression;
 mod labelled;
 mod latency;
+mod load;
 mod misconfigured;
 mod packets;
 mod pair;

@@ -36,6 +36,8 @@ enum Command {
     Analyze(analyze::Args),
     /// Real failures on loopback, with live verdicts; needs nothing
     Demo(crate::demo::Args),
+    /// How fast a server sets up connections, under load
+    Load(crate::load::Args),
     /// Recordings of latencies: add up those of several relays
     Histogram(histogram::Args),
     /// What a code officially means, and what it does not tell
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Proxy(args) => proxy::run(args),
         Command::Analyze(args) => analyze::run(args),
         Command::Demo(args) => crate::demo::run(args),
+        Command::Load(args) => crate::load::run(args),
         Command::Histogram(args) => histogram::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Causes(args) => causes::run(args),

@@ -23,6 +23,7 @@ use crate::record::Recorder;
 
 pub use listen::{Guard, Listening, listen};
 pub use observer::{FAILED, Feed};
+pub(crate) use pump::close_of;
 pub use upstream::{Diverted, Transparent, Upstream};
 
 /// What all sessions of a relay share.
