@@ -163,6 +163,7 @@ impl Desk {
     fn take(&mut self, message: Message) {
         match message {
             Message::Began { index, client } => {
+                self.measures.as_ref().inspect(|measures| measures.began(index));
                 self.open.insert(index, client);
             }
             Message::Active { index, session } => {
@@ -185,7 +186,7 @@ impl Desk {
 
     fn ended(&mut self, index: u64, session: Box<Session>, tape: Option<Box<Tape>>) {
         if let Some(measures) = &self.measures {
-            measures.ended(session.facts());
+            measures.ended(index, session.facts());
         }
         let case = self.book.note(index, Summary::of(session.facts()));
         self.revise(index);
@@ -260,6 +261,7 @@ impl Desk {
         self.provisional.remove(&index);
         let Some(report) = report else { return };
         self.output.connection(&report);
+        self.measures.as_ref().inspect(|measures| measures.judged(&report));
         self.closes(report.outcome, session.facts().subject.client.ip());
         if let Some(tape) = tape {
             tape.finish(session.facts(), &report);

@@ -19,6 +19,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The metrics endpoint.
+    #[error("can not serve metrics on {address}: {source}")]
+    Metrics {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// A file to write.
     #[error("can not write {}: {source}", path.display())]
     Write {

@@ -10,6 +10,7 @@ pub mod identities;
 pub mod latency;
 pub mod load;
 pub mod measures;
+pub mod metrics;
 pub mod offline;
 pub mod os;
 pub mod output;

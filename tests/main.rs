@@ -12,6 +12,7 @@ mod fuzz_regression;
 mod labelled;
 mod latency;
 mod load;
+mod metrics;
 mod misconfigured;
 mod packets;
 mod pair;

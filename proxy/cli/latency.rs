@@ -27,9 +27,9 @@ impl Latency {
         self.latency || self.latency_out.is_some()
     }
 
-    /// The measures of a relay, where something is to be measured.
-    pub fn measures(&self, clock: Clock) -> Result<Option<Measures>, Error> {
-        if !self.is_wanted() {
+    /// The measures of a relay, where something is to be measured: for these flags, or for others.
+    pub fn measures(&self, clock: Clock, for_others: bool) -> Result<Option<Measures>, Error> {
+        if !self.is_wanted() && !for_others {
             return Ok(None);
         }
         let recording = Recording::start(self.latency_out.as_deref(), clock.now())?;

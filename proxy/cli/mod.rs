@@ -6,6 +6,7 @@ pub(crate) mod common;
 mod explain;
 mod histogram;
 mod latency;
+mod metrics;
 mod proxy;
 mod rights;
 mod transparent;

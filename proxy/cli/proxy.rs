@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::common::{Result_, bytes, duration, target};
 use super::latency::Latency;
+use super::metrics::Metrics;
 use super::{rights, transparent};
 use crate::clock::Clock;
 use crate::desk::Desk;
@@ -91,6 +92,8 @@ pub struct Args {
     #[command(flatten)]
     latency: Latency,
     #[command(flatten)]
+    metrics: Metrics,
+    #[command(flatten)]
     result: Result_,
     #[command(flatten)]
     transparency: transparent::Flags,
@@ -160,7 +163,7 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
     let upstream = upstream(&args, listening.address)?;
     let output = args.result.open(Filter::default())?;
     let clock = Clock::start();
-    let measures = args.latency.measures(clock)?;
+    let measures = args.latency.measures(clock, args.metrics.metrics.is_some())?;
     // Before anybody is told where to connect: a SYN that passed is not captured any more.
     let packets = match (args.packets, upstream.port()) {
         (false, _) => None,
@@ -173,6 +176,7 @@ async fn serve(args: Args) -> Result<ExitCode, Error> {
         }
     };
     banner(&args, &upstream, &listening);
+    args.metrics.serve(measures.as_ref(), args.allow_remote, &args.allow).await?;
     packets.as_ref().inspect(|packets| packets_banner(packets.as_ref().err()));
     let recorder = open_recorder(&args);
     let (desk, messages) = mpsc::channel(1024);
