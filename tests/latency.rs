@@ -124,6 +124,16 @@ fn a_recording_is_read_by_others_as_it_was_meant() {
 }
 
 #[test]
+fn captures_from_several_places_are_not_timed_as_one() {
+    let folder = scratch();
+    let (one, other) = (format!("a={}", sample()), format!("b={}", sample()));
+    let arguments = ["analyze", "--vantage", &one, "--vantage", &other, "--latency"];
+    let output = rdpwhy(&arguments, folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(words(&output.stderr).contains("--latency"), "{}", words(&output.stderr));
+}
+
+#[test]
 fn recordings_of_several_relays_are_added_up() {
     let folder = scratch();
     let log = |name: &str| text_of(&folder.path().join(name));

@@ -1,5 +1,7 @@
 //! `rdpwhy load` as its users run it, against a host that speaks X.224 alone.
 
+use crate::support::shadow::{Release, Shadow};
+use crate::support::xrdp::{SOUND, Xrdp};
 use crate::support::{free_port, scratch, text_of};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -13,7 +15,7 @@ const NO_CERTIFICATE: &[u8] = b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x
 
 fn load(target: &str, more: &[&str], home: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rdpwhy"));
-    command.args(["load", target, "--until", "x224", "--format", "json"]).args(more);
+    command.args(["load", target, "--format", "json"]).args(more);
     command.env("HOME", home).stdin(Stdio::null()).output().unwrap()
 }
 
@@ -45,7 +47,8 @@ fn every_intended_operation_is_in_the_result() {
     let home = scratch();
     let (address, serving) = host(15, TLS);
     let prefix = text_of(&home.path().join("run"));
-    let profile = ["--step", "10/s,20/s", "--for", "1s", "--latency-out", &prefix];
+    let profile =
+        ["--until", "x224", "--step", "10/s,20/s", "--for", "1s", "--latency-out", &prefix];
     let output = load(&address, &profile, home.path());
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     serving.join().unwrap();
@@ -68,7 +71,8 @@ fn every_intended_operation_is_in_the_result() {
 fn failures_are_counted_by_their_cause() {
     let home = scratch();
     let (address, serving) = host(3, NO_CERTIFICATE);
-    let output = load(&address, &["--rate", "30/s", "--for", "100ms"], home.path());
+    let output =
+        load(&address, &["--until", "x224", "--rate", "30/s", "--for", "100ms"], home.path());
     serving.join().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
     let failure = &document(&output)["failures"][0];
@@ -97,4 +101,34 @@ fn a_high_rate_is_refused_before_anything_is_sent() {
     assert_eq!(output.status.code(), Some(7));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--yes-this-is-mine"));
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_real_server_gives_its_challenge_before_any_credentials() {
+    for release in [Release::Two, Release::Three] {
+        let Some(server) = Shadow::start(release) else { continue };
+        let home = scratch();
+        let target = format!("127.0.0.1:{}", server.port);
+        let goal = ["--until", "nla-challenge", "--rate", "4/s", "--for", "1s"];
+        let output = load(&target, &goal, home.path());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+        let document = document(&output);
+        assert_eq!(document["fine"], 4, "{document}");
+        let rows = document["latency"]["histograms"].as_array().unwrap();
+        let challenge = rows.iter().find(|row| row["step"] == "nla-challenge").unwrap();
+        assert_eq!(challenge["count"], 4);
+    }
+}
+
+#[test]
+fn handshakes_with_a_real_server_are_timed() {
+    let Some(server) = Xrdp::start(SOUND) else { return };
+    let home = scratch();
+    let target = format!("127.0.0.1:{}", server.port);
+    for version in ["1.2", "1.3"] {
+        let goal = ["--until", "tls", "--tls", version, "--rate", "4/s", "--for", "1s"];
+        let output = load(&target, &goal, home.path());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+        assert_eq!(document(&output)["fine"], 4, "TLS {version}");
+    }
 }

@@ -10,7 +10,7 @@ use clap::Subcommand;
 use crate::error::Error;
 use crate::latency::hlog::{self, Log};
 use crate::latency::{self, Measured};
-use crate::output::ExitStatus;
+use crate::output::{ExitStatus, remark};
 
 /// Recordings of latencies (.hlog)
 #[derive(clap::Args)]
@@ -39,7 +39,11 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     for path in files {
         let unreadable = |why: String| Error::Unreadable { path: path.clone(), why };
         let bytes = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
-        sum.merge(&hlog::read(&bytes).map_err(|error| unreadable(error.to_string()))?);
+        let (measured, cut) = hlog::read(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        if cut {
+            remark(&format!("{}: the last line is cut off and left out", path.display()));
+        }
+        sum.merge(&measured);
     }
     if let Some(path) = out {
         let span = sum.span();

@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::interval_log::{
-    IntervalLogHistogram, IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
+    IntervalLogHistogram, IntervalLogIterator, IntervalLogWriterBuilder, LogEntry,
+    LogIteratorError, Tag,
 };
 use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 use rdpwhy_analyzer::input::Timestamp;
@@ -89,16 +90,19 @@ pub enum Unreadable {
     },
 }
 
-/// Reads a whole log: its intervals, added up by tag.
-pub fn read(bytes: &[u8]) -> Result<Measured, Unreadable> {
+/// Reads a whole log: its intervals, added up by tag; and whether its last line is cut off, because the
+/// program that wrote it was killed. That line is left out.
+pub fn read(bytes: &[u8]) -> Result<(Measured, bool), Unreadable> {
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    Ok((read_lines(&bytes[..whole])?, whole < bytes.len()))
+}
+
+fn read_lines(bytes: &[u8]) -> Result<Measured, Unreadable> {
     let mut measured = Measured::default();
     let mut base = Duration::ZERO;
     for entry in IntervalLogIterator::new(bytes) {
-        let entry = entry.map_err(|error| {
-            let hdrhistogram::serialization::interval_log::LogIteratorError::ParseError { offset } =
-                error;
-            Unreadable::Line(offset)
-        })?;
+        let entry =
+            entry.map_err(|LogIteratorError::ParseError { offset }| Unreadable::Line(offset))?;
         match entry {
             LogEntry::BaseTime(time) => base = time,
             LogEntry::StartTime(_) => {}

@@ -146,10 +146,19 @@ fn logged() -> Vec<u8> {
 
 #[test]
 fn a_log_is_read_as_it_was_written() {
-    let read = hlog::read(&logged()).unwrap();
+    let (read, cut) = hlog::read(&logged()).unwrap();
+    assert!(!cut);
     assert_eq!(counts(&read.latencies), [(Step::X224, Leg::Server, 2), (Step::Tls, Leg::Both, 2)]);
     assert_eq!(median_ms(&read.latencies, Step::Tls, Leg::Both), 5);
     assert_eq!(read.span(), [7, 20].map(|s| Timestamp(s * 1_000_000_000)));
+}
+
+#[test]
+fn of_a_writer_that_was_killed_the_whole_lines_count() {
+    let bytes = logged();
+    let (read, cut) = hlog::read(&bytes[..bytes.len() - 9]).unwrap();
+    assert!(cut);
+    assert_eq!(counts(&read.latencies), [(Step::X224, Leg::Server, 2), (Step::Tls, Leg::Both, 1)]);
 }
 
 #[test]
