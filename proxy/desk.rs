@@ -16,6 +16,7 @@ use rdpwhy_analyzer::verdict::{self, Identities, Place};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use crate::measures::Measures;
 use crate::output::Output;
 use crate::record::Tape;
 
@@ -65,6 +66,8 @@ pub struct Desk {
     pub output: Output,
     /// With `--once`: told when a case is over. The desk works on until the sessions are gone.
     pub once: Option<watch::Sender<bool>>,
+    /// Where sessions are measured, if they are.
+    pub measures: Option<Measures>,
     book: CaseBook,
     held: BTreeMap<u64, Held>,
     provisional: BTreeSet<u64>,
@@ -93,6 +96,7 @@ impl Desk {
             identities,
             output,
             once,
+            measures: None,
             book: CaseBook::default(),
             held: BTreeMap::new(),
             provisional: BTreeSet::new(),
@@ -118,6 +122,9 @@ impl Desk {
                 },
                 () = until(next) => self.release(Instant::now()),
                 () = until(self.quiet_end()) => self.case_is_over(),
+                () = until(self.measures.as_ref().map(Measures::due)) => {
+                    self.measures.as_ref().inspect(|measures| measures.interval());
+                }
             }
         }
         // Whatever was held can not be revised any more.
@@ -154,6 +161,7 @@ impl Desk {
     fn take(&mut self, message: Message) {
         match message {
             Message::Began { index, client } => {
+                self.measures.as_ref().inspect(|measures| measures.began(index));
                 self.open.insert(index, client);
             }
             Message::Active { index, session } => {
@@ -181,6 +189,9 @@ impl Desk {
         session: Box<Session>,
         tape: Option<Box<Tape>>,
     ) {
+        if let Some(measures) = &self.measures {
+            measures.ended(index, session.facts());
+        }
         let case = self.book.note(index, Summary::of(session.facts()));
         self.revise(index);
         if verdict::may_be_rehearsal(session.facts()) {
@@ -268,6 +279,7 @@ impl Desk {
         self.provisional.remove(&index);
         let Some(report) = report else { return };
         self.output.connection(&report);
+        self.measures.as_ref().inspect(|measures| measures.judged(&report));
         self.closes(report.outcome, session.facts().subject.client.ip());
         if let Some(tape) = tape {
             tape.finish(session.facts(), &report);

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::dial::Target;
 use crate::output::ExitStatus;
 use crate::relay::{Listen, Unbound};
 
@@ -18,6 +19,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The metrics endpoint.
+    #[error("can not serve metrics on {address}: {source}")]
+    Metrics {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// A file to write.
     #[error("can not write {}: {source}", path.display())]
     Write {
@@ -25,6 +34,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// A file to read.
+    #[error("can not read {}: {why}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
     },
     /// The result's output.
     #[error("can not write the result: {0}")]
@@ -47,6 +64,14 @@ pub enum Error {
     /// A flag that this operating system has nothing for.
     #[error("{0} works on Linux only")]
     Platform(&'static str),
+    /// A target without an address.
+    #[error("can not reach {target}: {why}")]
+    Unreachable {
+        /// Which.
+        target: Target,
+        /// Why.
+        why: String,
+    },
     /// A safety rule.
     #[error("refused: {0}")]
     Unsafe(String),
@@ -76,6 +101,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Error::Unsafe(_) => ExitStatus::Refused.into(),
+            Error::Unreachable { .. } => ExitStatus::Unreachable.into(),
             Error::Usage(_) | Error::Config { .. } | Error::CommandLine(_) => ExitCode::from(2),
             _ => ExitStatus::Broken.into(),
         }

@@ -278,6 +278,8 @@ pub enum ExitStatus {
     Undecided = 4,
     /// No RDP in the input.
     NoRdp = 5,
+    /// The target could not be reached at all.
+    Unreachable = 6,
     /// Refused by a safety rule.
     Refused = 7,
 }

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use rdpwhy_analyzer::verdict::Identities;
 
 use super::common::{RDP_PORT, Result_};
+use super::latency::Latency;
 use crate::error::Error;
+use crate::latency::Measured;
 use crate::offline::ends::{self, Taken};
 use crate::offline::{self, Scope};
 use crate::output::{ExitStatus, Filter, Output, remark};
@@ -48,6 +50,8 @@ pub struct Args {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
+    latency: Latency,
+    #[command(flatten)]
     result: Result_,
 }
 
@@ -61,9 +65,15 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     let scope = Scope { ports, all: args.all };
     let vantages = args.vantages()?;
     if !vantages.is_empty() {
+        if args.latency.is_wanted() {
+            let what =
+                "--latency times each capture by itself: name the files without their places";
+            return Err(Error::Usage(what.into()));
+        }
         return compare(&vantages, &scope, &identities, output);
     }
     let (mut unreadable, mut reported) = (false, 0);
+    let mut measured = Measured::default();
     for path in &args.files {
         let name = path.display().to_string();
         let read = open(path).map_err(|error| error.to_string()).and_then(|file| {
@@ -71,15 +81,20 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
                 .map_err(|e| e.to_string())
         });
         match read {
-            Ok(found) => reported += found.reported,
+            Ok(found) => {
+                reported += found.reported;
+                measured.merge(&found.measured);
+            }
             Err(error) => {
                 remark(&format!("rdpwhy: {name}: {error}"));
                 unreadable = true;
             }
         }
     }
+    // Whatever was wanted and could not be written, the results are printed.
+    let broken = !args.latency.give(&measured, &mut output) || unreadable;
     let status = output.finish().map_err(Error::Result)?;
-    Ok(match (unreadable, reported) {
+    Ok(match (broken, reported) {
         (true, _) => ExitStatus::Broken,
         (false, 0) => ExitStatus::NoRdp,
         _ => status,

@@ -6,6 +6,9 @@ mod causes;
 pub(crate) mod common;
 mod config;
 mod explain;
+mod histogram;
+mod latency;
+mod metrics;
 mod proxy;
 mod rights;
 mod routes;
@@ -45,6 +48,10 @@ enum Command {
     Analyze(analyze::Args),
     /// Real failures on loopback, with live verdicts; needs nothing
     Demo(crate::demo::Args),
+    /// How fast a server sets up connections, under load
+    Load(crate::load::Args),
+    /// Recordings of latencies: add up those of several relays
+    Histogram(histogram::Args),
     /// What a code officially means, and what it does not tell
     Explain(explain::Args),
     /// The catalogue of causes and what is proven of it
@@ -77,6 +84,8 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Proxy(args) => proxy::run(*args),
         Command::Analyze(args) => analyze::run(args),
         Command::Demo(args) => crate::demo::run(args),
+        Command::Load(args) => crate::load::run(args),
+        Command::Histogram(args) => histogram::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Causes(args) => causes::run(args),
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use super::common::{Result_, bytes, duration, target};
 use super::config::Setting;
+use super::latency::Latency;
+use super::metrics::Metrics;
 use super::serve::serve;
 use super::{rights, routes, transparent};
 use crate::dial::Target;
@@ -117,6 +119,10 @@ pub struct Args {
     /// All of these in the file's words
     #[arg(skip)]
     pub settings: Vec<Setting>,
+    #[command(flatten)]
+    pub latency: Latency,
+    #[command(flatten)]
+    pub metrics: Metrics,
     #[command(flatten)]
     pub result: Result_,
     #[command(flatten)]

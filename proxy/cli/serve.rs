@@ -31,29 +31,34 @@ pub async fn serve(args: Args, wanted: Vec<Wanted>) -> Result<ExitCode, Error> {
     let bound = bind(wanted)?;
     let output = args.result.open(Filter::default())?;
     let clock = Clock::start();
+    let measures = args.latency.measures(clock, args.metrics.metrics.is_some())?;
     // Before anybody is told where to connect: a SYN that passed is not captured any more.
     let packets = capture(&args, &bound, clock)?;
     banner(&args, &bound);
+    args.metrics.serve(measures.as_ref(), args.allow_remote, &args.allow).await?;
     packets.as_ref().inspect(|packets| packets_banner(packets.as_ref().err()));
     let recorder = open_recorder(&args);
     let (desk, messages) = mpsc::channel(1024);
     let (stop, stopped) = watch::channel(false);
     let once = args.once.then(|| stop.clone());
-    let work = Desk::new(args.result.identities(), output, once).run(messages);
+    let mut work = Desk::new(args.result.identities(), output, once);
+    work.measures = measures.clone();
     // A terminal or a disk that stands still must not hold up a worker that moves bytes.
     let handle = tokio::runtime::Handle::current();
-    let desk_task = tokio::task::spawn_blocking(move || handle.block_on(work));
+    let desk_task = tokio::task::spawn_blocking(move || handle.block_on(work.run(messages)));
     let recording = recorder.as_ref().ok().cloned().flatten();
     let packets = packets.and_then(Result::ok);
     let guard = Guard::new(args.allow.clone(), args.max_sessions);
     let relay = relay(&args, clock, desk, recording, packets);
     let mut routes = Routes::new(relay, guard, stopped.clone());
     bound.into_iter().for_each(|bound| routes.serve(bound));
-    let output = Running::new(args, desk_task, routes, stop, stopped).until_done(signals).await?;
+    let latency = args.latency.clone();
+    let mut output = Running::new(args, desk_task, routes, stop, stopped).until_done(signals).await?;
     // Whatever was wanted and could not be written, the results are printed.
     let recorded = recorder.is_ok_and(|recorder| recorder.is_none_or(Recorder::finish));
+    let measured = latency.conclude(measures.as_ref(), &mut output);
     let status = output.finish().map_err(Error::Result)?;
-    Ok(if recorded { status } else { ExitStatus::Broken }.into())
+    Ok(if recorded && measured { status } else { ExitStatus::Broken }.into())
 }
 
 /// What a route's sessions share, made of where it leads and where it listens.

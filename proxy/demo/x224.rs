@@ -3,8 +3,7 @@
 
 use std::io;
 
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Standard RDP security.
 pub const RDP: u32 = 0;
@@ -55,7 +54,7 @@ fn packet(tpdu: u8, routing: &[u8], kind: u8, flags: u8, value: u32) -> Vec<u8> 
 }
 
 /// Reads one TPKT packet; `None` when the bytes are none, or end before.
-pub async fn read_packet(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+pub async fn read_packet(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
     const LARGEST: u16 = 512;
     let mut packet = vec![0; 4];
     if let Err(error) = stream.read_exact(&mut packet).await {

@@ -17,6 +17,7 @@ use rdpwhy_analyzer::verdict::{self, Identities, Place};
 use rdpwhy_captures::file::OpenError;
 
 use super::{Found, Reading, Scope, is_reported, read, speaks_rdp};
+use crate::latency::Measured;
 use crate::output::Output;
 
 /// A capture and where it was taken.
@@ -117,7 +118,7 @@ pub fn analyze(
     report.list(server, client, Side::Server, &views);
     let reported = report.reported;
     output.other_tcp((client.sessions.len() - ours.len()) as u64);
-    Found { reported }
+    Found { reported, measured: Measured::default() }
 }
 
 /// A session that both ends hold.

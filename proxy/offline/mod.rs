@@ -23,6 +23,7 @@ use rdpwhy_captures::packet::{IpPacket, RawPacket};
 use rdpwhy_captures::segment;
 use rdpwhy_captures::tcp::{self, FlowId, FlowInfo, FlowOptions, FlowTable};
 
+use crate::latency::Measured;
 use crate::output::Output;
 use crate::record::facts::Comment;
 use recorded::Recorded;
@@ -37,10 +38,12 @@ pub struct Scope {
 }
 
 /// What a file turned out to hold.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Found {
     /// Connections reported.
     pub reported: u64,
+    /// How long their steps took; of captures from both ends nothing.
+    pub measured: Measured,
 }
 
 /// Analyses one capture and prints its connections.
@@ -283,7 +286,9 @@ fn report(
         .partition(|session| scope.all || is_reported(session, scope, &servers));
     let summaries: Vec<Summary> = rdp.iter().map(|session| Summary::of(session.facts())).collect();
     let cases = casebook::cases(&summaries);
+    let mut measured = Measured::default();
     for (at, session) in rdp.iter().enumerate() {
+        measured.session(session.facts());
         let siblings = casebook::siblings(&summaries, at);
         let case = Case::new(session.facts(), &siblings);
         let place = Place {
@@ -300,7 +305,7 @@ fn report(
     if rdp.is_empty() {
         gateway_hint(source, &other, output);
     }
-    Found { reported: rdp.len() as u64 }
+    Found { reported: rdp.len() as u64, measured }
 }
 
 /// The server of a session that certainly is RDP.

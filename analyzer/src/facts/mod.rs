@@ -6,6 +6,7 @@ mod rdp;
 mod reached;
 mod tcp;
 mod tls;
+mod turns;
 
 use std::net::SocketAddr;
 
@@ -14,6 +15,7 @@ pub use rdp::{RdpFacts, X224Facts};
 pub use reached::{Basis, Reached};
 pub use tcp::{Attempt, Ending, LegFacts, TcpFacts};
 pub use tls::{AlertSeen, Records, TlsFacts};
+pub use turns::Turns;
 
 use crate::event::{At, Event};
 use crate::input::{Close, Direction, Leg, RelayNote, SegmentCounts, Timestamp};
@@ -56,6 +58,8 @@ pub struct Facts {
     pub tcp: TcpFacts,
     /// Bytes, per direction.
     pub streams: [StreamFacts; 2],
+    /// Who answered whom, and how fast.
+    pub turns: Turns,
     /// X.224 and negotiation.
     pub x224: X224Facts,
     /// TLS.
@@ -125,6 +129,7 @@ impl Facts {
             subject,
             tcp,
             streams: Default::default(),
+            turns: Turns::default(),
             x224: Default::default(),
             tls: Default::default(),
             rdp: Default::default(),
@@ -278,6 +283,8 @@ impl Facts {
     pub fn count(&mut self, dir: Direction, at: At, bytes: u64) {
         self.now = self.now.max(at.time);
         self.note_silence(dir, at);
+        let other = self.streams[dir.reverse().index()].last.map(|at| at.time);
+        self.turns.spoke(dir, at.time, other);
         let stream = &mut self.streams[dir.index()];
         // A count that a damaged source made up may be any number.
         stream.bytes = stream.bytes.saturating_add(bytes);

@@ -35,6 +35,8 @@ pub struct TlsFacts {
     /// Sender and body length of the first encrypted records behind the client's end of the handshake, in
     /// order: the shape of what is said in CredSSP.
     pub dialogue: Vec<(Direction, u16)>,
+    /// The first record behind the client's end of the handshake that is the client's and no alert.
+    pub first_data: Option<At>,
 }
 
 /// An alert. `alert` is `None` where it is encrypted.
@@ -169,6 +171,13 @@ impl TlsFacts {
         })
     }
 
+    /// When the handshake was over: the later Finished, where both can be seen.
+    pub fn established(&self) -> Option<At> {
+        let last = self.client_finished().filter(|_| self.is_established())?;
+        let server = self.finished[Direction::ToClient.index()].seen().map(|finished| finished.at);
+        Some(server.filter(|server| server.time > last.time).unwrap_or(last))
+    }
+
     pub(super) fn apply(&mut self, at: At, event: Event) {
         match event {
             Event::ClientHello(hello) => self.client_hello.set(at, hello),
@@ -214,6 +223,10 @@ impl TlsFacts {
     fn count_record(&mut self, at: At, dir: Direction, length: u16) {
         if self.client_finished().is_some() && self.dialogue.len() < Self::DIALOGUE {
             self.dialogue.push((dir, length));
+        }
+        let alert = self.is_13() && length == TLS13_ALERT;
+        if dir == Direction::ToServer && !alert && self.client_finished().is_some() {
+            self.first_data.get_or_insert(at);
         }
         let peer_began = self.records[dir.reverse().index()].first.is_some();
         let records = &mut self.records[dir.index()];

@@ -1,0 +1,99 @@
+//! What a relay measures of its sessions. The desk tells it of each; the end of the run and the metrics
+//! endpoint read it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rdpwhy_analyzer::facts::Facts;
+use rdpwhy_analyzer::report::{Connection, Outcome};
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::latency::{self, Recording};
+use crate::metrics;
+
+/// A handle; its copies are of the same measures.
+#[derive(Clone)]
+pub struct Measures(Arc<Mutex<State>>);
+
+struct State {
+    clock: Clock,
+    recording: Recording,
+    due: Instant,
+    sessions: Sessions,
+}
+
+/// Counts of sessions.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    /// Numbers of those that are open.
+    pub open: BTreeSet<u64>,
+    /// Bytes of those that are over, to the server and to the client.
+    pub bytes: [u64; 2],
+    /// How many have a final verdict, by outcome, phenomenon and cause; empty where there is none.
+    pub judged: BTreeMap<(Outcome, String, String), u64>,
+}
+
+impl Measures {
+    /// Begins with nothing measured. The first interval of the recording's log begins now.
+    pub fn new(recording: Recording, clock: Clock) -> Measures {
+        let due = Instant::now() + Recording::INTERVAL;
+        let sessions = Sessions::default();
+        Measures(Arc::new(Mutex::new(State { clock, recording, due, sessions })))
+    }
+
+    /// A session began.
+    pub fn began(&self, index: u64) {
+        self.state().sessions.open.insert(index);
+    }
+
+    /// A session is over.
+    pub fn ended(&self, index: u64, facts: &Facts) {
+        let mut state = self.state();
+        state.recording.record(|latencies| latencies.record_session(facts));
+        state.sessions.open.remove(&index);
+        for (sum, stream) in state.sessions.bytes.iter_mut().zip(&facts.streams) {
+            *sum = sum.saturating_add(stream.bytes);
+        }
+    }
+
+    /// A session has its final verdict.
+    pub fn judged(&self, report: &Connection) {
+        let verdict = &report.verdict;
+        let [what, cause] =
+            [&verdict.what, &verdict.cause].map(|id| id.clone().unwrap_or_default());
+        *self.state().sessions.judged.entry((report.outcome, what, cause)).or_default() += 1;
+    }
+
+    /// When the interval of the log ends.
+    pub fn due(&self) -> Instant {
+        self.state().due
+    }
+
+    /// Ends an interval of the log, and begins the next.
+    pub fn interval(&self) {
+        let mut state = self.state();
+        let now = state.clock.now();
+        state.recording.interval(now);
+        state.due = Instant::now() + Recording::INTERVAL;
+    }
+
+    /// Everything as Prometheus reads it.
+    pub fn text(&self) -> String {
+        let state = self.state();
+        metrics::text(&state.sessions, state.recording.total())
+    }
+
+    /// Writes what is written at the end; gives the summary for people.
+    pub fn finish(&self) -> (String, Result<(), Error>) {
+        let mut state = self.state();
+        let now = state.clock.now();
+        let written = state.recording.finish(now);
+        (latency::table(state.recording.total()), written)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,205 @@
+//! Recordings of latencies, read by readers that are not ours: Python's own zlib, and HdrHistogram for
+//! Python where it is installed.
+
+use crate::support::{json, lacking, need, scratch, text_of};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// Prints tag, count and start of every line: the counts are summed by hand from the V2 encoding (zigzag
+/// LEB128, a negative number stands for so many empty slots).
+const READER: &str = r#"
+import base64, struct, sys, zlib
+for line in open(sys.argv[1]):
+    if not line.startswith("Tag="):
+        continue
+    tag, start, length, most, encoded = line.strip().split(",")
+    data = base64.b64decode(encoded, validate=True)
+    cookie, size = struct.unpack(">II", data[:8])
+    assert cookie == 0x1C849314 and size == len(data) - 8, (hex(cookie), size)
+    plain = zlib.decompress(data[8:])
+    cookie, size, offset, digits, low, high, ratio = struct.unpack(">IIIIQQd", plain[:40])
+    assert cookie == 0x1C849313 and size == len(plain) - 40, (hex(cookie), size)
+    assert (offset, digits, low, high, ratio) == (0, 3, 1000, 3600 * 10**9, 1.0)
+    at, total, body = 0, 0, plain[40:]
+    while at < len(body):
+        value = shift = 0
+        for place in range(9):
+            byte = body[at]
+            at += 1
+            value |= (byte if place == 8 else byte & 0x7F) << shift
+            shift += 7
+            if place == 8 or byte < 0x80:
+                break
+        number = (value >> 1) ^ -(value & 1)
+        total += max(number, 0)
+    print(tag[4:], total, float(start) >= 0)
+"#;
+
+/// The same by HdrHistogram for Python (`pip install hdrhistogram`).
+const HDRH: &str = r#"
+import sys
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+reader = HistogramLogReader(sys.argv[1], HdrHistogram(1000, 3600 * 10**9, 3))
+while True:
+    histogram = reader.get_next_interval_histogram()
+    if histogram is None:
+        break
+    print(histogram.get_tag(), histogram.get_total_count(), True)
+"#;
+
+fn rdpwhy(arguments: &[&str], home: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rdpwhy"));
+    command.args(arguments).env("HOME", home).env("XDG_CONFIG_HOME", home.join("config"));
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn sample() -> String {
+    text_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/samples/relay-session.pcapng"))
+}
+
+/// Tags with their counts, as a Python program reads them; `None` where Python can not.
+fn python(program: &str, log: &Path) -> Option<Vec<(String, u64)>> {
+    let python = need("python3")?;
+    let output = Command::new(python).arg("-c").arg(program).arg(log).output().unwrap();
+    let error = words(&output.stderr);
+    if error.contains("ModuleNotFoundError") {
+        lacking("HdrHistogram for Python is not installed");
+        return None;
+    }
+    assert!(output.status.success(), "{error}");
+    let mut rows = Vec::new();
+    for line in words(&output.stdout).lines() {
+        let [tag, count, begins] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        assert_eq!(begins, "True");
+        rows.push((tag.to_owned(), count.parse().unwrap()));
+    }
+    rows.sort();
+    Some(rows)
+}
+
+/// Tags with their counts, as the JSON document has them.
+fn documented(path: &Path) -> Vec<(String, u64)> {
+    let document: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let row = |row: &serde_json::Value| {
+        assert_eq!(row["correction"], "not corrected: no rate is known");
+        let tag = format!("{}.{}", json::text(row, "/step"), json::text(row, "/leg"));
+        (tag, row["count"].as_u64().unwrap())
+    };
+    let mut rows: Vec<_> = document["histograms"].as_array().unwrap().iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn a_recording_is_read_by_others_as_it_was_meant() {
+    let folder = scratch();
+    let prefix = folder.path().join("run.1");
+    let arguments = ["analyze", &sample(), "--latency", "--latency-out", &text_of(&prefix)];
+    let output = rdpwhy(&arguments, folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
+    let table = words(&output.stdout);
+    assert!(table.contains("not corrected: no rate is known"), "{table}");
+    let rows = documented(&folder.path().join("run.1.json"));
+    let steps: Vec<&str> = rows.iter().map(|(tag, _)| tag.as_str()).collect();
+    for step in ["tcp.server", "x224.server", "tls.both", "first-data.both", "server-turn.server"] {
+        assert!(steps.contains(&step), "{step} is not among {steps:?}");
+        let distribution = folder.path().join(format!("run.1.{step}.hgrm"));
+        assert!(std::fs::read_to_string(distribution).unwrap().contains("#[Max"));
+    }
+    for reader in [READER, HDRH] {
+        if let Some(read) = python(reader, &folder.path().join("run.1.hlog")) {
+            assert_eq!(read, rows);
+        }
+    }
+}
+
+#[test]
+fn captures_from_several_places_are_not_timed_as_one() {
+    let folder = scratch();
+    let (one, other) = (format!("a={}", sample()), format!("b={}", sample()));
+    let arguments = ["analyze", "--vantage", &one, "--vantage", &other, "--latency"];
+    let output = rdpwhy(&arguments, folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(words(&output.stderr).contains("--latency"), "{}", words(&output.stderr));
+}
+
+#[test]
+fn recordings_of_several_relays_are_added_up() {
+    let folder = scratch();
+    let log = |name: &str| text_of(&folder.path().join(name));
+    for name in ["a", "b"] {
+        rdpwhy(&["analyze", &sample(), "--latency-out", &log(name)], folder.path());
+    }
+    let arguments = ["histogram", "merge", &log("a.hlog"), &log("b.hlog"), "-o", &log("sum.hlog")];
+    let merged = rdpwhy(&arguments, folder.path());
+    assert_eq!(merged.status.code(), Some(0), "{}", words(&merged.stderr));
+    let twice: Vec<(String, u64)> = documented(&folder.path().join("a.json"))
+        .into_iter()
+        .map(|(tag, count)| (tag, 2 * count))
+        .collect();
+    if let Some(read) = python(READER, &folder.path().join("sum.hlog")) {
+        assert_eq!(read, twice);
+    }
+    let table = words(&merged.stdout);
+    let x224 = table.lines().find(|line| line.starts_with("x224")).unwrap();
+    let count = &twice.iter().find(|(tag, _)| tag == "x224.server").unwrap().1;
+    assert_eq!(x224.split_whitespace().nth(2), Some(count.to_string().as_str()), "{table}");
+
+    std::fs::write(folder.path().join("no.hlog"), "nothing of the kind\n").unwrap();
+    let refused = rdpwhy(&["histogram", "merge", &log("no.hlog")], folder.path());
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(words(&refused.stderr).contains("no.hlog"), "{}", words(&refused.stderr));
+}
+
+#[test]
+fn the_proxy_records_its_sessions() {
+    /// A request for TLS; a refusal. MS-RDPBCGR 2.2.1.1, 2.2.1.2.
+    const REQUEST: &[u8] = b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x01\0\0\0";
+    const REFUSAL: &[u8] = b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0\0";
+    let folder = scratch();
+    let host = TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = host.local_addr().unwrap().to_string();
+    let serving = std::thread::spawn(move || {
+        let (mut client, _) = host.accept().unwrap();
+        client.read_exact(&mut [0; 19]).unwrap();
+        client.write_all(REFUSAL).unwrap();
+        let _ = client.read(&mut [0; 1]);
+    });
+    let prefix = text_of(&folder.path().join("live"));
+    let flags = ["--listen", "127.0.0.1:0", "--once", "--latency", "--latency-out", &prefix];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rdpwhy"));
+    command.args(["proxy", "--upstream", &upstream]).args(flags);
+    command.env("HOME", folder.path()).env("XDG_CONFIG_HOME", folder.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut banner = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    banner.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on ").expect(&line).to_owned();
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(REQUEST).unwrap();
+    client.read_exact(&mut [0; REFUSAL.len()]).unwrap();
+    drop(client);
+    serving.join().unwrap();
+    let mut rest = String::new();
+    banner.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{rest}");
+    let said = words(&output.stdout);
+    assert!(said.lines().any(|line| line.starts_with("x224         server      1")), "{said}");
+    let rows = documented(&folder.path().join("live.json"));
+    assert!(rows.contains(&("x224.server".to_owned(), 1)), "{rows:?}");
+    if let Some(read) = python(READER, &folder.path().join("live.hlog")) {
+        assert_eq!(read, rows);
+    }
+}
