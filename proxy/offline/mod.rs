@@ -3,10 +3,13 @@
 //! A TCP connection of a capture is a session with a single leg. Recordings of the relay are told by the
 //! names of their interfaces; there the two legs of a session are put together again.
 
+pub mod batch;
 pub mod ends;
+pub mod progress;
 mod recorded;
+pub mod rotation;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 use std::net::SocketAddr;
 
@@ -14,6 +17,7 @@ use rdpwhy_analyzer::case::{Case, Summary};
 use rdpwhy_analyzer::casebook;
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{Input, Leg, Origin, Timestamp};
+use rdpwhy_analyzer::report::{Connection, EvidenceItem};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
 use rdpwhy_captures::file::{OpenError, Packet, PacketReader};
@@ -43,6 +47,34 @@ pub struct Found {
     pub reported: u64,
 }
 
+/// One thing that comes of an analysis.
+#[derive(Debug)]
+pub enum Told {
+    /// A verdict.
+    Connection(Box<Connection>),
+    /// Something worth knowing about the input itself.
+    Note(String),
+    /// So many TCP connections are not reported.
+    OtherTcp(u64),
+    /// A file of this name can not be read.
+    Unreadable(String, String),
+}
+
+impl Told {
+    /// Prints it; what is unreadable is a remark.
+    pub fn print(self, output: &mut Output) {
+        match self {
+            Told::Connection(connection) => output.connection(&connection),
+            Told::Note(note) => output.note(note),
+            Told::OtherTcp(count) => output.other_tcp(count),
+            Told::Unreadable(name, why) => output.remark(&format!("rdpwhy: {name}: {why}")),
+        }
+    }
+}
+
+/// Whoever takes what comes of an analysis.
+type Tell<'t> = dyn FnMut(Told) + 't;
+
 /// Analyses one capture and prints its connections.
 pub fn analyze(
     source: &str,
@@ -51,29 +83,21 @@ pub fn analyze(
     identities: &Identities,
     output: &mut Output,
 ) -> Result<Found, OpenError> {
-    let reading = read(source, file, Reading::new(scope, Session::new), output)?;
-    Ok(report(source, reading, scope, identities, output))
+    let mut tell = |told: Told| told.print(output);
+    let reading = read(source, file, Reading::new(scope, Session::new), &mut tell)?;
+    Ok(report(source, reading, scope, identities, &mut tell))
 }
 
-/// Reads a capture to its end.
+/// Reads a capture of one file to its end.
 fn read(
     source: &str,
     file: impl Read,
     mut reading: Reading,
-    output: &mut Output,
+    tell: &mut Tell<'_>,
 ) -> Result<Reading, OpenError> {
-    let mut reader = PacketReader::open(file)?;
-    while let Some(packet) = reader.next_packet() {
-        match packet {
-            Ok(packet) => reading.packet(&packet),
-            Err(damage) => {
-                output
-                    .note(format!("{source}: damaged at byte {}: {}", damage.offset, damage.what));
-            }
-        }
-    }
+    reading.file(source, file, tell)?;
     reading.finish();
-    reading.notes(source, output);
+    reading.notes(source, tell);
     Ok(reading)
 }
 
@@ -84,6 +108,7 @@ struct Reading {
     flows: HashMap<FlowId, Slot>,
     sessions: Vec<Session>,
     recorded: Recorded,
+    files: Files,
     /// Makes the session of a flow.
     make: fn(Subject) -> Session,
     counts: Counts,
@@ -105,7 +130,7 @@ enum Slot {
 struct Counts {
     packets: u64,
     rdp_udp: u64,
-    unreadable: HashMap<u32, u64>,
+    unreadable: BTreeMap<u32, u64>,
 }
 
 impl Reading {
@@ -117,11 +142,32 @@ impl Reading {
             flows: HashMap::new(),
             sessions: Vec::new(),
             recorded: Recorded::default(),
+            files: Files::default(),
             make,
             counts: Counts::default(),
             first: None,
             now: Timestamp::default(),
         }
+    }
+
+    /// Reads a file to its end; its packets follow those of the files before.
+    fn file(&mut self, name: &str, file: impl Read, tell: &mut Tell<'_>) -> Result<(), OpenError> {
+        let mut reader = PacketReader::open(file)?;
+        let before = self.counts.packets;
+        self.files.begun.push((name.to_owned(), before));
+        while let Some(packet) = reader.next_packet() {
+            match packet {
+                Ok(mut packet) => {
+                    packet.raw.number += before;
+                    self.packet(&packet);
+                }
+                Err(damage) => tell(Told::Note(format!(
+                    "{name}: damaged at byte {}: {}",
+                    damage.offset, damage.what
+                ))),
+            }
+        }
+        Ok(())
     }
 
     fn packet(&mut self, Packet { raw: packet, interface_name, comments }: &Packet<'_>) {
@@ -214,17 +260,41 @@ impl Reading {
     }
 
     /// What a user should know about the capture itself.
-    fn notes(&self, source: &str, output: &mut Output) {
+    fn notes(&self, source: &str, tell: &mut Tell<'_>) {
         if self.counts.rdp_udp > 0 {
-            output.note(format!(
+            tell(Told::Note(format!(
                 "{source}: {} packets of RDP over UDP (port 3389) are not analysed; the TCP connection beside them is",
                 self.counts.rdp_udp
-            ));
+            )));
         }
         for (link_type, packets) in &self.counts.unreadable {
-            output.note(format!(
+            tell(Told::Note(format!(
                 "{source}: {packets} packets of link type {link_type} can not be read; capture on the network interface itself, or convert to Ethernet"
-            ));
+            )));
+        }
+    }
+}
+
+/// The files of a capture; its packets are numbered through.
+#[derive(Debug, Default)]
+struct Files {
+    /// Each with the number of packets before it.
+    begun: Vec<(String, u64)>,
+}
+
+impl Files {
+    /// Names the file of each piece of evidence, with the packet's number there.
+    fn locate(&self, evidence: &mut [EvidenceItem]) {
+        if self.begun.len() < 2 {
+            return;
+        }
+        for origin in evidence.iter_mut().filter_map(|item| item.origin.as_mut()) {
+            let Some(n) = origin.n.as_mut().filter(|_| origin.kind == "packet") else { continue };
+            let behind = self.begun.partition_point(|(_, before)| before < n);
+            if let Some((name, before)) = behind.checked_sub(1).and_then(|at| self.begun.get(at)) {
+                *n -= before;
+                origin.file = Some(name.clone());
+            }
         }
     }
 }
@@ -273,7 +343,7 @@ fn report(
     reading: Reading,
     scope: &Scope,
     identities: &Identities,
-    output: &mut Output,
+    tell: &mut Tell<'_>,
 ) -> Found {
     let mut sessions = reading.sessions;
     sessions.sort_by_key(|session| session.facts().subject.started);
@@ -294,11 +364,13 @@ fn report(
             r#final: true,
             supersedes: None,
         };
-        output.connection(&verdict::connection(&case, &place, identities));
+        let mut connection = verdict::connection(&case, &place, identities);
+        reading.files.locate(&mut connection.evidence);
+        tell(Told::Connection(Box::new(connection)));
     }
-    output.other_tcp(other.len() as u64);
+    tell(Told::OtherTcp(other.len() as u64));
     if rdp.is_empty() {
-        gateway_hint(source, &other, output);
+        gateway_hint(source, &other, tell);
     }
     Found { reported: rdp.len() as u64 }
 }
@@ -322,14 +394,14 @@ fn is_reported(session: &Session, scope: &Scope, servers: &HashSet<SocketAddr>) 
 }
 
 /// RD Gateway carries RDP inside HTTPS: say so where a user would only read "no RDP".
-fn gateway_hint(source: &str, other: &[Session], output: &mut Output) {
+fn gateway_hint(source: &str, other: &[Session], tell: &mut Tell<'_>) {
     let https = other
         .iter()
         .filter(|session| session.facts().subject.server.is_some_and(|s| s.port() == 443))
         .count();
     if https > 0 {
-        output.note(format!(
+        tell(Told::Note(format!(
             "{source}: no RDP, but {https} connections to port 443: if the client uses an RD Gateway, its RDP is inside them; capture on the gateway or the host instead"
-        ));
+        )));
     }
 }
