@@ -8,6 +8,7 @@ mod command;
 mod corpus;
 mod demo;
 mod endpoints;
+mod files;
 mod fuzz_regression;
 mod labelled;
 mod misconfigured;
