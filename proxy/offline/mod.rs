@@ -5,11 +5,12 @@
 
 pub mod batch;
 pub mod ends;
+mod files;
 pub mod progress;
 mod recorded;
 pub mod rotation;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 use std::net::SocketAddr;
 
@@ -17,7 +18,7 @@ use rdpwhy_analyzer::case::{Case, Summary};
 use rdpwhy_analyzer::casebook;
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{Input, Leg, Origin, Timestamp};
-use rdpwhy_analyzer::report::{Connection, EvidenceItem};
+use rdpwhy_analyzer::report::Connection;
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
 use rdpwhy_captures::file::{OpenError, Packet, PacketReader};
@@ -29,6 +30,7 @@ use rdpwhy_captures::tcp::{self, FlowId, FlowInfo, FlowOptions, FlowTable};
 
 use crate::output::Output;
 use crate::record::facts::Comment;
+use files::Files;
 use recorded::Recorded;
 
 /// What of a capture is reported.
@@ -105,12 +107,8 @@ fn read(
 struct Reading {
     table: FlowTable,
     fragments: Fragments,
-    flows: HashMap<FlowId, Slot>,
-    sessions: Vec<Session>,
-    recorded: Recorded,
+    streams: Streams,
     files: Files,
-    /// Makes the session of a flow.
-    make: fn(Subject) -> Session,
     counts: Counts,
     first: Option<Timestamp>,
     now: Timestamp,
@@ -139,11 +137,13 @@ impl Reading {
         Reading {
             table: FlowTable::new(options),
             fragments: Fragments::default(),
-            flows: HashMap::new(),
-            sessions: Vec::new(),
-            recorded: Recorded::default(),
+            streams: Streams {
+                slots: Vec::new(),
+                sessions: Vec::new(),
+                recorded: Recorded::default(),
+                make,
+            },
             files: Files::default(),
-            make,
             counts: Counts::default(),
             first: None,
             now: Timestamp::default(),
@@ -154,7 +154,7 @@ impl Reading {
     fn file(&mut self, name: &str, file: impl Read, tell: &mut Tell<'_>) -> Result<(), OpenError> {
         let mut reader = PacketReader::open(file)?;
         let before = self.counts.packets;
-        self.files.begun.push((name.to_owned(), before));
+        self.files.begin(name, before);
         while let Some(packet) = reader.next_packet() {
             match packet {
                 Ok(mut packet) => {
@@ -205,18 +205,10 @@ impl Reading {
             Some("server-leg") => 2,
             _ => 0,
         };
-        let Reading { table, flows, sessions, recorded, make, .. } = self;
+        let Reading { table, streams, .. } = self;
         let mut sink =
             |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
-                let slot = *flows
-                    .entry(flow.id)
-                    .or_insert_with(|| open(flow, tag, comments, sessions, recorded, *make));
-                match slot {
-                    Slot::Single(at) => sessions[at].feed(time, origin, input),
-                    Slot::Leg(at, leg) => {
-                        recorded::feed(&mut sessions[at], leg, flow, time, origin, input, comments);
-                    }
-                }
+                streams.feed(flow, (tag, comments), time, origin, input);
             };
         if let Some(segment) = segment::tcp_segment(ip) {
             table.push(packet.time, packet.number, tag, ip, &segment, &mut sink);
@@ -234,26 +226,18 @@ impl Reading {
             self.counts.rdp_udp += 1;
         }
         for comment in comments {
-            self.recorded.fact(comment, &mut self.sessions);
+            self.streams.recorded.fact(comment, &mut self.streams.sessions);
         }
     }
 
     fn finish(&mut self) {
-        let Reading { table, flows, sessions, recorded, make, now, .. } = self;
+        let Reading { table, streams, now, .. } = self;
         let mut sink =
             |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
-                let slot = *flows
-                    .entry(flow.id)
-                    .or_insert_with(|| open(flow, 0, &[], sessions, recorded, *make));
-                match slot {
-                    Slot::Single(at) => sessions[at].feed(time, origin, input),
-                    Slot::Leg(at, leg) => {
-                        recorded::feed(&mut sessions[at], leg, flow, time, origin, input, &[]);
-                    }
-                }
+                streams.feed(flow, (0, &[]), time, origin, input);
             };
         table.finish(*now, &mut sink);
-        for session in &mut self.sessions {
+        for session in &mut self.streams.sessions {
             let last = session.facts().now;
             session.finish(last, InputEnd::Capture);
         }
@@ -275,53 +259,54 @@ impl Reading {
     }
 }
 
-/// The files of a capture; its packets are numbered through.
-#[derive(Debug, Default)]
-struct Files {
-    /// Each with the number of packets before it.
-    begun: Vec<(String, u64)>,
+/// The sessions of a capture, and which flow feeds which.
+struct Streams {
+    /// By the flow's number.
+    slots: Vec<Option<Slot>>,
+    sessions: Vec<Session>,
+    recorded: Recorded,
+    /// Makes the session of a flow.
+    make: fn(Subject) -> Session,
 }
 
-impl Files {
-    /// Names the file of each piece of evidence, with the packet's number there.
-    fn locate(&self, evidence: &mut [EvidenceItem]) {
-        if self.begun.len() < 2 {
-            return;
-        }
-        for origin in evidence.iter_mut().filter_map(|item| item.origin.as_mut()) {
-            let Some(n) = origin.n.as_mut().filter(|_| origin.kind == "packet") else { continue };
-            let behind = self.begun.partition_point(|(_, before)| before < n);
-            if let Some((name, before)) = behind.checked_sub(1).and_then(|at| self.begun.get(at)) {
-                *n -= before;
-                origin.file = Some(name.clone());
+impl Streams {
+    /// Takes an input of a flow, with tag and comments of the packet that brought it.
+    fn feed(
+        &mut self,
+        flow: &FlowInfo,
+        (tag, comments): (u8, &[Comment]),
+        time: Timestamp,
+        origin: Origin,
+        input: Input<'_>,
+    ) {
+        let known = self.slots.get(flow.id.0 as usize).copied().flatten();
+        match known.unwrap_or_else(|| self.open(flow, tag, comments)) {
+            Slot::Single(at) => self.sessions[at].feed(time, origin, input),
+            Slot::Leg(at, leg) => {
+                recorded::feed(&mut self.sessions[at], leg, flow, time, origin, input, comments);
             }
         }
     }
-}
 
-/// The first input of a flow: where do its inputs go?
-fn open(
-    flow: &FlowInfo,
-    tag: u8,
-    comments: &[Comment],
-    sessions: &mut Vec<Session>,
-    recorded: &mut Recorded,
-    make: fn(Subject) -> Session,
-) -> Slot {
-    match tag {
-        0 => {
+    /// The first input of a flow: where do its inputs go?
+    fn open(&mut self, flow: &FlowInfo, tag: u8, comments: &[Comment]) -> Slot {
+        let Streams { slots, sessions, recorded, make } = self;
+        let joined = match tag {
+            0 => None,
+            1 => Some(Slot::Leg(recorded.client_leg(flow, comments, sessions), Leg::Client)),
+            // None for a server leg whose client leg is in another file.
+            _ => recorded.server_leg(flow, comments, sessions).map(|at| Slot::Leg(at, Leg::Server)),
+        };
+        let slot = joined.unwrap_or_else(|| {
             sessions.push(make(subject(flow)));
             Slot::Single(sessions.len() - 1)
+        });
+        let at = flow.id.0 as usize;
+        if slots.len() <= at {
+            slots.resize(at + 1, None);
         }
-        1 => Slot::Leg(recorded.client_leg(flow, comments, sessions), Leg::Client),
-        _ => match recorded.server_leg(flow, comments, sessions) {
-            Some(at) => Slot::Leg(at, Leg::Server),
-            // A server leg whose client leg is in another file.
-            None => {
-                sessions.push(make(subject(flow)));
-                Slot::Single(sessions.len() - 1)
-            }
-        },
+        slots[at] = Some(slot);
+        slot
     }
 }
 
@@ -345,7 +330,7 @@ fn report(
     identities: &Identities,
     tell: &mut Tell<'_>,
 ) -> Found {
-    let mut sessions = reading.sessions;
+    let mut sessions = reading.streams.sessions;
     sessions.sort_by_key(|session| session.facts().subject.started);
     let servers: HashSet<SocketAddr> = sessions.iter().filter_map(speaks_rdp).collect();
     let (rdp, other): (Vec<Session>, Vec<Session>) = sessions

@@ -71,9 +71,11 @@ struct Member {
 
 /// The files of one stem, each behind the one that it goes on from.
 fn chains(group: Vec<Member>, files: &[PathBuf], remark: &mut dyn FnMut(&str)) -> Vec<Vec<Member>> {
-    // Who can not be read says so when it is analysed.
+    // Who can not be read says so when it is analysed; a pipe can not be read twice.
     let read = |mut member: Member| {
-        member.extent = Extent::of(std::fs::File::open(&files[member.at]).ok()?).ok()?;
+        let path = &files[member.at];
+        std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        member.extent = Extent::of(std::fs::File::open(path).ok()?).ok()?;
         Some(member)
     };
     let (mut members, empty): (Vec<Member>, Vec<Member>) =
