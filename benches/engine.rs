@@ -5,8 +5,12 @@
 //! ```
 //! The capture is made in memory: Ethernet, IPv4, segments of 1,460 bytes with their acknowledgements, 64
 //! connections interleaved, half of them TLS 1.2 and half TLS 1.3. Times are this thread's time on the
-//! CPU. `--smoke` asks only whether every connection is reported; so does `cargo test --bench engine`.
+//! CPU. Instructions are counted by valgrind, where it is installed: of a capture to the verdicts, what one
+//! more packet and one more connection cost. `--smoke` asks only whether every connection is reported; so
+//! does `cargo test --bench engine`.
 
+#[path = "support/capture.rs"]
+mod capture;
 #[path = "support/rdp.rs"]
 mod rdp;
 
@@ -16,6 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use capture::{Capture, RECORDS, Shape};
 use rdp::{CONFIRM, HEADER, Prologue, REQUEST, Side, record};
 use rdpwhy::offline::{self, Scope};
 use rdpwhy::output::{Filter, Format, Output};
@@ -28,16 +33,9 @@ use rdpwhy_analyzer::wire::tls::{
     CertificateMessage, CertificateSummary, ClientHello, RecordHeader, ServerHello,
 };
 use rdpwhy_analyzer::wire::x224::Tpdu;
-use rdpwhy_captures::synth::{Packet, Sender, SyntheticLeg};
 
-/// Connections that are open at the same time.
-const AT_ONCE: usize = 64;
-/// Bytes that a connection carries at least.
-const CONNECTION: usize = 1 << 20;
-/// Payload of a full segment on Ethernet.
-const SEGMENT: usize = 1460;
-/// Bodies of the records a desktop sends, in turn.
-const RECORDS: [usize; 8] = [90, 1400, 240, 8000, 60, 3200, 16384, 700];
+/// The connections of the capture.
+const SHAPE: Shape = Shape { at_once: 64, each: 1 << 20 };
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +50,9 @@ fn main() -> ExitCode {
     let bytes = value("--mib").unwrap_or(if smoke { 2 } else { 256 }) << 20;
     println!("| what | size | median [min..max] |\n| --- | --- | --- |");
     let mut failed = files(bytes, rounds);
+    if !smoke {
+        instructions();
+    }
     failed += parsers(if smoke { Duration::ZERO } else { Duration::from_millis(200) }, rounds);
     if smoke {
         let word = if failed == 0 { "ok" } else { "FAILED" };
@@ -62,21 +63,22 @@ fn main() -> ExitCode {
 
 /// From a file to verdicts; gives how many of its two checks failed: 0 or 1.
 fn files(bytes: usize, rounds: usize) -> usize {
-    let capture = Capture::new(bytes);
+    let capture = Capture::write(Vec::new(), bytes, SHAPE).expect("writing to memory");
+    let file = capture.sink.as_slice();
     let mut rates = Vec::new();
     let mut costs = Vec::new();
     let mut right = true;
     for _ in 0..rounds {
         let before = on_cpu();
-        let reported = analyzed(&capture.file);
+        let reported = analyzed(file);
         let took = on_cpu().saturating_sub(before).as_secs_f64().max(1e-9);
         right &= reported == capture.connections;
-        rates.push(capture.file.len() as f64 / 1e6 / took);
+        rates.push(file.len() as f64 / 1e6 / took);
         costs.push(took * 1e9 / capture.packets as f64);
     }
     let size = format!(
         "{} MB, {} packets, {} connections",
-        capture.file.len() / 1_000_000,
+        file.len() / 1_000_000,
         capture.packets,
         capture.connections
     );
@@ -96,6 +98,36 @@ fn analyzed(file: &[u8]) -> u64 {
     let scope = Scope { ports: vec![3389], all: false };
     let found = offline::analyze("bench.pcap", file, &scope, &Identities::Shown, &mut output);
     found.map_or(0, |found| found.reported)
+}
+
+/// Two captures of as many connections: their difference is packets and nothing else.
+fn instructions() {
+    let counted = |each: usize| {
+        let folder = tempfile::tempdir().ok()?;
+        let path = folder.path().join("capture.pcap");
+        let shape = Shape { at_once: 64, each };
+        let capture = Capture::write(Vec::new(), 64 * each, shape).ok()?;
+        std::fs::write(&path, &capture.sink).ok()?;
+        let valgrind = std::process::Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .args([env!("CARGO_BIN_EXE_rdpwhy"), "analyze", "--format", "jsonl"])
+            .arg(path)
+            .output()
+            .ok()?;
+        // On its standard error: `==PID== Collected : N`.
+        let said = String::from_utf8_lossy(&valgrind.stderr).into_owned();
+        let count = said.split("Collected :").nth(1)?.split_whitespace().next()?;
+        Some((count.parse::<f64>().ok()?, capture.packets as f64, capture.connections as f64))
+    };
+    let (Some(less), Some(more)) = (counted(64 << 10), counted(512 << 10)) else {
+        println!("| instructions | – | skipped: valgrind is not installed |");
+        return;
+    };
+    let size = format!("{} packets, {} connections", more.1, more.2);
+    let per_packet = (more.0 - less.0) / (more.1 - less.1);
+    let per_connection = (less.0 - per_packet * less.1) / less.2;
+    row("instructions per packet", &size, vec![per_packet], "");
+    row("instructions per connection besides", &size, vec![per_connection], "");
 }
 
 /// Name, bytes per call, and the call.
@@ -245,100 +277,6 @@ fn handshakes(stream: &[u8]) -> Vec<Vec<u8>> {
         rest = &rest[size..];
     }
     messages
-}
-
-/// A capture file in memory.
-struct Capture {
-    file: Vec<u8>,
-    packets: u64,
-    connections: u64,
-    now: u64,
-}
-
-impl Capture {
-    /// At least `bytes` of connections that were seen whole.
-    fn new(bytes: usize) -> Capture {
-        let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        file.extend(262_144u32.to_le_bytes());
-        file.extend(1u32.to_le_bytes()); // LINKTYPE_ETHERNET
-        let mut capture = Capture { file, packets: 0, connections: 0, now: 1_700_000_000_000_000 };
-        let prologues = [Prologue::new(), Prologue::with(&rustls::version::TLS13)];
-        while capture.file.len() < bytes {
-            let left = (bytes - capture.file.len()).div_ceil(CONNECTION);
-            capture.batch(left.min(AT_ONCE), &prologues);
-        }
-        capture
-    }
-
-    /// Some connections from SYN to FIN, in turns.
-    fn batch(&mut self, connections: usize, prologues: &[Prologue; 2]) {
-        let mut legs: Vec<SyntheticLeg> = (0..connections).map(|_| self.open()).collect();
-        for (at, leg) in legs.iter_mut().enumerate() {
-            for (side, flight) in &prologues[at % 2].flights {
-                let sender = if *side == Side::Client { Sender::Opener } else { Sender::Acceptor };
-                self.send(leg, sender, flight);
-            }
-        }
-        let records = RECORDS.map(record);
-        let cycle: usize = records.iter().map(Vec::len).sum();
-        let input = record(60);
-        for _ in 0..CONNECTION.div_ceil(cycle) {
-            for leg in &mut legs {
-                self.send(leg, Sender::Opener, &input);
-                for record in &records {
-                    self.send(leg, Sender::Acceptor, record);
-                }
-            }
-        }
-        for leg in &mut legs {
-            for packet in
-                [leg.fin(Sender::Opener), leg.fin(Sender::Acceptor), leg.ack(Sender::Opener)]
-            {
-                self.packet(&packet);
-            }
-        }
-    }
-
-    fn open(&mut self) -> SyntheticLeg {
-        self.connections += 1;
-        let number = self.connections as u32;
-        let [_, high, middle, low] = number.to_be_bytes();
-        let client = SocketAddr::from(([10, high, middle, low], 50_000));
-        let server = SocketAddr::from(([10, 200, 0, 1], 3389));
-        let mut leg = SyntheticLeg::new(client, server, number);
-        for packet in [leg.syn(), leg.syn_ack(), leg.ack(Sender::Opener)] {
-            self.packet(&packet);
-        }
-        leg
-    }
-
-    /// Bytes in segments; the receiver acknowledges every second one and the last.
-    fn send(&mut self, leg: &mut SyntheticLeg, sender: Sender, bytes: &[u8]) {
-        let receiver = if sender == Sender::Opener { Sender::Acceptor } else { Sender::Opener };
-        let segments = bytes.len().div_ceil(SEGMENT);
-        for (at, piece) in bytes.chunks(SEGMENT).enumerate() {
-            for packet in leg.data(sender, piece) {
-                self.packet(&packet);
-            }
-            if at % 2 == 1 || at + 1 == segments {
-                let packet = leg.ack(receiver);
-                self.packet(&packet);
-            }
-        }
-    }
-
-    fn packet(&mut self, packet: &Packet) {
-        const ETHERNET: [u8; 14] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
-        self.packets += 1;
-        self.now += 20;
-        let len = (packet.bytes.len() + ETHERNET.len()) as u32;
-        let (seconds, micros) = (self.now / 1_000_000, self.now % 1_000_000);
-        for field in [seconds as u32, micros as u32, len, len] {
-            self.file.extend(field.to_le_bytes());
-        }
-        self.file.extend(ETHERNET);
-        self.file.extend(&packet.bytes);
-    }
 }
 
 /// This thread's time on the CPU; the wall clock where it is not known.

@@ -10,6 +10,7 @@ mod config;
 mod corpus;
 mod demo;
 mod endpoints;
+mod files;
 mod fuzz_regression;
 mod labelled;
 mod latency;

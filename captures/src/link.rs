@@ -76,6 +76,11 @@ pub fn ip_packet<'a>(
     bytes: &'a [u8],
     original_len: u32,
 ) -> Result<Decoded<'a>, Unreadable> {
+    if link_type == 1
+        && let Some(packet) = ip::usual(bytes)
+    {
+        return Ok(Decoded::Ip(packet));
+    }
     let span = Span::new(bytes, original_len.min(MAX_WIRE));
     let (layer, span) = match link_type {
         0 | 108 => null(span)?,

@@ -1,8 +1,7 @@
 //! `rdpwhy analyze`.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rdpwhy_analyzer::verdict::Identities;
@@ -11,8 +10,10 @@ use super::common::{RDP_PORT, Result_};
 use super::latency::Latency;
 use crate::error::Error;
 use crate::latency::Measured;
+use crate::offline::batch::{self, open};
 use crate::offline::ends::{self, Taken};
-use crate::offline::{self, Scope};
+use crate::offline::progress::Progress;
+use crate::offline::{Scope, Told, rotation};
 use crate::output::{ExitStatus, Filter, Output, remark};
 
 /// Why connections failed, from saved captures
@@ -20,6 +21,9 @@ use crate::output::{ExitStatus, Filter, Output, remark};
 /// Reads pcap and pcapng, also gzip and zstd compressed. A connection is reported when its first bytes
 /// are an RDP connection request, or its server port is 3389 or one given with --port, or its server
 /// speaks RDP elsewhere in the capture.
+///
+/// Files of one rotation (tcpdump -C, -W and -G, dumpcap -b, our own --ring) are read as one capture where
+/// their contents follow one another; other files each by itself, several at a time.
 ///
 /// Captures of the same traffic from both ends (--client-side with --server-side, or --vantage for each
 /// place) give one verdict per session, which tells what the network between did.
@@ -49,6 +53,9 @@ pub struct Args {
     /// Report every TCP connection
     #[arg(long)]
     all: bool,
+    /// Files that are read at the same time; as many as there are cores, if not given
+    #[arg(long, value_name = "N", conflicts_with_all = ["client_side", "vantage"])]
+    jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     latency: Latency,
     #[command(flatten)]
@@ -72,25 +79,21 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         }
         return compare(&vantages, &scope, &identities, output);
     }
+    let units = rotation::units(&args.files, &mut remark);
+    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok());
+    let jobs = jobs.map_or(1, NonZeroUsize::get);
     let (mut unreadable, mut reported) = (false, 0);
+    let progress = Progress::of(&args.files);
     let mut measured = Measured::default();
-    for path in &args.files {
-        let name = path.display().to_string();
-        let read = open(path).map_err(|error| error.to_string()).and_then(|file| {
-            offline::analyze(&name, file, &scope, &identities, &mut output)
-                .map_err(|e| e.to_string())
-        });
-        match read {
-            Ok(found) => {
-                reported += found.reported;
-                measured.merge(&found.measured);
-            }
-            Err(error) => {
-                remark(&format!("rdpwhy: {name}: {error}"));
-                unreadable = true;
-            }
+    batch::run(&units, jobs, &scope, &identities, &progress, &mut |told| {
+        unreadable |= matches!(told, Told::Unreadable(..));
+        reported += u64::from(matches!(told, Told::Connection(_)));
+        match told {
+            Told::Measured(more) => measured.merge(&more),
+            told => progress.aside(|| told.print(&mut output)),
         }
-    }
+    });
+    progress.clear();
     // Whatever was wanted and could not be written, the results are printed.
     let broken = !args.latency.give(&measured, &mut output) || unreadable;
     let status = output.finish().map_err(Error::Result)?;
@@ -152,14 +155,4 @@ fn vantage(text: &str) -> Result<(String, PathBuf), String> {
         }
         _ => Err(format!("`{text}` is no NAME=FILE")),
     }
-}
-
-fn open(path: &Path) -> io::Result<Box<dyn Read>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(io::stdin().lock()));
-    }
-    if path.is_dir() {
-        return Err(io::Error::other("is a folder; name the files in it"));
-    }
-    Ok(Box::new(File::open(path)?))
 }

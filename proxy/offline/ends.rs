@@ -41,9 +41,9 @@ impl Taken {
         output: &mut Output,
     ) -> Result<Taken, OpenError> {
         let reading = Reading::new(scope, Session::with_transcript);
-        let reading = read(file, bytes, reading, output)?;
+        let reading = read(file, bytes, reading, &mut |told| told.print(output))?;
         let span = Span { first: reading.first.unwrap_or_default(), last: reading.now };
-        let mut sessions = reading.sessions;
+        let mut sessions = reading.streams.sessions;
         // A recording of the relay holds two connections per session, and no packets.
         let all = sessions.len();
         sessions.retain(|session| session.facts().subject.vantage == Vantage::Capture);

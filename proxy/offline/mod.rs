@@ -3,10 +3,14 @@
 //! A TCP connection of a capture is a session with a single leg. Recordings of the relay are told by the
 //! names of their interfaces; there the two legs of a session are put together again.
 
+pub mod batch;
 pub mod ends;
+mod files;
+pub mod progress;
 mod recorded;
+pub mod rotation;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 use std::net::SocketAddr;
 
@@ -14,6 +18,7 @@ use rdpwhy_analyzer::case::{Case, Summary};
 use rdpwhy_analyzer::casebook;
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{Input, Leg, Origin, Timestamp};
+use rdpwhy_analyzer::report::Connection;
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
 use rdpwhy_captures::file::{OpenError, Packet, PacketReader};
@@ -26,6 +31,7 @@ use rdpwhy_captures::tcp::{self, FlowId, FlowInfo, FlowOptions, FlowTable};
 use crate::latency::Measured;
 use crate::output::Output;
 use crate::record::facts::Comment;
+use files::Files;
 use recorded::Recorded;
 
 /// What of a capture is reported.
@@ -46,6 +52,37 @@ pub struct Found {
     pub measured: Measured,
 }
 
+/// One thing that comes of an analysis.
+#[derive(Debug)]
+pub enum Told {
+    /// A verdict.
+    Connection(Box<Connection>),
+    /// Something worth knowing about the input itself.
+    Note(String),
+    /// So many TCP connections are not reported.
+    OtherTcp(u64),
+    /// How long the steps of all connections took.
+    Measured(Box<Measured>),
+    /// A file of this name can not be read.
+    Unreadable(String, String),
+}
+
+impl Told {
+    /// Prints it; what is unreadable is a remark, and times are for whoever adds them up.
+    pub fn print(self, output: &mut Output) {
+        match self {
+            Told::Connection(connection) => output.connection(&connection),
+            Told::Note(note) => output.note(note),
+            Told::OtherTcp(count) => output.other_tcp(count),
+            Told::Measured(_) => {}
+            Told::Unreadable(name, why) => output.remark(&format!("rdpwhy: {name}: {why}")),
+        }
+    }
+}
+
+/// Whoever takes what comes of an analysis.
+type Tell<'t> = dyn FnMut(Told) + 't;
+
 /// Analyses one capture and prints its connections.
 pub fn analyze(
     source: &str,
@@ -54,29 +91,21 @@ pub fn analyze(
     identities: &Identities,
     output: &mut Output,
 ) -> Result<Found, OpenError> {
-    let reading = read(source, file, Reading::new(scope, Session::new), output)?;
-    Ok(report(source, reading, scope, identities, output))
+    let mut tell = |told: Told| told.print(output);
+    let reading = read(source, file, Reading::new(scope, Session::new), &mut tell)?;
+    Ok(report(source, reading, scope, identities, &mut tell))
 }
 
-/// Reads a capture to its end.
+/// Reads a capture of one file to its end.
 fn read(
     source: &str,
     file: impl Read,
     mut reading: Reading,
-    output: &mut Output,
+    tell: &mut Tell<'_>,
 ) -> Result<Reading, OpenError> {
-    let mut reader = PacketReader::open(file)?;
-    while let Some(packet) = reader.next_packet() {
-        match packet {
-            Ok(packet) => reading.packet(&packet),
-            Err(damage) => {
-                output
-                    .note(format!("{source}: damaged at byte {}: {}", damage.offset, damage.what));
-            }
-        }
-    }
+    reading.file(source, file, tell)?;
     reading.finish();
-    reading.notes(source, output);
+    reading.notes(source, tell);
     Ok(reading)
 }
 
@@ -84,11 +113,8 @@ fn read(
 struct Reading {
     table: FlowTable,
     fragments: Fragments,
-    flows: HashMap<FlowId, Slot>,
-    sessions: Vec<Session>,
-    recorded: Recorded,
-    /// Makes the session of a flow.
-    make: fn(Subject) -> Session,
+    streams: Streams,
+    files: Files,
     counts: Counts,
     first: Option<Timestamp>,
     now: Timestamp,
@@ -108,7 +134,7 @@ enum Slot {
 struct Counts {
     packets: u64,
     rdp_udp: u64,
-    unreadable: HashMap<u32, u64>,
+    unreadable: BTreeMap<u32, u64>,
 }
 
 impl Reading {
@@ -117,14 +143,37 @@ impl Reading {
         Reading {
             table: FlowTable::new(options),
             fragments: Fragments::default(),
-            flows: HashMap::new(),
-            sessions: Vec::new(),
-            recorded: Recorded::default(),
-            make,
+            streams: Streams {
+                slots: Vec::new(),
+                sessions: Vec::new(),
+                recorded: Recorded::default(),
+                make,
+            },
+            files: Files::default(),
             counts: Counts::default(),
             first: None,
             now: Timestamp::default(),
         }
+    }
+
+    /// Reads a file to its end; its packets follow those of the files before.
+    fn file(&mut self, name: &str, file: impl Read, tell: &mut Tell<'_>) -> Result<(), OpenError> {
+        let mut reader = PacketReader::open(file)?;
+        let before = self.counts.packets;
+        self.files.begin(name, before);
+        while let Some(packet) = reader.next_packet() {
+            match packet {
+                Ok(mut packet) => {
+                    packet.raw.number += before;
+                    self.packet(&packet);
+                }
+                Err(damage) => tell(Told::Note(format!(
+                    "{name}: damaged at byte {}: {}",
+                    damage.offset, damage.what
+                ))),
+            }
+        }
+        Ok(())
     }
 
     fn packet(&mut self, Packet { raw: packet, interface_name, comments }: &Packet<'_>) {
@@ -162,18 +211,10 @@ impl Reading {
             Some("server-leg") => 2,
             _ => 0,
         };
-        let Reading { table, flows, sessions, recorded, make, .. } = self;
+        let Reading { table, streams, .. } = self;
         let mut sink =
             |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
-                let slot = *flows
-                    .entry(flow.id)
-                    .or_insert_with(|| open(flow, tag, comments, sessions, recorded, *make));
-                match slot {
-                    Slot::Single(at) => sessions[at].feed(time, origin, input),
-                    Slot::Leg(at, leg) => {
-                        recorded::feed(&mut sessions[at], leg, flow, time, origin, input, comments);
-                    }
-                }
+                streams.feed(flow, (tag, comments), time, origin, input);
             };
         if let Some(segment) = segment::tcp_segment(ip) {
             table.push(packet.time, packet.number, tag, ip, &segment, &mut sink);
@@ -191,70 +232,87 @@ impl Reading {
             self.counts.rdp_udp += 1;
         }
         for comment in comments {
-            self.recorded.fact(comment, &mut self.sessions);
+            self.streams.recorded.fact(comment, &mut self.streams.sessions);
         }
     }
 
     fn finish(&mut self) {
-        let Reading { table, flows, sessions, recorded, make, now, .. } = self;
+        let Reading { table, streams, now, .. } = self;
         let mut sink =
             |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
-                let slot = *flows
-                    .entry(flow.id)
-                    .or_insert_with(|| open(flow, 0, &[], sessions, recorded, *make));
-                match slot {
-                    Slot::Single(at) => sessions[at].feed(time, origin, input),
-                    Slot::Leg(at, leg) => {
-                        recorded::feed(&mut sessions[at], leg, flow, time, origin, input, &[]);
-                    }
-                }
+                streams.feed(flow, (0, &[]), time, origin, input);
             };
         table.finish(*now, &mut sink);
-        for session in &mut self.sessions {
+        for session in &mut self.streams.sessions {
             let last = session.facts().now;
             session.finish(last, InputEnd::Capture);
         }
     }
 
     /// What a user should know about the capture itself.
-    fn notes(&self, source: &str, output: &mut Output) {
+    fn notes(&self, source: &str, tell: &mut Tell<'_>) {
         if self.counts.rdp_udp > 0 {
-            output.note(format!(
+            tell(Told::Note(format!(
                 "{source}: {} packets of RDP over UDP (port 3389) are not analysed; the TCP connection beside them is",
                 self.counts.rdp_udp
-            ));
+            )));
         }
         for (link_type, packets) in &self.counts.unreadable {
-            output.note(format!(
+            tell(Told::Note(format!(
                 "{source}: {packets} packets of link type {link_type} can not be read; capture on the network interface itself, or convert to Ethernet"
-            ));
+            )));
         }
     }
 }
 
-/// The first input of a flow: where do its inputs go?
-fn open(
-    flow: &FlowInfo,
-    tag: u8,
-    comments: &[Comment],
-    sessions: &mut Vec<Session>,
-    recorded: &mut Recorded,
+/// The sessions of a capture, and which flow feeds which.
+struct Streams {
+    /// By the flow's number.
+    slots: Vec<Option<Slot>>,
+    sessions: Vec<Session>,
+    recorded: Recorded,
+    /// Makes the session of a flow.
     make: fn(Subject) -> Session,
-) -> Slot {
-    match tag {
-        0 => {
+}
+
+impl Streams {
+    /// Takes an input of a flow, with tag and comments of the packet that brought it.
+    fn feed(
+        &mut self,
+        flow: &FlowInfo,
+        (tag, comments): (u8, &[Comment]),
+        time: Timestamp,
+        origin: Origin,
+        input: Input<'_>,
+    ) {
+        let known = self.slots.get(flow.id.0 as usize).copied().flatten();
+        match known.unwrap_or_else(|| self.open(flow, tag, comments)) {
+            Slot::Single(at) => self.sessions[at].feed(time, origin, input),
+            Slot::Leg(at, leg) => {
+                recorded::feed(&mut self.sessions[at], leg, flow, time, origin, input, comments);
+            }
+        }
+    }
+
+    /// The first input of a flow: where do its inputs go?
+    fn open(&mut self, flow: &FlowInfo, tag: u8, comments: &[Comment]) -> Slot {
+        let Streams { slots, sessions, recorded, make } = self;
+        let joined = match tag {
+            0 => None,
+            1 => Some(Slot::Leg(recorded.client_leg(flow, comments, sessions), Leg::Client)),
+            // None for a server leg whose client leg is in another file.
+            _ => recorded.server_leg(flow, comments, sessions).map(|at| Slot::Leg(at, Leg::Server)),
+        };
+        let slot = joined.unwrap_or_else(|| {
             sessions.push(make(subject(flow)));
             Slot::Single(sessions.len() - 1)
+        });
+        let at = flow.id.0 as usize;
+        if slots.len() <= at {
+            slots.resize(at + 1, None);
         }
-        1 => Slot::Leg(recorded.client_leg(flow, comments, sessions), Leg::Client),
-        _ => match recorded.server_leg(flow, comments, sessions) {
-            Some(at) => Slot::Leg(at, Leg::Server),
-            // A server leg whose client leg is in another file.
-            None => {
-                sessions.push(make(subject(flow)));
-                Slot::Single(sessions.len() - 1)
-            }
-        },
+        slots[at] = Some(slot);
+        slot
     }
 }
 
@@ -276,9 +334,9 @@ fn report(
     reading: Reading,
     scope: &Scope,
     identities: &Identities,
-    output: &mut Output,
+    tell: &mut Tell<'_>,
 ) -> Found {
-    let mut sessions = reading.sessions;
+    let mut sessions = reading.streams.sessions;
     sessions.sort_by_key(|session| session.facts().subject.started);
     let servers: HashSet<SocketAddr> = sessions.iter().filter_map(speaks_rdp).collect();
     let (rdp, other): (Vec<Session>, Vec<Session>) = sessions
@@ -299,11 +357,13 @@ fn report(
             r#final: true,
             supersedes: None,
         };
-        output.connection(&verdict::connection(&case, &place, identities));
+        let mut connection = verdict::connection(&case, &place, identities);
+        reading.files.locate(&mut connection.evidence);
+        tell(Told::Connection(Box::new(connection)));
     }
-    output.other_tcp(other.len() as u64);
+    tell(Told::OtherTcp(other.len() as u64));
     if rdp.is_empty() {
-        gateway_hint(source, &other, output);
+        gateway_hint(source, &other, tell);
     }
     Found { reported: rdp.len() as u64, measured }
 }
@@ -327,14 +387,14 @@ fn is_reported(session: &Session, scope: &Scope, servers: &HashSet<SocketAddr>) 
 }
 
 /// RD Gateway carries RDP inside HTTPS: say so where a user would only read "no RDP".
-fn gateway_hint(source: &str, other: &[Session], output: &mut Output) {
+fn gateway_hint(source: &str, other: &[Session], tell: &mut Tell<'_>) {
     let https = other
         .iter()
         .filter(|session| session.facts().subject.server.is_some_and(|s| s.port() == 443))
         .count();
     if https > 0 {
-        output.note(format!(
+        tell(Told::Note(format!(
             "{source}: no RDP, but {https} connections to port 443: if the client uses an RD Gateway, its RDP is inside them; capture on the gateway or the host instead"
-        ));
+        )));
     }
 }

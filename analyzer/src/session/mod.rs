@@ -192,16 +192,22 @@ impl Session {
     }
 
     fn scan(&mut self, at: At, dir: Direction, mut bytes: &[u8]) {
-        let mut lane = std::mem::take(&mut self.lanes[dir.index()]);
+        let Session { facts, lanes, transcript } = self;
+        let lane = &mut lanes[dir.index()];
+        // Most bytes of a session lie within a body that nobody wants more of.
+        let enough = lane.cut || lane.body.len() >= lane.wanted;
+        if enough && lane.scanner.pass(bytes.len()) {
+            return;
+        }
+        let mut fold = Fold { facts, transcript };
         let mut scanner = std::mem::take(&mut lane.scanner);
         while !bytes.is_empty() {
-            bytes = scanner.scan_frame(bytes, &mut |piece| self.piece(at, dir, &mut lane, piece));
+            bytes = scanner.scan_frame(bytes, &mut |piece| fold.piece(at, dir, lane, piece));
             if std::mem::take(&mut lane.fast_path_begins) {
                 scanner.allow_fast_path();
             }
         }
         lane.scanner = scanner;
-        self.lanes[dir.index()] = lane;
     }
 
     fn skipped(&mut self, at: At, dir: Direction, bytes: u64) {
@@ -213,12 +219,12 @@ impl Session {
         if let Some(first) = self.lanes[dir.index()].first.take() {
             self.scan(at, dir, &first);
         }
-        let mut lane = std::mem::take(&mut self.lanes[dir.index()]);
+        let Session { facts, lanes, transcript } = self;
+        let (lane, mut fold) = (&mut lanes[dir.index()], Fold { facts, transcript });
         let mut scanner = std::mem::take(&mut lane.scanner);
         lane.cut = true;
-        scanner.skip(bytes, &mut |piece| self.piece(at, dir, &mut lane, piece));
+        scanner.skip(bytes, &mut |piece| fold.piece(at, dir, lane, piece));
         lane.scanner = scanner;
-        self.lanes[dir.index()] = lane;
     }
 
     fn gap(&mut self, at: At, dir: Direction, bytes: Option<u64>) {
@@ -238,7 +244,15 @@ impl Session {
         lane.preamble = 0;
         lane.handshake = Default::default();
     }
+}
 
+/// A session without its lanes, of which one is being read.
+struct Fold<'s> {
+    facts: &'s mut Facts,
+    transcript: &'s mut Option<Box<Transcript>>,
+}
+
+impl Fold<'_> {
     fn piece(&mut self, at: At, dir: Direction, lane: &mut Lane, piece: Piece<'_>) {
         match piece {
             Piece::Start(start) => {
@@ -255,7 +269,7 @@ impl Session {
             }
             Piece::End => {
                 if let Some(frame) = lane.frame.take() {
-                    if let Some(transcript) = &mut self.transcript {
+                    if let Some(transcript) = self.transcript {
                         let end = frame.offset + u64::from(frame.header) + u64::from(frame.body);
                         transcript.frame(dir, frame.kind, frame.offset, end);
                     }
@@ -279,7 +293,7 @@ impl Session {
             FrameKind::Tpkt if !self.facts.x224.confirm.is_seen() => TPDU,
             FrameKind::Tpkt => MCS,
             FrameKind::FastPath => 0,
-            FrameKind::Tls(header) => tls::wanted(&self.facts, dir, header),
+            FrameKind::Tls(header) => tls::wanted(self.facts, dir, header),
         }
     }
 
@@ -293,7 +307,7 @@ impl Session {
             }
             FrameKind::Tpkt => self.tpdu(at, dir, lane),
             FrameKind::FastPath => self.facts.apply(at, Event::FastPath(dir)),
-            FrameKind::Tls(header) => tls::record(&mut self.facts, at, dir, lane, header),
+            FrameKind::Tls(header) => tls::record(self.facts, at, dir, lane, header),
         }
     }
 

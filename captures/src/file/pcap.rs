@@ -1,7 +1,7 @@
 //! pcap: a header of 24 bytes, then records. draft-ietf-opsawg-pcap 4 and 5.
 
 use pcap_file::Endianness;
-use pcap_file::pcap::{PcapParseError, PcapParser, PcapTsResolution};
+use pcap_file::pcap::{PcapParser, PcapTsResolution};
 use rdpwhy_analyzer::input::Timestamp;
 
 use super::buffer::MAX_BLOCK;
@@ -19,7 +19,9 @@ const LINK_TYPE: u32 = 0x03ff_ffff;
 
 /// Reads records after the header.
 pub(super) struct Pcap {
-    parser: PcapParser,
+    order: Endianness,
+    /// Nanoseconds in a unit of the fraction.
+    unit: u64,
     modified: bool,
     lengths: Lengths,
     link_type: u32,
@@ -64,35 +66,23 @@ impl Pcap {
         let longest = longest.clamp(USUAL_SNAPLEN, MAX_BLOCK);
         let interface =
             InterfaceInfo { name: None, description: None, link_type, snaplen: fields.snaplen };
-        Some((Pcap { parser, modified, lengths, link_type, longest }, interface))
+        let unit = match fields.ts_resolution {
+            PcapTsResolution::MicroSecond => 1_000,
+            PcapTsResolution::NanoSecond => 1,
+        };
+        let order = fields.endianness;
+        Some((Pcap { order, unit, modified, lengths, link_type, longest }, interface))
     }
 
     /// Reads the record at the start of `bytes`.
     pub(super) fn step(&self, bytes: &[u8]) -> Step {
-        if self.modified {
-            return self.unusual::<MODIFIED_RECORD>(bytes);
-        }
-        if self.lengths != Lengths::CapturedFirst {
-            return self.unusual::<RECORD>(bytes);
-        }
-        // The raw call: the checked one refuses a record longer than the snaplen that the header
-        // declares, or with more than a second in its fraction, and gets no further.
-        match self.parser.next_raw_packet(bytes) {
-            Ok((_, raw)) => {
-                let fields = [raw.ts_sec, raw.ts_frac, raw.incl_len, raw.orig_len];
-                self.record(bytes, RECORD, fields)
-            }
-            Err(PcapParseError::IncompleteBuffer(..)) => match bytes.first_chunk::<RECORD>() {
-                None => Step::Need(RECORD),
-                Some(header) => self.record(bytes, RECORD, self.fields(header)),
-            },
-            Err(error) => Step::Broken(format!("a record that cannot be read: {error}")),
-        }
+        if self.modified { self.read::<MODIFIED_RECORD>(bytes) } else { self.read::<RECORD>(bytes) }
     }
 
-    /// Read here, because the parser takes the packet to begin after 16 bytes, and the first length
-    /// to be that of the captured packet.
-    fn unusual<const HEAD: usize>(&self, bytes: &[u8]) -> Step {
+    /// Read here: the parser refuses a record longer than the snaplen that the header declares, or with more
+    /// than a second in its fraction, and gets no further; it takes the packet to begin after 16 bytes, and the
+    /// first length to be that of the captured packet.
+    fn read<const HEAD: usize>(&self, bytes: &[u8]) -> Step {
         let header = bytes.first_chunk::<HEAD>().and_then(|header| header.first_chunk());
         match header {
             None => Step::Need(HEAD),
@@ -104,7 +94,7 @@ impl Pcap {
         let (words, _) = header.as_chunks::<4>();
         let mut fields = [0; 4];
         for (field, word) in fields.iter_mut().zip(words) {
-            *field = match self.parser.header().endianness {
+            *field = match self.order {
                 Endianness::Big => u32::from_be_bytes(*word),
                 Endianness::Little => u32::from_le_bytes(*word),
             };
@@ -130,11 +120,7 @@ impl Pcap {
         if bytes.len() < end {
             return Step::Need(end);
         }
-        let unit = match self.parser.header().ts_resolution {
-            PcapTsResolution::MicroSecond => 1_000,
-            PcapTsResolution::NanoSecond => 1,
-        };
-        let nanoseconds = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * unit;
+        let nanoseconds = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.unit;
         Step::Packet(Located {
             time: Timestamp(nanoseconds),
             interface: 0,

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use etherparse::PacketBuilder;
 use proptest::prelude::*;
 
-use super::{Decoded, Unreadable, ip_packet, undo_tunnels};
+use super::span::Span;
+use super::{Decoded, Layer, Unreadable, decode, ip as layer, ip_packet, undo_tunnels};
 use crate::packet::{IpPacket, TcpSegment};
 use crate::segment::{icmp_error, tcp_segment, udp_ports};
 
@@ -307,4 +308,28 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_usual_packet_is_read_as_the_long_way_reads_it() {
+    let frame = [hex(MACS), hex("0800"), hex(IPV4), vec![0; 6]].concat();
+    let mut usual = 0;
+    for at in 0..54 {
+        for value in [0, 1, 2, 4, 5, 6, 0x10, 0x14, 0x20, 0x40, 0x45, 0x46, 0x60, 0x81, 0xff] {
+            for len in [20, 33, 34, 40, 56, frame.len()] {
+                let mut bytes = frame.clone();
+                bytes[at] = value;
+                bytes.truncate(len);
+                let Some(packet) = layer::usual(&bytes) else { continue };
+                usual += 1;
+                match decode(Layer::Ethernet, Span::new(&bytes, 1500)) {
+                    Ok(Decoded::Ip(long)) => {
+                        assert_eq!(format!("{packet:?}"), format!("{long:?}"), "{at}: {value}");
+                    }
+                    other => panic!("byte {at} = {value}: {other:?}"),
+                }
+            }
+        }
+    }
+    assert!(usual > 1000, "{usual}");
 }

@@ -5,6 +5,7 @@ use rdpwhy_analyzer::input::{Baseline, Direction, Input, Segment, SegmentCounts}
 use super::stats::{IpIdHabit, Outstanding, RecentHeaders, TtlCounts};
 use super::waiting::{Inserted, Piece, Waiting, differ, slice};
 use super::{At, Out};
+use crate::packet::TcpSegment;
 
 /// Delivered bytes kept for the comparison with later copies: the head of the stream, where verdicts rest.
 const HISTORY: u64 = 8 * 1024;
@@ -192,6 +193,36 @@ impl Half {
         differs
     }
 
+    /// Whether nothing waits and nothing has ended.
+    pub(super) fn is_flowing(&self) -> bool {
+        self.fin.is_none() && self.waiting.is_none() && !self.was_reset && !self.window_is_zero
+    }
+
+    /// Takes a segment of a flowing direction when its bytes are all there, the next ones, and behind what is
+    /// compared with copies. `false` where they are not: then nothing has happened.
+    pub(super) fn next_data(
+        &mut self,
+        dir: Direction,
+        at: At,
+        tcp: &TcpSegment<'_>,
+        out: &mut Out,
+    ) -> bool {
+        let len = tcp.payload_len;
+        let next = self.next > HISTORY_UNTIL
+            && self.history_ended
+            && !self.base_is_soft
+            && tcp.payload.len() == len as usize
+            && self.place(tcp.seq) == i64::try_from(self.next).ok();
+        if next {
+            self.next += u64::from(len);
+            self.seen.data_segments += 1;
+            self.seen.bytes += u64::from(len);
+            self.seen.largest = self.seen.largest.max(len);
+            out.send(at, Input::Data { dir, bytes: tcp.payload });
+        }
+        next
+    }
+
     /// Takes an acknowledgement that the peer sent.
     pub(super) fn acknowledged(&mut self, dir: Direction, ack: u32, out: &mut Out) {
         let Some(place) = self.place(ack) else { return };
@@ -357,6 +388,11 @@ impl Half {
         let head = piece.between(piece.start, HISTORY);
         // A hole in it would shift what follows.
         if self.history.len() as u64 == piece.start && out.memory.take(head.len()) {
+            // It doubles, but takes no room for what is never kept: thousands of streams have one.
+            if self.history.capacity() - self.history.len() < head.len() {
+                let most = (HISTORY as usize).saturating_sub(self.history.len());
+                self.history.reserve_exact(head.len().max(self.history.len()).min(most));
+            }
             self.history.extend_from_slice(head);
         }
     }

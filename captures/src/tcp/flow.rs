@@ -13,6 +13,8 @@ use super::{At, FlowInfo, IcmpError, Memory, Out, Packet, Sink, flag};
 
 /// Segments kept per sender because they follow its own RST or FIN.
 const MAX_AFTER_END: u32 = 8;
+/// Timestamps with their padding: the usual options of every segment.
+const USUAL_OPTIONS: usize = 12;
 
 /// A flow of the table.
 #[derive(Debug)]
@@ -95,6 +97,10 @@ impl Flow {
         let out = &mut teller;
         if packet.has(flag::RST) {
             state.reset(dir, packet, out);
+        } else if state.flows_on(dir, packet, out) {
+            let half = &mut state.halves[dir.index()];
+            half.ttl.note(packet.ip.ttl);
+            half.ip_ids.note(packet.ip.ip_id);
         } else {
             state.begin(dir, packet, out);
             state.after_reset(dir, packet, out);
@@ -177,6 +183,28 @@ struct State<'f> {
 }
 
 impl State<'_> {
+    /// Takes a segment as nearly all are: of an open connection that nothing ails, without news but the next
+    /// bytes or an acknowledgement. `false` where it is another: then nothing has happened.
+    fn flows_on(&mut self, dir: Direction, packet: &Packet<'_>, out: &mut Out) -> bool {
+        let tcp = packet.tcp;
+        let plain = tcp.flags & !flag::PSH == flag::ACK
+            && tcp.window != 0
+            && tcp.options.len() <= USUAL_OPTIONS
+            && self.handshake.is_open()
+            && self.halves.iter().all(|half| half.has_base() && half.is_flowing());
+        if !plain {
+            return false;
+        }
+        let half = &mut self.halves[dir.index()];
+        // Where nothing waits an acknowledgement gives nothing to tell, so that it can come behind the data.
+        if tcp.payload_len > 0 && !half.next_data(dir, packet.at, tcp, out) {
+            return false;
+        }
+        let other = dir.reverse();
+        self.halves[other.index()].acknowledged(other, tcp.ack, out);
+        true
+    }
+
     /// Where the streams begin, and whether the connection is open by this.
     fn begin(&mut self, dir: Direction, packet: &Packet<'_>, out: &mut Out) {
         let tcp = packet.tcp;
@@ -421,10 +449,8 @@ fn kept(dir: Direction, packet: &Packet<'_>, kind: SegmentKind, half: &Half) -> 
 
 /// Whether the first SACK block lies below what the segment acknowledges. RFC 2883 4.
 fn reports_duplicate(packet: &Packet<'_>) -> bool {
-    /// Timestamps with their padding: the usual options of every segment.
-    const USUAL: usize = 12;
     let mut rest = packet.tcp.options;
-    if rest.len() <= USUAL {
+    if rest.len() <= USUAL_OPTIONS {
         return false;
     }
     while let [kind, after @ ..] = rest {

@@ -65,6 +65,11 @@ impl Handshake {
         Some(self.took)
     }
 
+    /// Whether it was completed.
+    pub(super) fn is_open(&self) -> bool {
+        self.opened
+    }
+
     /// Whether the last SYN still waits for an answer.
     pub(super) fn is_trying(&self) -> bool {
         self.unanswered

@@ -14,9 +14,9 @@ pub(super) struct FlowKey {
 impl FlowKey {
     /// The same key for both directions.
     pub(super) fn new(tag: u8, one: SocketAddr, other: SocketAddr) -> FlowKey {
-        let mut ends = [(bits(one.ip()), one.port()), (bits(other.ip()), other.port())];
-        ends.sort_unstable();
-        let [(low, low_port), (high, high_port)] = ends;
+        let ends = [(bits(one.ip()), one.port()), (bits(other.ip()), other.port())];
+        let [one, other] = ends;
+        let [(low, low_port), (high, high_port)] = if other < one { [other, one] } else { ends };
         let ports_and_tag = u64::from(low_port) << 32 | u64::from(high_port) << 8 | u64::from(tag);
         FlowKey { low, high, ports_and_tag }
     }

@@ -102,12 +102,15 @@ impl IpIdHabit {
 pub(super) struct Outstanding {
     segments: [(u64, u32); OUTSTANDING],
     latest: usize,
+    /// Some of them are not acknowledged.
+    any: bool,
 }
 
 impl Outstanding {
     /// Takes a segment that ends at this place.
     pub(super) fn sent(&mut self, end: u64, len: u32) {
         self.latest = (self.latest + 1) % OUTSTANDING;
+        self.any = true;
         if let Some(oldest) = self.segments.get_mut(self.latest) {
             *oldest = (end, len);
         }
@@ -115,10 +118,14 @@ impl Outstanding {
 
     /// The peer acknowledged everything before this place: the length of the longest segment in that.
     pub(super) fn acknowledged(&mut self, place: u64) -> u32 {
+        if !self.any {
+            return 0;
+        }
         let mut longest = 0;
         for segment in self.segments.iter_mut().filter(|segment| segment.0 <= place) {
             longest = longest.max(std::mem::take(segment).1);
         }
+        self.any = self.segments.iter().any(|segment| segment.1 > 0);
         longest
     }
 }
@@ -148,8 +155,10 @@ impl RecentHeaders {
     /// retransmission comes later or has another IP identification.
     pub(super) fn is_copy(&mut self, packet: &Packet<'_>) -> bool {
         let header = Header::of(packet);
+        // First what is hardly ever the same.
         let same = |old: &Header| {
-            Header { time: header.time, ..*old } == header
+            (old.ip_id, old.seq, old.ack) == (header.ip_id, header.seq, header.ack)
+                && Header { time: header.time, ..*old } == header
                 && old.time.abs_diff(header.time) <= MIRROR_NANOS
         };
         if self.ring.iter().any(same) {

@@ -68,7 +68,10 @@ impl FlowTable {
         let packet = Packet { at: At { time, number }, ip, tcp: segment };
         let key = FlowKey::new(tag, source, destination);
         let mut place = self.places.get(&key).copied();
-        if let Some(old) = place.filter(|&old| self.is_reused(old, source, &packet)) {
+        // Only a SYN opens a connection anew.
+        if packet.has(flag::SYN)
+            && let Some(old) = place.filter(|&old| self.is_reused(old, source, &packet))
+        {
             self.remove(old, packet.at, sink);
             place = None;
         }
