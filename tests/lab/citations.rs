@@ -63,12 +63,13 @@ pub fn check(objects: &[Value], capture: &Path, port: u16) -> Checked {
         };
         let shown = packets.get(&number).is_some_and(|packet| {
             let from_server = [port, RELAY_PORT].contains(&packet.source);
-            let right_way =
-                match (fact.contains("from the server"), fact.contains("from the client")) {
-                    (true, false) => from_server,
-                    (false, true) => !from_server,
-                    _ => true,
-                };
+            // Of an absence the packet is cited behind which something should have come.
+            let of = |side: &str| fact.contains(side) && !fact.starts_with("no byte");
+            let right_way = match (of("from the server"), of("from the client")) {
+                (true, false) => from_server,
+                (false, true) => !from_server,
+                _ => true,
+            };
             right_way && (rule.shows)(packet)
         });
         if shown {
@@ -138,6 +139,19 @@ const RULES: &[Rule] = &[
         words: "is a TLS record",
         shows: |packet| matches!(packet.payload.first(), Some(0x14..=0x17)),
     },
+    Rule { words: "RDP_NEG_FAILURE", shows: |packet| is_confirm(&packet.payload) },
+    Rule { words: "selectedProtocol is", shows: |packet| is_confirm(&packet.payload) },
+    Rule { words: "the client asked for", shows: |packet| is_request(&packet.payload) },
+    Rule {
+        words: "this request carries no security negotiation",
+        shows: |packet| is_request(&packet.payload) && !has(&packet.payload, &[1, 0, 8, 0]),
+    },
+    Rule { words: "alert", shows: |packet| has(&packet.payload, &[0x15, 3]) },
+    Rule { words: "the client offered", shows: |packet| has(&packet.payload, &[0x16, 3]) },
+    Rule { words: "hello offers TLS", shows: |packet| has(&packet.payload, &[0x16, 3]) },
+    Rule { words: "the RST has TTL", shows: |packet| packet.flags & RST != 0 },
+    Rule { words: "the RST came", shows: |packet| packet.flags & RST != 0 },
+    Rule { words: "the FIN has TTL", shows: |packet| packet.flags & FIN != 0 },
     Rule { words: "issuer and subject", shows: |packet| has(&packet.payload, &[0x30, 0x82]) },
     Rule { words: "the certificate names", shows: |packet| has(&packet.payload, &[0x30, 0x82]) },
     Rule { words: "the connection ended", shows: ends },

@@ -183,8 +183,10 @@ impl Session {
     }
 
     /// A direction that ends before its first bytes were enough to decide is classified as it stands.
-    fn classify_what_there_is(&mut self, at: At, dir: Direction) {
+    fn classify_what_there_is(&mut self, now: At, dir: Direction) {
         let Some(first) = self.lanes[dir.index()].first.take() else { return };
+        // Where they came, not where their sender closed behind them.
+        let at = self.facts.stream(dir).first.unwrap_or(now);
         if let Some(what) = first::classify_cut(&first) {
             self.facts.apply(at, Event::FirstBytes(dir, what));
         }
