@@ -197,4 +197,6 @@ fn a_verdict_is_the_same_behind_a_header() {
     let objects = relay.wait_for(|objects| objects.len() == 1);
     assert_eq!(text(&objects[0], "/rdp/failure"), "SSL_CERT_NOT_ON_SERVER", "{:#}", objects[0]);
     assert_eq!(at(&objects[0], "/ended/after_bytes/to_server"), REQUEST.len());
+    let findings = at(&objects[0], "/findings").to_string();
+    assert!(findings.contains("proxy-header-sent"), "{findings}");
 }

@@ -208,6 +208,7 @@ pub const ROWS: &[Row] = &[
     row("transmission-stalled", Performance, &[P1, P2], &[]),
     row("unanswered-turn", Performance, &[P1, P2], &[]),
     row("rst-immune", Relay, &[P2], &[]),
+    row("proxy-header-sent", Relay, &[P2], &[]),
     row("not-in-other-capture", Reachability, &[P6], &[]),
 ];
 

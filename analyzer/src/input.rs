@@ -402,6 +402,8 @@ pub enum RelayNote {
     Shutdown,
     /// The relay failed for a reason of its own.
     Error(String),
+    /// The relay sent the server a PROXY protocol header in front of the client's bytes.
+    HeaderSent,
     /// From here on the relay ignores resets from the server's side, as an experiment.
     RstImmune,
     /// The recorder lost this many bytes of the session: the record is incomplete, the session was not touched.

@@ -46,7 +46,8 @@ pub struct Args {
     pub listen: Listen,
     /// A further listening address and the server it leads to; may be repeated, with or without --upstream
     ///
-    /// Reports name the listening address as their source; numbers of connections count over all routes.
+    /// LISTEN is what --listen takes. Reports name the listening address as their source; connections are numbered
+    /// over all routes.
     #[arg(long, value_name = "LISTEN=HOST[:PORT]", value_parser = routes::pair, conflicts_with = "transparent")]
     pub route: Vec<routes::Pair>,
     /// Listen on an address that others can reach (needs --allow)

@@ -192,6 +192,7 @@ impl End {
                 "shutdown" => RelayNote::Shutdown,
                 "error" => RelayNote::Error(words.clone()),
                 "rst_immune" => RelayNote::RstImmune,
+                "header_sent" => RelayNote::HeaderSent,
                 "client_via" => RelayNote::ClientVia(words.parse().ok()?),
                 _ => return None,
             };
@@ -224,6 +225,7 @@ fn relay_fact(time: Timestamp, note: &RelayNote) -> Option<(u64, String, String)
         RelayNote::Shutdown => ("shutdown", String::new()),
         RelayNote::Error(error) => ("error", error.clone()),
         RelayNote::RstImmune => ("rst_immune", String::new()),
+        RelayNote::HeaderSent => ("header_sent", String::new()),
         RelayNote::ClientVia(proxy) => ("client_via", proxy.to_string()),
         RelayNote::Dialing | RelayNote::RecorderLost(_) => return None,
     };
@@ -297,6 +299,7 @@ mod tests {
             RelayNote::Shutdown,
             RelayNote::Error("no memory".into()),
             RelayNote::RstImmune,
+            RelayNote::HeaderSent,
             RelayNote::ClientVia("[2001:db8::7]:443".parse().unwrap()),
         ];
         let relay = notes.iter().filter_map(|note| relay_fact(Timestamp(9), note)).collect();

@@ -56,7 +56,11 @@ pub async fn run(
                 watched.ignore_resets(&server);
             }
             // Nobody has said these bytes but the relay: engine and recorder are not told.
-            let early = [origin.header(&relay), early].concat();
+            let header = origin.header(&relay);
+            if !header.is_empty() {
+                watched.note(Input::Relay(RelayNote::HeaderSent));
+            }
+            let early = [header, early].concat();
             let pump = Pump::new(client, server, early, left);
             match carry(&relay, pump, &mut watched, &mut stop).await {
                 Carried::Over(end) => end,

@@ -46,6 +46,7 @@ mod non_rdp_endpoint;
 mod packet_loss;
 mod payload_trigger_drop;
 mod pmtu_blackhole;
+mod proxy_header_sent;
 mod relay_induced;
 mod reordering_duplication;
 mod rst_genuine;
@@ -166,6 +167,7 @@ pub const ALL: &[Detector] = &[
     reordering_duplication::DETECTOR,
     tcp_option_rewrite::DETECTOR,
     rst_immune::DETECTOR,
+    proxy_header_sent::DETECTOR,
 ];
 
 #[cfg(test)]

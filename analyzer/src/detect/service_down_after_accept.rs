@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
-use super::who;
+use super::{proxy_header_sent, who};
 use crate::case::Case;
 use crate::input::{Direction, Leg};
 
@@ -58,6 +58,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             ),
         ))
     };
+    if proxy_header_sent::may_be_refused(facts) {
+        let refused = "whether the server expects the PROXY protocol header that the relay sends";
+        return Some(opinion(Band::Weak).unknown(refused));
+    }
     Some(match acknowledged {
         Some(true) => opinion(Band::High).party(Party::Server, Band::Possible).supports(
             Evidence::absent("the request was acknowledged: nothing sent is outstanding"),

@@ -2,7 +2,7 @@
 
 use super::{Expected, fails, silent};
 use crate::input::{Close, RelayNote, SegmentCounts, SegmentKind};
-use crate::report::Outcome;
+use crate::report::{Connection, Outcome};
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
 use crate::wire::tls::samples::{EC_CERTIFICATE, WINDOWS_LIKE_CERTIFICATE};
 
@@ -13,6 +13,7 @@ pub(super) const FIRED: &[&str] = &[
     "truncated-tls",
     "relay-induced",
     "rst-immune",
+    "proxy-header-sent",
     "client-rehearsal-close",
     "cert-key-inaccessible",
 ];
@@ -142,6 +143,28 @@ fn a_session_that_ignores_resets_says_so_and_is_judged_as_without() {
     silent(&plain, "rst-immune");
     // Decoy: another note of the relay's.
     silent(&start().relay_note(RelayNote::Shutdown).fin(ToClient).report(), "rst-immune");
+}
+
+#[test]
+fn a_header_that_the_server_may_not_expect_is_said_and_judged_with_care() {
+    let asked = |header: bool| {
+        let trace = Trace::relay().open();
+        let trace = if header { trace.relay_note(RelayNote::HeaderSent) } else { trace };
+        trace.cr(MSTSC).all_acknowledged().after_ms(12_000).fin(ToServer).report()
+    };
+    let (with, without) = (asked(true), asked(false));
+    let finding = with.findings.iter().find(|finding| finding.id == "proxy-header-sent");
+    assert!(finding.is_some_and(|finding| finding.says.contains("expects none")), "{with:#?}");
+    let confidence = |report: &Connection| {
+        let cause = report.causes.iter().find(|cause| cause.id == "service-down-after-accept");
+        cause.map(|cause| cause.confidence)
+    };
+    assert!(confidence(&with) < confidence(&without) && with.verdict.cause.is_none(), "{with:#?}");
+    silent(&without, "proxy-header-sent");
+    // A server that has answered took it.
+    let took = Trace::relay().negotiated(MSTSC, HYBRID).relay_note(RelayNote::HeaderSent);
+    let took = took.fin(ToClient).report();
+    assert!(took.findings.iter().any(|finding| finding.says.contains("took it")), "{took:#?}");
 }
 
 /// TLS done; the client leaves for a prompt.
