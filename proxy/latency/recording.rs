@@ -106,3 +106,48 @@ fn with(prefix: &Path, extension: &str) -> PathBuf {
     path.push(extension);
     path.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Leg, Step};
+    use super::*;
+
+    fn at(s: u64) -> Timestamp {
+        Timestamp(s * 1_000_000_000)
+    }
+
+    #[test]
+    fn the_log_grows_by_interval_and_the_rest_stands_for_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let prefix = folder.path().join("run");
+        let mut recording = Recording::start(Some(&prefix), at(100)).unwrap();
+        let tcp = |latencies: &mut Latencies| {
+            latencies.record(Step::Tcp, Leg::Client, Duration::from_millis(3));
+        };
+        recording.record(tcp);
+        recording.interval(at(110));
+        let lines = |text: String| -> Vec<String> {
+            let lines = text.lines().filter_map(|line| line.strip_prefix("Tag=tcp.client,"));
+            lines.map(|line| line.split(',').take(2).collect::<Vec<_>>().join(" ")).collect()
+        };
+        let log = || fs::read_to_string(with(&prefix, "hlog")).unwrap();
+        assert_eq!(lines(log()), ["0.000 10.000"], "it is on the disk while the run lasts");
+        // Nothing happens in the second interval; two more in the last one.
+        recording.interval(at(120));
+        recording.record(tcp);
+        recording.record(tcp);
+        recording.finish(at(123)).unwrap();
+        assert_eq!(lines(log()), ["0.000 10.000", "20.000 3.000"]);
+        let whole = fs::read_to_string(with(&prefix, "tcp.client.hgrm")).unwrap();
+        assert!(whole.contains("Total count    =            3]"), "{whole}");
+        assert!(fs::read_to_string(with(&prefix, "json")).unwrap().contains("\"count\": 3"));
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_made_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let prefix = folder.path().join("absent/run");
+        let refused = Recording::start(Some(&prefix), at(1)).map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains("absent/run.hlog"), "{refused}");
+    }
+}
