@@ -1,6 +1,7 @@
 //! Why the program itself failed, by operation.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -40,8 +40,8 @@ impl Metrics {
         let listener = TcpListener::bind(address).await.map_err(unusable)?;
         let bound = listener.local_addr().map_err(unusable)?;
         remark(&format!("metrics at http://{bound}/metrics"));
-        let guard = Guard::new(allow.to_vec(), AT_ONCE);
-        tokio::spawn(metrics::serve(listener, measures.clone(), guard));
+        let guard = Guard::new(allow.to_vec(), usize::MAX);
+        tokio::spawn(metrics::serve(listener, measures.clone(), guard, AT_ONCE));
         Ok(())
     }
 }

@@ -53,7 +53,8 @@ pub async fn serve(args: Args, wanted: Vec<Wanted>) -> Result<ExitCode, Error> {
     let mut routes = Routes::new(relay, guard, stopped.clone());
     bound.into_iter().for_each(|bound| routes.serve(bound));
     let latency = args.latency.clone();
-    let mut output = Running::new(args, desk_task, routes, stop, stopped).until_done(signals).await?;
+    let mut output =
+        Running::new(args, desk_task, routes, stop, stopped).until_done(signals).await?;
     // Whatever was wanted and could not be written, the results are printed.
     let recorded = recorder.is_ok_and(|recorder| recorder.is_none_or(Recorder::finish));
     let measured = latency.conclude(measures.as_ref(), &mut output);

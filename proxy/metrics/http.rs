@@ -22,9 +22,9 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Rest after an accept that failed.
 const REST: Duration = Duration::from_millis(100);
 
-/// Serves the measures until the program ends, to those that the guard admits.
-pub async fn serve(listener: TcpListener, measures: Measures, guard: Guard) {
-    let free = Arc::new(Semaphore::new(guard.most));
+/// Serves the measures until the program ends, to those that the guard admits, at most so many at once.
+pub async fn serve(listener: TcpListener, measures: Measures, guard: Guard, at_once: usize) {
+    let free = Arc::new(Semaphore::new(at_once));
     loop {
         // Those beyond wait in the kernel's queue.
         let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
@@ -129,8 +129,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let clock = Clock::start();
         let recording = Recording::start(None, clock.now()).unwrap();
-        let guard = Guard { allow: Vec::new(), most };
-        tokio::spawn(serve(listener, Measures::new(recording, clock), guard));
+        let guard = Guard::new(Vec::new(), usize::MAX);
+        tokio::spawn(serve(listener, Measures::new(recording, clock), guard, most));
         address
     }
 

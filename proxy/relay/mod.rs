@@ -27,11 +27,11 @@ use crate::dial::DialOptions;
 use crate::packets::Packets;
 use crate::record::Recorder;
 
+pub(crate) use death::close_of;
 pub use listen::{Guard, Listen, Listening, Terms, listen};
 pub use observer::{FAILED, Feed};
 pub use origin::ProxyProtocol;
 pub use routes::{Bound, Changes, Routes, Unbound, Wanted, bind};
-pub(crate) use death::close_of;
 pub use upstream::{Diverted, Transparent, Upstream};
 
 /// What all sessions of a listener share.

@@ -26,7 +26,8 @@ const CHURN_PER_MINUTE: u32 = 10_000;
 const SHORT: Duration = Duration::from_secs(15);
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--nocapture").collect();
+    let words: Vec<String> =
+        std::env::args().skip(1).filter(|word| word != "--nocapture").collect();
     let lasts = match words.first().map(|word| word.parse::<f64>()) {
         None => SHORT,
         Some(Ok(minutes)) if (0.0..=600.0).contains(&minutes) => {
@@ -89,7 +90,9 @@ fn load(lasts: Duration) -> bool {
         tally.wrong,
         began.elapsed().as_secs_f64()
     );
-    println!("resident memory: {start} KiB at the start, {middle} in the middle, {end} at the end; exit code {code}");
+    println!(
+        "resident memory: {start} KiB at the start, {middle} in the middle, {end} at the end; exit code {code}"
+    );
     let bounded = end <= middle + middle / 10 + SLACK_KIB;
     if !bounded {
         println!("FAILED memory grew");

@@ -68,9 +68,8 @@ fn act(mut stream: TcpStream) -> Option<()> {
         SOURCE => {
             let mut asked = [0; 16];
             stream.read_exact(&mut asked).ok()?;
-            let [len, seed] = [0, 8].map(|at| {
-                u64::from_be_bytes(asked[at..at + 8].try_into().unwrap_or_default())
-            });
+            let [len, seed] = [0, 8]
+                .map(|at| u64::from_be_bytes(asked[at..at + 8].try_into().unwrap_or_default()));
             stream.write_all(&numbers(seed, len.min(64 << 20) as usize)).ok()?;
             stream.shutdown(Shutdown::Write).ok()
         }

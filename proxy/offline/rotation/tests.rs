@@ -82,7 +82,7 @@ fn analyze(files: &[(&str, Vec<u8>)]) -> Came {
     batch::run(&units, 2, &scope, &shown, &none, &mut |told| match told {
         Told::Connection(connection) => objects.push(serde_json::to_value(&connection).unwrap()),
         Told::Unreadable(name, why) => panic!("{name}: {why}"),
-        Told::Note(_) | Told::OtherTcp(_) => {}
+        Told::Note(_) | Told::OtherTcp(_) | Told::Measured(_) => {}
     });
     Came { folder, units, remarks, objects }
 }
