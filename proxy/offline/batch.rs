@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, Scope as Threads};
 
 use rdpwhy_analyzer::session::Session;
@@ -38,8 +38,12 @@ pub fn run(
     progress: &Progress,
     tell: &mut dyn FnMut(Told),
 ) {
+    let work = Work { scope, identities, progress };
+    if jobs == 1 || units.len() == 1 {
+        // A thread's heap grows in smaller steps than the program's own, which costs.
+        return units.iter().for_each(|unit| work.analyze(unit, tell));
+    }
     thread::scope(|threads| {
-        let work = Work { scope, identities, progress };
         let mut working: VecDeque<Receiver<Told>> = VecDeque::new();
         let mut next = units.iter();
         loop {
@@ -68,19 +72,18 @@ impl<'w> Work<'w> {
         'w: 't,
     {
         let (results, waiting) = sync_channel(WAITING);
-        threads.spawn(move || self.analyze(unit, &results));
+        // Nobody takes results any more when the program ends early.
+        threads.spawn(move || self.analyze(unit, &mut |told| drop(results.send(told))));
         waiting
     }
 
-    fn analyze(self, unit: &Unit, results: &SyncSender<Told>) {
-        // Nobody takes results any more when the program ends early.
-        let mut tell = |told| drop(results.send(told));
+    fn analyze(self, unit: &Unit, tell: &mut dyn FnMut(Told)) {
         let mut reading = Reading::new(self.scope, Session::new);
         for path in &unit.files {
             let name = path.display().to_string();
             let read = open(path).map_err(|error| error.to_string()).and_then(|file| {
                 let file = self.progress.reading(file);
-                reading.file(&name, file, &mut tell).map_err(|error| error.to_string())
+                reading.file(&name, file, tell).map_err(|error| error.to_string())
             });
             if let Err(why) = read {
                 tell(Told::Unreadable(name, why));
@@ -91,8 +94,8 @@ impl<'w> Work<'w> {
         }
         reading.finish();
         let source = unit.source();
-        reading.notes(&source, &mut tell);
-        let found = report(&source, reading, self.scope, self.identities, &mut tell);
+        reading.notes(&source, tell);
+        let found = report(&source, reading, self.scope, self.identities, tell);
         tell(Told::Measured(Box::new(found.measured)));
     }
 }
