@@ -111,11 +111,12 @@ const PLAINTEXT_AFTER_HELLO: Expected = Expected {
 };
 
 /// The client ends a finished handshake with an unreadable alert; the server can have read it and
-/// closed before the client does. It is the client's doing all the same.
+/// closed before the client does, and where it has sent more by then the client's close is a RST. It is the
+/// client's doing all the same.
 const REFUSED_UNSEEN: Expected = Expected {
     reached: &["tls_encrypted", "tls_finished"],
     ended: WHOEVER,
-    what: &["clean-close-no-reason", "client-rejects-cert"],
+    what: &["clean-close-no-reason", "client-rejects-cert", "rst-genuine-client"],
     cause: Cause::Undecided,
     class: &["abort"],
     party: &["client"],
