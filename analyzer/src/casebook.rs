@@ -25,7 +25,7 @@ impl CaseBook {
 
     /// Notes a session, or what became of it since; gives the number of its case.
     pub fn note(&mut self, index: u64, summary: Summary) -> u64 {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.index == index) {
+        if let Some(entry) = self.position(index).and_then(|at| self.entries.get_mut(at)) {
             entry.summary = summary;
             return entry.case;
         }
@@ -39,26 +39,41 @@ impl CaseBook {
 
     /// The other sessions of the same client and server, in the order they were noted.
     pub fn siblings(&self, index: u64) -> Vec<Summary> {
-        let Some(this) = self.entries.iter().find(|entry| entry.index == index) else {
+        let Some((at, this)) =
+            self.position(index).and_then(|at| Some((at, self.entries.get(at)?)))
+        else {
             return Vec::new();
         };
         let related =
             |entry: &&Entry| entry.index != index && entry.summary.is_sibling_of(&this.summary);
-        self.entries.iter().filter(related).map(|entry| entry.summary.clone()).collect()
+        self.around(at).filter(related).map(|entry| entry.summary.clone()).collect()
     }
 
     /// Sessions noted earlier to which this one may be the awaited sibling.
     pub fn awaited_by(&self, index: u64) -> Vec<u64> {
-        let Some(this) = self.entries.iter().find(|entry| entry.index == index) else {
+        let Some((at, this)) =
+            self.position(index).and_then(|at| Some((at, self.entries.get(at)?)))
+        else {
             return Vec::new();
         };
         let before = |entry: &&Entry| this.summary.follows(&entry.summary);
-        self.entries.iter().filter(before).map(|entry| entry.index).collect()
+        self.around(at).filter(before).map(|entry| entry.index).collect()
+    }
+
+    /// Where a session stands; the latest are asked for most.
+    fn position(&self, index: u64) -> Option<usize> {
+        self.entries.iter().rposition(|entry| entry.index == index)
+    }
+
+    /// Those that were noted around it.
+    fn around(&self, at: usize) -> impl DoubleEndedIterator<Item = &Entry> {
+        nearby(self.entries.len(), at).filter_map(|other| self.entries.get(other))
     }
 
     /// The case that this session continues, or a new one.
     fn case_of(&mut self, summary: &Summary) -> u64 {
-        let earlier = self.entries.iter().rev().find(|entry| summary.follows(&entry.summary));
+        let latest = self.around(self.entries.len());
+        let earlier = latest.rev().find(|entry| summary.follows(&entry.summary));
         match earlier {
             Some(entry) => entry.case,
             None => {
@@ -74,7 +89,7 @@ pub fn cases(summaries: &[Summary]) -> Vec<u64> {
     let mut numbers: Vec<u64> = Vec::with_capacity(summaries.len());
     let mut cases = 0;
     for (at, summary) in summaries.iter().enumerate() {
-        let earlier = nearby(summaries, at).filter(|other| *other < at).rev();
+        let earlier = nearby(summaries.len(), at).filter(|other| *other < at).rev();
         let continued = earlier.into_iter().find(|other| summary.follows(&summaries[*other]));
         let number = continued.map(|other| numbers[other]).unwrap_or_else(|| {
             cases += 1;
@@ -87,14 +102,14 @@ pub fn cases(summaries: &[Summary]) -> Vec<u64> {
 
 /// The siblings of one session of a whole input.
 pub fn siblings(summaries: &[Summary], of: usize) -> Vec<Summary> {
-    nearby(summaries, of)
+    nearby(summaries.len(), of)
         .filter(|other| *other != of && summaries[*other].is_sibling_of(&summaries[of]))
         .map(|other| summaries[other].clone())
         .collect()
 }
 
-/// Sessions that began around the same time: a bound, because a brute-force attack makes thousands.
-fn nearby(summaries: &[Summary], of: usize) -> impl DoubleEndedIterator<Item = usize> + use<> {
+/// Of so many, the sessions that began around the same time: a bound, because a brute-force attack makes thousands.
+fn nearby(many: usize, of: usize) -> impl DoubleEndedIterator<Item = usize> + use<> {
     const NEIGHBOURS: usize = 64;
-    of.saturating_sub(NEIGHBOURS)..(of + NEIGHBOURS + 1).min(summaries.len())
+    of.saturating_sub(NEIGHBOURS)..(of + NEIGHBOURS + 1).min(many)
 }

@@ -48,9 +48,11 @@ pub async fn run(
         Some(why) => Route::Refused(None, why),
         None => relay.upstream.route(&client, peer, &relay.dial),
     };
-    let mut watched = Watched::begin(&relay, &client, &origin, index, &route);
+    // What a session needs for long is not part of its task, and what it needs for a moment is given back.
+    let mut watched = Box::new(Watched::begin(&relay, &client, &origin, index, &route));
     relay.tell(Message::Began { index, client: origin.client.ip() });
-    let end = match reach(&relay, &route, &client, &mut watched, &mut stop).await {
+    let reached = Box::pin(reach(&relay, &route, &client, &mut watched, &mut stop)).await;
+    let end = match reached {
         Reached::Server(server, early, left) => {
             if relay.rst_immune.is_some() {
                 watched.ignore_resets(&server);
@@ -61,13 +63,13 @@ pub async fn run(
                 watched.note(Input::Relay(RelayNote::HeaderSent));
             }
             let early = [header, early].concat();
-            let pump = Pump::new(client, server, early, left);
+            let pump = Box::new(Pump::new(client, server, early, left));
             match carry(&relay, pump, &mut watched, &mut stop).await {
                 Carried::Over(end) => end,
                 Carried::Lingers(pump) => {
                     let mut stopped = stop.clone();
-                    let verdict = watched.end(&relay, None, &mut stopped);
-                    tokio::join!(verdict, linger(*pump, &mut stop));
+                    let verdict = Box::pin(watched.end(&relay, None, &mut stopped));
+                    tokio::join!(verdict, linger(pump, &mut stop));
                     return;
                 }
             }
@@ -81,7 +83,7 @@ pub async fn run(
             None
         }
     };
-    watched.end(&relay, end, &mut stop).await;
+    Box::pin(watched.end(&relay, end, &mut stop)).await;
 }
 
 enum Reached {
@@ -203,7 +205,7 @@ enum Carried {
 }
 
 /// A session whose verdict is given: bytes still pass, nobody looks at them.
-async fn linger(mut pump: Pump, stop: &mut watch::Receiver<bool>) {
+async fn linger(mut pump: Box<Pump>, stop: &mut watch::Receiver<bool>) {
     let mut unseen = |_: Direction, _: &[u8]| {};
     loop {
         tokio::select! {
@@ -221,7 +223,7 @@ async fn linger(mut pump: Pump, stop: &mut watch::Receiver<bool>) {
 /// stamped before anything is propagated.
 async fn carry(
     relay: &Relay,
-    mut pump: Pump,
+    mut pump: Box<Pump>,
     watched: &mut Watched,
     stop: &mut watch::Receiver<bool>,
 ) -> Carried {
@@ -261,7 +263,7 @@ async fn carry(
             }
             Happened::Quiet => {
                 if watched.is_quiet(LINGER) {
-                    return Carried::Lingers(Box::new(pump));
+                    return Carried::Lingers(pump);
                 }
                 quiet = Some(tokio::time::Instant::now() + LINGER);
             }
@@ -297,7 +299,7 @@ enum Happened {
 }
 
 /// A deadline of the relay's own ends the session.
-fn closed_by(deadline: &'static str, mut pump: Pump, watched: &mut Watched) -> Carried {
+fn closed_by(deadline: &'static str, mut pump: Box<Pump>, watched: &mut Watched) -> Carried {
     watched.note(Input::Relay(RelayNote::Deadline(deadline.into())));
     pump.abort();
     Carried::Over(None)

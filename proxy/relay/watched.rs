@@ -117,7 +117,7 @@ impl Watched {
     /// Hands the session over for its verdict. Its sockets should be closed by then, or be served elsewhere:
     /// with a capture it takes a moment.
     pub async fn end(
-        mut self,
+        mut self: Box<Self>,
         relay: &Relay,
         why: Option<InputEnd>,
         stop: &mut watch::Receiver<bool>,
