@@ -141,7 +141,6 @@ const RULES: &[Rule] = &[
     },
     Rule { words: "RDP_NEG_FAILURE", shows: |packet| is_confirm(&packet.payload) },
     Rule { words: "selectedProtocol is", shows: |packet| is_confirm(&packet.payload) },
-    Rule { words: "the client asked for", shows: |packet| is_request(&packet.payload) },
     Rule {
         words: "this request carries no security negotiation",
         shows: |packet| is_request(&packet.payload) && !has(&packet.payload, &[1, 0, 8, 0]),
@@ -154,6 +153,7 @@ const RULES: &[Rule] = &[
     Rule { words: "the FIN has TTL", shows: |packet| packet.flags & FIN != 0 },
     Rule { words: "issuer and subject", shows: |packet| has(&packet.payload, &[0x30, 0x82]) },
     Rule { words: "the certificate names", shows: |packet| has(&packet.payload, &[0x30, 0x82]) },
+    Rule { words: "the client asked for", shows: |packet| is_request(&packet.payload) },
     Rule { words: "the connection ended", shows: ends },
     Rule { words: "the server side closed", shows: ends },
     Rule { words: "the client closed", shows: ends },
