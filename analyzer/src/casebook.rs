@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 
 use crate::case::Summary;
 
+/// Siblings of a session that are given, before it and behind it: a brute-force attack makes thousands.
+const NEAREST: usize = 64;
+
 /// Summaries of a run, oldest first, bounded.
 #[derive(Debug, Default)]
 pub struct CaseBook {
@@ -46,7 +49,16 @@ impl CaseBook {
         };
         let related =
             |entry: &&Entry| entry.index != index && entry.summary.is_sibling_of(&this.summary);
-        self.around(at).filter(related).map(|entry| entry.summary.clone()).collect()
+        let mut siblings: Vec<Summary> = self
+            .before(at)
+            .filter(related)
+            .take(NEAREST)
+            .map(|entry| entry.summary.clone())
+            .collect();
+        siblings.reverse();
+        let later = self.entries.iter().skip(at + 1).filter(related).take(NEAREST);
+        siblings.extend(later.map(|entry| entry.summary.clone()));
+        siblings
     }
 
     /// Sessions noted earlier to which this one may be the awaited sibling.
@@ -57,7 +69,10 @@ impl CaseBook {
             return Vec::new();
         };
         let before = |entry: &&Entry| this.summary.follows(&entry.summary);
-        self.around(at).filter(before).map(|entry| entry.index).collect()
+        let mut awaiting: Vec<u64> =
+            self.before(at).filter(before).take(NEAREST).map(|entry| entry.index).collect();
+        awaiting.reverse();
+        awaiting
     }
 
     /// Where a session stands; the latest are asked for most.
@@ -65,15 +80,15 @@ impl CaseBook {
         self.entries.iter().rposition(|entry| entry.index == index)
     }
 
-    /// Those that were noted around it.
-    fn around(&self, at: usize) -> impl DoubleEndedIterator<Item = &Entry> {
-        nearby(self.entries.len(), at).filter_map(|other| self.entries.get(other))
+    /// Those noted before it, the latest first. Other clients' sessions between two attempts of a user are many
+    /// on a busy relay: they are passed over, not counted.
+    fn before(&self, at: usize) -> impl Iterator<Item = &Entry> {
+        self.entries.range(..at).rev()
     }
 
     /// The case that this session continues, or a new one.
     fn case_of(&mut self, summary: &Summary) -> u64 {
-        let latest = self.around(self.entries.len());
-        let earlier = latest.rev().find(|entry| summary.follows(&entry.summary));
+        let earlier = self.entries.iter().rev().find(|entry| summary.follows(&entry.summary));
         match earlier {
             Some(entry) => entry.case,
             None => {
@@ -89,7 +104,7 @@ pub fn cases(summaries: &[Summary]) -> Vec<u64> {
     let mut numbers: Vec<u64> = Vec::with_capacity(summaries.len());
     let mut cases = 0;
     for (at, summary) in summaries.iter().enumerate() {
-        let earlier = nearby(summaries.len(), at).filter(|other| *other < at).rev();
+        let earlier = nearby(summaries, at).filter(|other| *other < at).rev();
         let continued = earlier.into_iter().find(|other| summary.follows(&summaries[*other]));
         let number = continued.map(|other| numbers[other]).unwrap_or_else(|| {
             cases += 1;
@@ -102,14 +117,50 @@ pub fn cases(summaries: &[Summary]) -> Vec<u64> {
 
 /// The siblings of one session of a whole input.
 pub fn siblings(summaries: &[Summary], of: usize) -> Vec<Summary> {
-    nearby(summaries.len(), of)
+    nearby(summaries, of)
         .filter(|other| *other != of && summaries[*other].is_sibling_of(&summaries[of]))
         .map(|other| summaries[other].clone())
         .collect()
 }
 
-/// Of so many, the sessions that began around the same time: a bound, because a brute-force attack makes thousands.
-fn nearby(many: usize, of: usize) -> impl DoubleEndedIterator<Item = usize> + use<> {
-    const NEIGHBOURS: usize = 64;
-    of.saturating_sub(NEIGHBOURS)..(of + NEIGHBOURS + 1).min(many)
+/// Sessions that began around the same time: a bound, because a brute-force attack makes thousands.
+fn nearby(summaries: &[Summary], of: usize) -> impl DoubleEndedIterator<Item = usize> + use<> {
+    of.saturating_sub(NEAREST)..(of + NEAREST + 1).min(summaries.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{MSTSC, Trace};
+
+    fn summary(client: [u8; 4], at: u64) -> Summary {
+        let mut trace = Trace::relay().starting_at(at);
+        trace.subject.client = (client, 50_000).into();
+        trace.open().cr(MSTSC).summary()
+    }
+
+    #[test]
+    fn a_sibling_is_found_behind_any_number_of_other_clients() {
+        let mut book = CaseBook::default();
+        let case = book.note(0, summary([10, 0, 0, 1], 0));
+        for other in 1..1_000u16 {
+            let [high, low] = other.to_be_bytes();
+            book.note(u64::from(other), summary([10, 1, high, low], u64::from(other) * 20));
+        }
+        assert_eq!(book.note(1_000, summary([10, 0, 0, 1], 30_000)), case);
+        assert_eq!((book.siblings(1_000).len(), book.siblings(0).len()), (1, 1));
+        assert_eq!(book.awaited_by(1_000), [0]);
+    }
+
+    #[test]
+    fn of_thousands_of_attempts_the_nearest_are_given_in_their_order() {
+        let mut book = CaseBook::default();
+        for index in 0..500 {
+            book.note(index, summary([10, 0, 0, 1], index * 100));
+        }
+        let siblings = book.siblings(250);
+        assert_eq!(siblings.len(), 2 * NEAREST);
+        assert!(siblings.windows(2).all(|pair| pair[0].started < pair[1].started));
+        assert_eq!(book.awaited_by(499).first(), Some(&(499 - NEAREST as u64)));
+    }
 }
