@@ -9,7 +9,7 @@ use crate::detect::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinio
 use crate::detect::who::sender;
 use crate::diff::{Diff, Lone, Pause, Side};
 use crate::facts::Facts;
-use crate::input::{Close, Direction, SegmentKind};
+use crate::input::{Close, Direction, SegmentKind, Timestamp};
 
 pub const INPATH_REJECT: Detector = Detector {
     id: "rst-inpath-reject",
@@ -213,6 +213,12 @@ fn silence(diff: &Diff, rst: &Lone) -> Option<Duration> {
     pause.filter(|_| rst.side == Side::Client).map(|pause| pause.length)
 }
 
+/// Nobody had spoken for a while before the words that came right before this.
+fn was_silent(diff: &Diff, at: Timestamp) -> bool {
+    let recent = |pause: &Pause| pause.until <= at && at.since(pause.until) < AT_ONCE;
+    diff.pauses[Side::Client.index()].iter().any(recent)
+}
+
 fn shape(
     client: &Facts,
     server: &Facts,
@@ -238,8 +244,11 @@ fn shape(
     let held_back = diff.stream(Direction::ToServer).missing(Direction::ToServer) > 0;
     match (to_server, to_client) {
         (None, _) if held_back => Shape::Reject,
-        // A box that only listens would have let the words pass that it resets both ends for.
-        (Some(_), Some(_)) if held_back && since < AT_ONCE => Shape::Reject,
+        // A box that only listens would have let the words pass that it resets both ends for. Behind a silence a
+        // box that had forgotten the connection does the same, whatever the words.
+        (Some(_), Some(_)) if held_back && since < AT_ONCE && !was_silent(diff, at) => {
+            Shape::Reject
+        }
         (Some(_), Some(_)) if since >= AT_ONCE => Shape::Both,
         (_, Some(_)) => Shape::ToClient,
         _ => Shape::ToServer,

@@ -213,6 +213,12 @@ fn a_reset_that_answers_the_first_words_after_a_silence_may_be_a_timeout() {
     let asked = |ms| start().cr(SSL).cc(SSL).after_ms(ms);
     let report = both(&reset(asked(5000).client_hello_13()), &asked(5000));
     open(&report, "rst-of-unclear-origin", &["rst-inpath-reject", "idle-timeout-rst"]);
+    let both_ends = |ms| {
+        let rid = asked(ms).ended(ToServer, SegmentKind::Rst, 60);
+        both(&reset(asked(ms).client_hello_13()), &rid).verdict.cause
+    };
+    assert_eq!(both_ends(5).as_deref(), Some("rst-inpath-reject"));
+    assert_ne!(both_ends(5_000).as_deref(), Some("rst-inpath-reject"));
     let report = both(&reset(asked(40_000).client_hello_13()), &asked(40_000));
     proves(&report, "idle-timeout-rst", "network");
 }
