@@ -37,6 +37,7 @@ pub struct PacketReader<R: Read> {
     damage: Vec<Damage>,
     packets: u64,
     previous: Timestamp,
+    ended: Option<Timestamp>,
     /// Length of the packet that was given last, still in the buffer.
     given: usize,
     stopped: bool,
@@ -123,6 +124,7 @@ impl<R: Read> PacketReader<R> {
             damage: Vec::new(),
             packets: 0,
             previous: Timestamp(0),
+            ended: None,
             given: 0,
             stopped: false,
         })
@@ -160,6 +162,12 @@ impl<R: Read> PacketReader<R> {
         &self.interfaces
     }
 
+    /// When the capture ended, as far as read: dumpcap and Wireshark say so at the end of a pcapng file
+    /// (isb_endtime, draft-ietf-opsawg-pcapng 4.6). Until then a silence is one of the network.
+    pub fn ended(&self) -> Option<Timestamp> {
+        self.ended
+    }
+
     /// The first damages met so far.
     pub fn damage(&self) -> &[Damage] {
         &self.damage
@@ -171,6 +179,7 @@ impl<R: Read> PacketReader<R> {
                 interfaces: &mut self.interfaces,
                 comments: &mut self.comments,
                 previous: self.previous,
+                ended: &mut self.ended,
             };
             match self.blocks.step(self.buffer.available(), &mut kept) {
                 Step::Packet(located) => return Some(Ok(located)),

@@ -173,6 +173,7 @@ impl Reading {
                 ))),
             }
         }
+        self.now = self.now.max(reader.ended().unwrap_or_default());
         Ok(())
     }
 

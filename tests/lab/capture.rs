@@ -1,4 +1,5 @@
-//! Captures of one run, made by tcpdump where the recipe wants them.
+//! Captures of one run, made by dumpcap where the recipe wants them: at the end of its files it says until when
+//! it listened, without which the quiet of a far end proves nothing.
 
 use crate::support::process::Process;
 use crate::support::{text_of, wait_until};
@@ -17,13 +18,13 @@ pub struct Captures {
 impl Captures {
     /// Starts one at each port and waits until all of them listen.
     pub fn start(network: &Topology, ports: &[Port], folder: &Path) -> Self {
-        let running = ports.iter().map(|port| (*port, tcpdump(network, *port, folder))).collect();
+        let running = ports.iter().map(|port| (*port, dumpcap(network, *port, folder))).collect();
         let mut captures = Self { running, folder: folder.to_owned() };
         for (port, process) in &mut captures.running {
             let ready = wait_until(Duration::from_secs(20), || {
-                process.output().contains("listening on") || !process.runs()
+                process.output().contains("File: ") || !process.runs()
             });
-            assert!(ready && process.runs(), "tcpdump at {port:?}: {}", process.output());
+            assert!(ready && process.runs(), "dumpcap at {port:?}: {}", process.output());
         }
         captures
     }
@@ -36,7 +37,7 @@ impl Captures {
         let mut files = BTreeMap::new();
         for (port, process) in &mut self.running {
             let ended = process.wait(Duration::from_secs(10));
-            assert!(ended.is_some(), "tcpdump at {port:?} does not end: {}", process.output());
+            assert!(ended.is_some(), "dumpcap at {port:?} does not end: {}", process.output());
             files.insert(*port, file_of(&self.folder, *port));
         }
         files
@@ -44,15 +45,14 @@ impl Captures {
 }
 
 fn file_of(folder: &Path, port: Port) -> PathBuf {
-    folder.join(format!("{}.pcap", port.name()))
+    folder.join(format!("{}.pcapng", port.name()))
 }
 
-fn tcpdump(network: &Topology, port: Port, folder: &Path) -> Process {
-    let log = folder.join(format!("{}.tcpdump.log", port.name()));
-    let mut command = network.command(port.node(), Path::new("tcpdump"));
-    // Without --immediate-mode a short capture can come out empty.
-    command.args(["-i", port.name(), "--immediate-mode", "-U", "-n", "-s", "0", "-Z", "root"]);
-    command.args(["-w", &text_of(&file_of(folder, port)), "tcp or icmp or icmp6"]);
+fn dumpcap(network: &Topology, port: Port, folder: &Path) -> Process {
+    let log = folder.join(format!("{}.dumpcap.log", port.name()));
+    let mut command = network.command(port.node(), Path::new("dumpcap"));
+    command.args(["-i", port.name(), "-q", "-f", "tcp or icmp or icmp6"]);
+    command.args(["-w", &text_of(&file_of(folder, port))]);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command.stderr(std::fs::File::create(&log).unwrap());
     Process::spawn(&mut command, &log)

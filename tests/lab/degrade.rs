@@ -1,10 +1,10 @@
 //! Captures made worse: as other people's captures are.
 //!
-//! Only the format that tcpdump writes is read: pcap with times in microseconds, in this machine's
-//! byte order.
+//! editcap turns them into pcap with times in microseconds, in this machine's byte order, which is easily changed.
 
 use crate::draw::{Draw, Half};
 use std::path::Path;
+use std::process::Command;
 
 /// What is done to a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,7 +35,12 @@ impl Damage {
 
     /// Writes a damaged copy of a capture; the seed says which packets are missing.
     pub fn copy(self, from: &Path, to: &Path, seed: u64) {
-        let bytes = std::fs::read(from).unwrap();
+        let plain = to.with_extension("plain");
+        let converted =
+            Command::new("editcap").args(["-F", "pcap"]).args([from, &plain]).status().unwrap();
+        assert!(converted.success(), "editcap {}", from.display());
+        let bytes = std::fs::read(&plain).unwrap();
+        std::fs::remove_file(plain).unwrap();
         let mut draw = Draw::new(seed, Half::Training);
         let (head, mut rest) = bytes.split_at(HEAD.min(bytes.len()));
         let mut made = head.to_vec();

@@ -91,7 +91,8 @@ fn report(done: &run::Done) -> String {
 
 /// Whether the laboratory can stand here; a skip where it cannot.
 fn able() -> bool {
-    let programs = ["ip", "nft", "nsenter", "setpriv", "ethtool", "tcpdump", "Xvfb", "cc"];
+    let programs =
+        ["ip", "nft", "nsenter", "setpriv", "ethtool", "dumpcap", "editcap", "Xvfb", "cc"];
     if programs.iter().any(|program| support::need(program).is_none()) {
         return false;
     }

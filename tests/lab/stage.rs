@@ -174,8 +174,8 @@ pub fn play(
         }
         clients.push(client.finish(caller.lasts));
     }
-    // What is still on its way.
-    std::thread::sleep(Duration::from_millis(250));
+    // What is still on its way, to its end or from the kernel's buffer to dumpcap.
+    std::thread::sleep(Duration::from_millis(600));
     let captures = captures.stop();
     let relay = relay.finish();
     assert_happened(&fault, &programs[of_setting..]);

@@ -6,7 +6,7 @@ use super::opinion::{Band, Class, Detector, Evidence, Group, Kind, Next, Opinion
 use super::stalled::stalled;
 use super::who;
 use crate::case::Case;
-use crate::facts::{Facts, Idle};
+use crate::facts::{Facts, Silence};
 use crate::input::Close;
 
 pub(super) const SILENT: Detector = Detector { id: "idle-timeout-silent", detect: silent, ..ROW };
@@ -35,7 +35,7 @@ const ROW: Detector = Detector {
 fn silent(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let found = stalled(facts)?;
-    let idle = facts.idle.filter(|idle| {
+    let idle = facts.silences.idle(facts.ending()).filter(|idle| {
         idle.by == found.dir
             && facts
                 .stream(found.dir.reverse())
@@ -43,7 +43,7 @@ fn silent(case: &Case<'_>) -> Option<Opinion> {
                 .is_none_or(|last| last.time < idle.broken.time)
     })?;
     let opinion =
-        opinion(facts, &idle, "dropped what was said next").party(found.party(), Band::Possible);
+        opinion(facts, idle, "dropped what was said next").party(found.party(), Band::Possible);
     Some(
         opinion
             .supports(found.evidence)
@@ -54,14 +54,14 @@ fn silent(case: &Case<'_>) -> Option<Opinion> {
 /// The first word after the pause was answered by a RST.
 fn reset(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
-    let idle = facts.idle?;
+    let idle = facts.silences.idle(facts.ending())?;
     let ending = facts.ending().filter(|ending| ending.how == Close::Rst && !ending.both)?;
     let answers = ending.dir != idle.by && ending.at.time >= idle.broken.time;
     let silent = facts.stream(ending.dir).last.is_none_or(|last| last.time < idle.broken.time);
     if !answers || !silent {
         return None;
     }
-    let opinion = opinion(facts, &idle, "answered what was said next with a reset")
+    let opinion = opinion(facts, idle, "answered what was said next with a reset")
         .party(who::network(facts, ending.dir), Band::Possible)
         .supports(who::ended(ending));
     let Some(rst) = who::closing_segment(facts, ending) else {
@@ -79,8 +79,8 @@ fn reset(case: &Case<'_>) -> Option<Opinion> {
     Some(tests.argue(opinion).control(control))
 }
 
-fn opinion(facts: &Facts, idle: &Idle, then: &str) -> Opinion {
-    let seconds = idle.lasted as f64 / 1e9;
+fn opinion(facts: &Facts, idle: &Silence, then: &str) -> Opinion {
+    let seconds = idle.lasted().as_secs_f64();
     let says = format!(
         "A firewall or load balancer on the way may have forgotten the connection after {seconds:.0} s of silence and {then}."
     );

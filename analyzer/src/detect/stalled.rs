@@ -56,10 +56,13 @@ impl Stalled {
     }
 }
 
-/// When the latest progress was made: bytes of either side.
+/// When the latest progress was made: bytes of either side, but for the goodbye of one that waited in vain.
 fn silence(facts: &Facts) -> Option<(At, Duration)> {
-    let last = facts.streams.iter().filter_map(|stream| stream.last).max_by_key(|at| at.time)?;
-    let until = facts.ending().map_or(facts.now, |ending| ending.at.time);
+    let ending = facts.ending();
+    let waited = facts.silences.before_goodbye(ending).map(|silence| silence.since);
+    let last = || facts.streams.iter().filter_map(|stream| stream.last).max_by_key(|at| at.time);
+    let last = waited.or_else(last)?;
+    let until = ending.map_or(facts.now, |ending| ending.at.time);
     Some((last, until.since(last.time)))
 }
 

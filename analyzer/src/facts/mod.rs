@@ -4,6 +4,7 @@
 mod known;
 mod rdp;
 mod reached;
+mod silence;
 mod tcp;
 mod tls;
 mod turns;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 pub use known::{Known, Seen, Why};
 pub use rdp::{RdpFacts, X224Facts};
 pub use reached::{Basis, Reached};
+pub use silence::{Silence, Silences};
 pub use tcp::{Attempt, Ending, LegFacts, TcpFacts};
 pub use tls::{AlertSeen, Records, TlsFacts};
 pub use turns::Turns;
@@ -72,8 +74,8 @@ pub struct Facts {
     pub damage: Vec<Seen<String>>,
     /// Bounds of the engine that were reached.
     pub limits: Vec<&'static str>,
-    /// The latest long silence, and who broke it.
-    pub idle: Option<Idle>,
+    /// The latest long silences, and who broke them.
+    pub silences: Silences,
     /// The input ended before the connection did.
     pub input_ended: Option<InputEnd>,
     /// Time of the latest input.
@@ -87,17 +89,6 @@ pub enum InputEnd {
     Capture,
     /// Still open when the report was asked for.
     Open,
-}
-
-/// A silence of both sides, broken by one.
-#[derive(Clone, Copy, Debug)]
-pub struct Idle {
-    /// How long nothing was said, in ns.
-    pub lasted: u64,
-    /// What ended it.
-    pub broken: At,
-    /// Who broke it.
-    pub by: Direction,
 }
 
 /// Bytes of one direction.
@@ -136,7 +127,7 @@ impl Facts {
             relay: Vec::new(),
             damage: Vec::new(),
             limits: Vec::new(),
-            idle: None,
+            silences: Silences::default(),
             input_ended: None,
             now,
         }
@@ -235,10 +226,7 @@ impl Facts {
 
     /// Folds one event in.
     pub fn apply(&mut self, at: At, event: Event) {
-        // Counts are told again when the input ends: that is no news of the connection.
-        if !matches!(event, Event::Counts(_)) {
-            self.now = self.now.max(at.time);
-        }
+        self.now = self.now.max(at.time);
         match event {
             Event::Opened(took) => self.tcp.leg_mut(at.leg).open(at, took),
             Event::ConnectFailed(failure) => {
@@ -282,7 +270,7 @@ impl Facts {
     /// Counts bytes of a direction.
     pub fn count(&mut self, dir: Direction, at: At, bytes: u64) {
         self.now = self.now.max(at.time);
-        self.note_silence(dir, at);
+        self.silences.note(&self.streams, dir, at);
         let other = self.streams[dir.reverse().index()].last.map(|at| at.time);
         self.turns.spoke(dir, at.time, other);
         let stream = &mut self.streams[dir.index()];
@@ -290,16 +278,6 @@ impl Facts {
         stream.bytes = stream.bytes.saturating_add(bytes);
         stream.first.get_or_insert(at);
         stream.before_last = stream.last.replace(at);
-    }
-
-    fn note_silence(&mut self, by: Direction, broken: At) {
-        /// Nobody calls a shorter pause idle.
-        const IDLE_NS: u64 = 2_000_000_000;
-        let before = self.streams.iter().filter_map(|stream| stream.last).max_by_key(|at| at.time);
-        let lasted = before.map_or(0, |last| broken.time.since(last.time).as_nanos() as u64);
-        if lasted >= IDLE_NS {
-            self.idle = Some(Idle { lasted, broken, by });
-        }
     }
 
     fn close(&mut self, at: At, dir: Direction, how: Close) {

@@ -14,6 +14,7 @@ const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
 const PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
+const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 
 /// Type and length before the body, length after it.
@@ -40,6 +41,8 @@ pub(super) struct Kept<'a> {
     pub(super) comments: &'a mut Vec<String>,
     /// Time of the packet before.
     pub(super) previous: Timestamp,
+    /// When the capture ended, as its statistics say.
+    pub(super) ended: &'a mut Option<Timestamp>,
 }
 
 /// How an interface counts time: if_tsresol and if_tsoffset.
@@ -165,6 +168,10 @@ impl Pcapng {
             ENHANCED_PACKET => self.packet(body, self.order.u32_at(body, 0), kept),
             PACKET => self.packet(body, self.order.u16_at(body, 0).map(u32::from), kept),
             SIMPLE_PACKET => self.simple_packet(body, kept),
+            INTERFACE_STATISTICS => {
+                *kept.ended = self.end_of_capture(body, kept).max(*kept.ended);
+                return Step::Skip(block.len());
+            }
             _ => return Step::Skip(block.len()),
         };
         match located {
@@ -228,6 +235,22 @@ impl Pcapng {
             original_len,
             consumed: 0,
         })
+    }
+
+    /// isb_endtime of an Interface Statistics Block: until when packets would have been seen.
+    /// draft-ietf-opsawg-pcapng 4.6.
+    fn end_of_capture(&self, body: &[u8], kept: &Kept<'_>) -> Option<Timestamp> {
+        const FIELDS: usize = 12;
+        const END_TIME: u16 = 3;
+        let (_, clock, _) = self.interface_of(self.order.u32_at(body, 0)?, kept).ok()?;
+        let mut options = Options::new(self.order, body.get(FIELDS..)?);
+        let (_, value) = options.find(|(code, _)| *code == END_TIME)?;
+        let (high, low) = (self.order.u32_at(value, 0)?, self.order.u32_at(value, 4)?);
+        let units = u64::from(high) << 32 | u64::from(low);
+        // dumpcap counts microseconds here whatever the interface's packets are counted in.
+        let microseconds = Clock { resolution: 6, ..clock };
+        let told = [clock, microseconds].map(|clock| clock.time(units));
+        told.into_iter().find(|time| *time >= kept.previous)
     }
 
     fn interface_of<'a>(

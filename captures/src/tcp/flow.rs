@@ -141,6 +141,7 @@ impl Flow {
 
     /// Tells everything that waits, and that nobody answered: the capture is over at `end`.
     pub(super) fn finish(&mut self, end: At, memory: &mut Memory, sink: &mut Sink<'_>) {
+        let last_seen = self.last_seen;
         let (mut teller, mut state) = self.split(0, memory, sink);
         let out = &mut teller;
         state.flush(out);
@@ -155,7 +156,9 @@ impl Flow {
             state.connect_failed(end, ConnectFailureKind::NoAnswer, after, out);
         }
         if *state.counts_changed {
-            state.tell_counts(end, out);
+            // Its own latest packet, repeated ones too: what came of other flows since tells nothing of it.
+            let latest = if over { *out.last } else { last_seen.max(*out.last) };
+            state.tell_counts(At { time: latest, ..end }, out);
         }
         state.release(out);
     }

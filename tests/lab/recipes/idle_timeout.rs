@@ -74,17 +74,18 @@ fn rst(draw: &mut Draw) -> Plan {
     plan
 }
 
-/// A router that forgets a connection which says nothing for some seconds.
+/// A router that forgets a connection which says nothing for half a minute. What forgets sooner is no router
+/// that anybody has.
 fn forgotten(draw: &mut Draw, verdict: &str) -> Plan {
     let mut plan = Plan::sound(draw);
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
     let certificate = draw.of_half(&[Kind::Good, Kind::Ec], &[Kind::Ec384]);
     plan.server = Server::Xrdp(Options { certificate, ..SOUND });
-    let limit = draw.range_of_half([2, 5], [6, 7]);
+    let limit = draw.range_of_half([30, 33], [35, 37]);
     let thinks = Duration::from_millis(limit * 1000 + draw.between(2000, 2600));
     plan.note("limit", format!("{limit} s, user thinks {thinks:?}, {client:?}"));
     plan.callers = vec![Caller::asking(client, &plan.server, thinks)];
-    plan.callers[0].lasts = thinks + Duration::from_secs(9);
+    plan.callers[0].lasts = thinks + Duration::from_secs(14);
     let times = "nf_conntrack_tcp_timeout";
     let mut settings = "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0".to_owned();
     // Its entry runs out; it forgets everything; or somebody takes the one entry out.

@@ -4,6 +4,7 @@ use crate::boxes::{came_up, freerdp, relay};
 use crate::draw::Draw;
 use crate::recipe::{Caller, ESTABLISHED, Expected, Leg, Plan, Recipe, Server, everywhere};
 use crate::support::xrdp::SOUND;
+use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
     name: "tls-version-downgrade",
@@ -17,6 +18,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     plan.server = Server::Xrdp(SOUND);
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
+    plan.callers[0].lasts = Duration::from_secs(8);
     let leg = Leg::drawn(draw);
     let certificate =
         draw.of_half(&["foreign", "clone"], &["foreign --legs client", "clone --legs client"]);

@@ -32,7 +32,7 @@ pub const SLOW: Recipe = Recipe {
 };
 
 fn loss(draw: &mut Draw) -> Plan {
-    let percent = draw.range_of_half([3, 8], [4, 7]);
+    let percent = draw.range_of_half([8, 12], [9, 11]);
     let delay = draw.range_of_half([5, 8], [20, 35]);
     let seed = draw.between(1, 1_000_000);
     performance(draw, &format!("delay={delay} loss={percent} seed={seed}"), &["packet-loss"])

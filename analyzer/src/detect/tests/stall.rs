@@ -293,6 +293,17 @@ fn a_connection_that_was_forgotten_while_it_was_idle() {
     assert!(silent_drop.causes.iter().any(|cause| cause.id == "idle-timeout-silent"));
     assert_eq!(silent_drop.verdict.cause, None, "a host that went to sleep looks the same");
     assert!(silent_drop.verdict.sentence.contains("Later: "));
+    // A client whose patience ends says goodbye: that is no progress, and no new pause either.
+    let sample = in_vain(4_000, 4_060, 0);
+    let stuck = || idle(300_000).after_ms(9_000).socket(Leg::Server, sample);
+    let goodbye = stuck().app(ToServer, 19, 1).fin(ToServer).report();
+    assert_eq!(goodbye.verdict.what.as_deref(), Some("transmission-stalled"), "{goodbye:#?}");
+    assert!(
+        goodbye.causes.iter().any(|c| c.id == "idle-timeout-silent" && c.says.contains("300 s"))
+    );
+    // What it says and then waits for is.
+    let waits = stuck().app(ToServer, 60, 1).after_ms(2_000).fin(ToServer).report();
+    silent(&waits, "transmission-stalled");
     // Without a pause before it; with a pause and an answer behind it.
     let busy = broken(idle(100), in_vain(4_000, 4_060, 0)).rst(ToServer).report();
     silent(&busy, "idle-timeout-silent");

@@ -3,6 +3,7 @@
 use super::fixtures::{File, rich_pcapng};
 use super::*;
 use crate::file::InterfaceInfo;
+use rdpwhy_analyzer::input::Timestamp;
 
 #[test]
 fn sections_interfaces_and_all_packet_blocks() {
@@ -195,4 +196,31 @@ fn damage_is_kept_within_bounds() {
     let (_, damage) = read(&many.bytes[..]);
     assert_eq!(damage.len(), 1);
     assert!(damage[0].what.contains("interfaces"));
+}
+
+#[test]
+fn until_when_a_capture_listened() {
+    let statistics = |file: File, interface: u32, options: &[(u16, &[u8])]| {
+        file.block(5, |body| body.u32(interface).u64(0).options(options))
+    };
+    let at = |seconds: u64| (seconds * 1_000_000).rotate_left(32).to_le_bytes();
+    let end = &at(7)[..];
+    for (what, resolution, interface, options, expected) in [
+        ("isb_endtime", 6, 0, &[(2, &at(3)[..]), (3, end)][..], Some(7)),
+        ("microseconds, packets in nanoseconds", 9, 0, &[(3, end)][..], Some(7)),
+        ("an end before the packets'", 6, 0, &[(3, &at(0)[..])][..], None),
+        ("no end", 6, 0, &[(2, &at(3)[..])][..], None),
+        ("an end cut short", 6, 0, &[(3, &at(7)[..5])][..], None),
+        ("an unknown interface", 6, 9, &[(3, &at(7)[..])][..], None),
+    ] {
+        let file = File::new(false).section(false).interface(1, 0, &[(9, &[resolution])]);
+        let file = file.enhanced(0, 3 * 10u64.pow(u32::from(resolution)), b"abcd");
+        let file = statistics(file, interface, options);
+        let mut reader = PacketReader::open(&file.bytes[..]).unwrap();
+        assert_eq!(reader.ended(), None);
+        assert!(reader.next_packet().is_some_and(|packet| packet.is_ok()));
+        assert!(reader.next_packet().is_none(), "{what}");
+        let expected = expected.map(|seconds: u64| Timestamp(seconds * 1_000_000_000));
+        assert_eq!(reader.ended(), expected, "{what}");
+    }
 }

@@ -1,0 +1,68 @@
+//! Silences: for how long neither side said anything, and who spoke again.
+
+use std::time::Duration;
+
+use super::{Ending, StreamFacts};
+use crate::event::At;
+use crate::input::Direction;
+
+/// A silence of both sides, broken by one.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence {
+    /// The last byte before it.
+    pub since: At,
+    /// What ended it.
+    pub broken: At,
+    /// Who broke it.
+    pub by: Direction,
+}
+
+impl Silence {
+    /// How long nothing was said.
+    pub fn lasted(&self) -> Duration {
+        self.broken.time.since(self.since.time)
+    }
+
+    /// It was broken only to say goodbye (a TLS close_notify, a disconnect): for whoever ended the
+    /// connection then, nothing had gone on since the silence began.
+    pub fn is_before_goodbye(&self, ending: &Ending) -> bool {
+        /// What is said for the last time is said at once before the end.
+        const AT_ONCE: Duration = Duration::from_secs(1);
+        let by_its_breaker = ending.both || ending.dir == self.by;
+        by_its_breaker && ending.at.time.since(self.broken.time) < AT_ONCE
+    }
+}
+
+/// The latest silences, in order; bounded.
+#[derive(Clone, Debug, Default)]
+pub struct Silences(Vec<Silence>);
+
+impl Silences {
+    /// The latest silence that was more than the wait before a goodbye.
+    pub fn idle(&self, ending: Option<&Ending>) -> Option<&Silence> {
+        self.0
+            .iter()
+            .rev()
+            .find(|silence| !ending.is_some_and(|end| silence.is_before_goodbye(end)))
+    }
+
+    /// The silence after which one side only said goodbye.
+    pub fn before_goodbye(&self, ending: Option<&Ending>) -> Option<&Silence> {
+        self.0.last().filter(|silence| ending.is_some_and(|end| silence.is_before_goodbye(end)))
+    }
+
+    /// Bytes of `by` come at `broken`, behind those of the streams.
+    pub(super) fn note(&mut self, streams: &[StreamFacts; 2], by: Direction, broken: At) {
+        /// Nobody calls a shorter pause idle.
+        const IDLE: Duration = Duration::from_secs(2);
+        const KEPT: usize = 2;
+        let before = streams.iter().filter_map(|stream| stream.last).max_by_key(|at| at.time);
+        let Some(since) = before.filter(|last| broken.time.since(last.time) >= IDLE) else {
+            return;
+        };
+        if self.0.len() == KEPT {
+            self.0.remove(0);
+        }
+        self.0.push(Silence { since, broken, by });
+    }
+}
