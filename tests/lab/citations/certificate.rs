@@ -1,6 +1,7 @@
 //! As much of a certificate's DER as it takes to see what a fact says of it. RFC 5280 4.1, X.690.
 
 use super::scene::has;
+use std::net::IpAddr;
 
 /// The lifetimes in it, each begin and end in seconds since 1970.
 pub fn lifetimes(der: &[u8]) -> Vec<(i64, i64)> {
@@ -64,12 +65,21 @@ pub fn is_signed_with(der: &[u8], algorithm: &str) -> bool {
     has(der, &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, last])
 }
 
-/// How often every value of a distinguished name, `CN=lab, O=rdp`, is in it.
+/// How often every value of a name is in it: a distinguished one, `CN=lab, O=rdp`, or a list of host names and
+/// addresses.
 pub fn names(der: &[u8], name: &str) -> usize {
     let values = name.split(", ").map(|part| part.split_once('=').map_or(part, |(_, value)| value));
     let often = |value: &str| {
-        let value = value.as_bytes();
-        der.windows(value.len().max(1)).filter(|window| *window == value).count()
+        let address = |address: IpAddr| match address {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        let address = value.parse().map(address).unwrap_or_default();
+        count(der, value.as_bytes()) + count(der, &address)
     };
     values.map(often).min().unwrap_or_default()
+}
+
+fn count(bytes: &[u8], part: &[u8]) -> usize {
+    bytes.windows(part.len().max(1)).filter(|window| *window == part).count()
 }

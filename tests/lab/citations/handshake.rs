@@ -1,7 +1,6 @@
 //! Rules about TLS: hellos, certificates, alerts, and what is encrypted.
 
 use super::certificate::{has_rsa_key, is_signed_with, lifetimes, names};
-use super::packet::{FIN, Packet, RST};
 use super::scene::{Scene, same_ms};
 use super::tls::{
     self, ALERT, CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, DATA, Hello, SERVER_HELLO,
@@ -27,27 +26,41 @@ pub const RULES: &[Rule] = &[
     Rule { words: "issued by", by: By::Server, shows: issued },
     Rule { words: "the RSA key has only", by: By::Server, shows: short_key },
     Rule { words: "the signature algorithm", by: By::Server, shows: weak_signature },
-    Rule { words: "certificate was sent in clear", by: By::Server, shows: |scene| {
-        certificate(scene).is_some()
-    } },
-    Rule { words: "certificate can not be read", by: By::Server, shows: |scene| {
-        certificate(scene).is_some()
-    } },
-    Rule { words: "Certificate message can not be read", by: By::Server, shows: |scene| {
-        certificate(scene).is_some()
-    } },
-    Rule { words: "bytes follow the certificate", by: By::Server, shows: |scene| {
-        certificate(scene).is_some()
-    } },
-    Rule { words: "an empty certificate chain", by: By::Server, shows: |scene| {
-        certificate(scene).is_some_and(|body| body.len() < 8)
-    } },
-    Rule { words: "does not allow a server", by: By::Server, shows: |scene| {
-        certificate(scene).is_some()
-    } },
-    Rule { words: "sent a CertificateRequest", by: By::Server, shows: |scene| {
-        scene.message(CERTIFICATE_REQUEST).is_some()
-    } },
+    Rule {
+        words: "certificate was sent in clear",
+        by: By::Server,
+        shows: |scene| certificate(scene).is_some(),
+    },
+    Rule {
+        words: "certificate can not be read",
+        by: By::Server,
+        shows: |scene| certificate(scene).is_some(),
+    },
+    Rule {
+        words: "Certificate message can not be read",
+        by: By::Server,
+        shows: |scene| certificate(scene).is_some(),
+    },
+    Rule {
+        words: "bytes follow the certificate",
+        by: By::Server,
+        shows: |scene| certificate(scene).is_some(),
+    },
+    Rule {
+        words: "an empty certificate chain",
+        by: By::Server,
+        shows: |scene| certificate(scene).is_some_and(|body| body.len() < 8),
+    },
+    Rule {
+        words: "does not allow a server",
+        by: By::Server,
+        shows: |scene| certificate(scene).is_some(),
+    },
+    Rule {
+        words: "sent a CertificateRequest",
+        by: By::Server,
+        shows: |scene| scene.message(CERTIFICATE_REQUEST).is_some(),
+    },
     Rule { words: "had sent a TLS alert before", by: By::Named, shows: any_alert },
     Rule { words: "answered with alert", by: By::Server, shows: alert },
     Rule { words: "then alert", by: By::Server, shows: alert },
@@ -114,11 +127,9 @@ fn fallback(scene: &Scene) -> bool {
 }
 
 fn hello_size(scene: &Scene) -> bool {
-    let body = scene.message(CLIENT_HELLO);
     let said = scene.number("ClientHello has ");
     let answered = scene.message_of(true, SERVER_HELLO).is_some();
-    // With or without the header of the message.
-    !answered && body.is_some_and(|body| [0.0, 4.0].map(|more| body.len() as f64 + more).contains(&said))
+    !answered && scene.message(CLIENT_HELLO).is_some_and(|body| body.len() as f64 == said)
 }
 
 /// The version that it selects, and the end of its random value where that is said. RFC 8446 4.1.3.
@@ -134,14 +145,10 @@ fn chooses(scene: &Scene) -> bool {
 fn dropped_hello(scene: &Scene) -> bool {
     let mut answers = scene.later().filter(|packet| packet.by_server);
     let said = scene.number("the end came ");
-    let end = scene.later().find(|packet| packet.by_server && ends_it(packet));
+    let end = scene.later().find(|packet| packet.by_server && packet.ends());
     client_hello(scene).is_some()
         && answers.all(|packet| packet.payload.is_empty())
         && end.is_some_and(|end| same_ms(said, end.time - scene.packet.time))
-}
-
-fn ends_it(packet: &Packet) -> bool {
-    packet.has(FIN | RST)
 }
 
 /// The hello of a connection in which the server says so many bytes.

@@ -80,7 +80,7 @@ pub fn check(objects: &[Value], capture: &Path, port: u16) -> Checked {
             Some(true) => checked.shown += 1,
             Some(false) => {
                 let cited = packets.iter().find(|packet| packet.number == number);
-                checked.contradicted.push(format!("{fact} (packet {number}: {cited:?})"));
+                checked.contradicted.push(format!("{fact} (packet {cited:?})"));
             }
         }
     }

@@ -24,10 +24,16 @@ pub const RULES: &[Rule] = &[
     Rule { words: "is a TLS record", by: By::Server, shows: |scene| begins(scene, "TLS") },
     Rule { words: "there is a clear TPKT packet", by: By::Server, shows: clear_packet },
     Rule { words: "Disconnect Provider Ultimatum", by: By::Either, shows: ultimatum },
-    Rule { words: "Set Error Info PDU", by: By::Server, shows: |scene| code(scene, "errorInfo 0x") },
-    Rule { words: "licensing error message", by: By::Either, shows: |scene| {
-        code(scene, "dwErrorCode 0x")
-    } },
+    Rule {
+        words: "Set Error Info PDU",
+        by: By::Server,
+        shows: |scene| code(scene, "errorInfo 0x"),
+    },
+    Rule {
+        words: "licensing error message",
+        by: By::Either,
+        shows: |scene| code(scene, "dwErrorCode 0x"),
+    },
 ];
 
 /// The X.224 message with this code that the packet brings: what follows its fixed part.
@@ -126,7 +132,8 @@ fn plain_confirm(scene: &Scene) -> bool {
 
 /// The confirm selects what is said.
 fn selects(scene: &Scene) -> bool {
-    let said = ["server selected ", "selectedProtocol is "].map(|words| scene.behind(words)).concat();
+    let said =
+        ["server selected ", "selectedProtocol is "].map(|words| scene.behind(words)).concat();
     let said = said.split([',', ';']).next().unwrap_or_default();
     let said = said.trim_end_matches(" and refused nothing");
     let selected = x224(scene, CONFIRM).map(|part| match negotiation(&part) {

@@ -2,6 +2,7 @@
 
 use crate::recipe::RELAY_PORT;
 use crate::support::{need, text_of};
+use std::fmt;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,7 +12,7 @@ pub const RST: u16 = 4;
 pub const ACK: u16 = 16;
 
 /// One packet as tshark reads it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Packet {
     /// Its place in the capture, from 1.
     pub number: u64,
@@ -49,10 +50,28 @@ impl Packet {
         self.flags & flags != 0
     }
 
+    /// Whether it ends its connection.
+    pub fn ends(&self) -> bool {
+        self.has(FIN | RST)
+    }
+
     /// The sequence number behind its last byte; SYN and FIN count.
     pub fn end(&self) -> u32 {
         let flags = u32::from(self.has(SYN)) + u32::from(self.has(FIN));
         self.seq.wrapping_add(self.payload.len() as u32).wrapping_add(flags)
+    }
+}
+
+/// Without most of the payload: this is read in a report.
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, stream, from, ttl, flags, seq, ack, icmp, .. } = self;
+        let begin = &self.payload[..self.payload.len().min(24)];
+        write!(
+            f,
+            "{number} of stream {stream:?} from {from} TTL {ttl} flags {flags:#x} seq {seq} ack {ack} "
+        )?;
+        write!(f, "ICMP {icmp:?}, {} bytes {begin:02x?}", self.payload.len())
     }
 }
 

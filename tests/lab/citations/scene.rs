@@ -62,14 +62,16 @@ impl<'s> Scene<'s> {
         self.earlier().filter(move |packet| packet.by_server == by_server)
     }
 
-    /// Nothing with bytes came from this side within so many seconds behind it, and not because the capture
-    /// ends at once. Times in facts are rounded to a tenth.
+    /// No new byte came from this side within so many seconds behind it.
     pub fn silent(&self, server: bool, seconds: f64) -> bool {
         let until = self.packet.time + seconds - ROUNDED;
-        let words = |packet: &Packet| {
-            packet.by_server == server && !packet.payload.is_empty() && !packet.has(SYN)
+        let known = self.earlier().filter(|packet| packet.by_server == server).map(Packet::end);
+        let known = known.reduce(later_of);
+        let is_news = |packet: &Packet| {
+            let beyond = known.is_none_or(|known| behind(packet.end(), known) > 0);
+            packet.by_server == server && !packet.payload.is_empty() && beyond
         };
-        seconds > 0.0 && !self.later().any(|packet| words(packet) && packet.time < until)
+        seconds > 0.0 && !self.later().any(|packet| packet.time < until && is_news(packet))
     }
 
     /// The bytes of a side's stream that arrived in order up to this packet.
@@ -116,6 +118,16 @@ pub fn same_s(said: f64, seconds: f64) -> bool {
     (said - seconds).abs() < ROUNDED
 }
 
+/// How far one sequence number is behind another; negative where it is before it.
+pub fn behind(seq: u32, base: u32) -> i64 {
+    i64::from(seq.wrapping_sub(base) as i32)
+}
+
+/// The one of two sequence numbers that is behind the other.
+pub fn later_of(one: u32, other: u32) -> u32 {
+    if behind(other, one) > 0 { other } else { one }
+}
+
 /// Whether these bytes are in those.
 pub fn has(bytes: &[u8], part: &[u8]) -> bool {
     !part.is_empty() && bytes.windows(part.len()).any(|window| window == part)
@@ -130,7 +142,7 @@ pub fn joined<'p>(packets: impl Iterator<Item = &'p Packet>, server: bool) -> Ve
         Some(syn) => syn.seq.wrapping_add(1),
         None => own.iter().find(|p| !p.payload.is_empty()).map_or(0, |p| p.seq),
     };
-    let place = |packet: &Packet| i64::from(packet.seq.wrapping_sub(start) as i32);
+    let place = |packet: &Packet| behind(packet.seq, start);
     let mut pieces: Vec<_> =
         own.iter().filter(|p| !p.has(SYN)).map(|p| (place(p), &p.payload)).collect();
     pieces.sort_by_key(|(place, _)| *place);

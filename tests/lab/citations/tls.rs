@@ -19,8 +19,8 @@ pub const SERVER_HELLO: u8 = 2;
 pub const CERTIFICATE: u8 = 11;
 pub const CERTIFICATE_REQUEST: u8 = 13;
 
-/// The frames of a stream and, where it ends within one, how many bytes of that there are and how many there
-/// should be (0 within a header).
+/// The frames of a stream and, where it ends within one, how many bytes of its body there are and how many
+/// there should be (0 within a header).
 pub fn frames(said: &[u8]) -> (Vec<Frame>, Option<(usize, usize)>) {
     let mut frames = Vec::new();
     let mut rest = said;
@@ -35,7 +35,7 @@ pub fn frames(said: &[u8]) -> (Vec<Frame>, Option<(usize, usize)>) {
         let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
         let whole = if kind == TPKT { length.max(4) } else { length + header };
         let Some(frame) = rest.get(..whole) else {
-            return (frames, Some((rest.len(), whole)));
+            return (frames, Some((rest.len() - header, whole - header)));
         };
         frames.push(Frame { kind, body: frame[header..].to_vec() });
         rest = &rest[whole..];
@@ -78,14 +78,19 @@ pub fn hello(body: &[u8], server: bool) -> Option<Hello> {
     let random_end = take(&mut rest, 32)?[24..].try_into().ok()?;
     short_list(&mut rest)?;
     let suites = if server { take(&mut rest, 2)? } else { long_list(&mut rest)? };
-    if server { take(&mut rest, 1)? } else { short_list(&mut rest)? };
+    if server {
+        take(&mut rest, 1)?
+    } else {
+        short_list(&mut rest)?
+    };
     let mut hello = Hello { versions: vec![], random_end, suites: numbers(suites) };
     let mut extensions = long_list(&mut rest).unwrap_or_default();
     while let Some(kind) = take(&mut extensions, 2) {
         let mut value = long_list(&mut extensions)?;
         if number(kind) == SUPPORTED_VERSIONS {
             let list = if server { value } else { short_list(&mut value)? };
-            hello.versions = numbers(list).into_iter().filter(|version| !grease(*version)).collect();
+            hello.versions =
+                numbers(list).into_iter().filter(|version| !grease(*version)).collect();
         }
     }
     if hello.versions.is_empty() {

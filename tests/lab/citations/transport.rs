@@ -1,7 +1,7 @@
 //! Rules about TCP and IP: ends, silence, numbers and TTLs.
 
 use super::packet::{ACK, FIN, Packet, RST, SYN};
-use super::scene::{ROUNDED, Scene, has, joined, same_ms, same_s};
+use super::scene::{ROUNDED, Scene, behind, has, joined, later_of, same_ms, same_s};
 use super::{By, Rule};
 
 pub const RULES: &[Rule] = &[
@@ -40,7 +40,7 @@ pub const RULES: &[Rule] = &[
 
 /// The connection ends here.
 pub fn ends(scene: &Scene) -> bool {
-    scene.packet.has(FIN | RST)
+    scene.packet.ends()
 }
 
 /// It ends here in this way, and what had come until then is what is said.
@@ -68,10 +68,6 @@ fn count<'p>(
     all.min(top)..=top
 }
 
-fn behind(seq: u32, base: u32) -> i64 {
-    i64::from(seq.wrapping_sub(base) as i32)
-}
-
 /// A SYN behind which nobody answers it in the time that is told from the first one.
 fn syn_without_answer(scene: &Scene) -> bool {
     let Some(first) = scene.connection().find(|packet| packet.has(SYN)) else { return false };
@@ -80,7 +76,8 @@ fn syn_without_answer(scene: &Scene) -> bool {
     let soon = |packet: &&Packet| packet.time > first.time && packet.time < until - ROUNDED;
     let answer = scene.all.iter().filter(answers).filter(soon);
     let answered = answer.clone().any(|packet| {
-        packet.stream == scene.packet.stream || packet.icmp.is_some_and(|(kind, _)| kind < 4)
+        packet.stream == scene.packet.stream
+            || packet.icmp.is_some_and(|(kind, _)| matches!(kind, 1 | 3 | 11))
     });
     scene.packet.flags & (SYN | ACK) == SYN && !answered
 }
@@ -158,9 +155,10 @@ fn identification(scene: &Scene) -> bool {
 
 /// How far from the end of what its sender had sent or the other had acknowledged.
 fn sequence(scene: &Scene) -> bool {
-    let due = scene.own_earlier().map(Packet::end).reduce(|due, end| {
-        if behind(end, due) > 0 { end } else { due }
-    });
+    let due = scene
+        .own_earlier()
+        .map(Packet::end)
+        .reduce(|due, end| if behind(end, due) > 0 { end } else { due });
     let Some(due) = due else { return false };
     let offset = behind(scene.packet.seq, due) as f64;
     let said = scene.number("stands ");
@@ -226,11 +224,16 @@ fn unacknowledged(scene: &Scene) -> bool {
     scene.packet.has(RST) && genuine.map(|p| behind(p.ack, last)).all(|beyond| beyond < 0)
 }
 
+/// Copies of one answer that stand together in the capture may be one packet.
 fn unheard_answers(scene: &Scene) -> bool {
+    const COPY: f64 = 0.001;
     let is_answer = |packet: &&Packet| packet.flags & (SYN | ACK) == SYN | ACK;
-    let answers = 1 + scene.own_earlier().filter(is_answer).count();
+    let times: Vec<f64> = scene.own_earlier().filter(is_answer).map(|p| p.time).collect();
+    let times = [times, vec![scene.packet.time]].concat();
+    let copies = times.windows(2).filter(|pair| pair[1] - pair[0] < COPY).count();
     let heard = scene.connection().any(|packet| !packet.by_server && !packet.has(SYN));
-    is_answer(&scene.packet) && answers as f64 == scene.number("") && !heard
+    let said = scene.number("") as usize;
+    is_answer(&scene.packet) && (times.len() - copies..=times.len()).contains(&said) && !heard
 }
 
 fn blanked(scene: &Scene) -> bool {
@@ -264,13 +267,14 @@ fn pause(scene: &Scene) -> bool {
         && same_s(scene.number("spoke again, "), scene.packet.time - first)
 }
 
-/// The server ends the connection so long afterwards and has not said a word.
+/// The server ends the connection so long afterwards and has not said a word until then.
 fn closed_unheard(scene: &Scene) -> bool {
     let said = scene.number("closed ");
-    let mut server = scene.connection().filter(|packet| packet.by_server);
-    let end = scene.later().filter(|packet| packet.by_server && packet.has(FIN | RST));
-    server.all(|packet| packet.payload.is_empty())
-        && end.map(|end| end.time - scene.packet.time).any(|after| same_ms(said, after))
+    let ends = |packet: &&Packet| packet.by_server && packet.ends();
+    let Some(end) = scene.later().find(ends) else { return false };
+    let mut before = scene.connection().take_while(|packet| packet.number <= end.number);
+    before.all(|packet| !packet.by_server || packet.payload.is_empty())
+        && same_ms(said, end.time - scene.packet.time)
 }
 
 /// The sender's stream has a hole then, keeps it for so long, and so many bytes lie behind it at most.
@@ -293,10 +297,6 @@ fn in_vain(scene: &Scene) -> bool {
     };
     let heard = scene.connection().filter(soon).filter(|p| p.by_server != server && p.has(ACK));
     !scene.packet.payload.is_empty() && heard.map(|p| behind(p.ack, top)).all(|b| b < 0)
-}
-
-fn later_of(one: u32, other: u32) -> u32 {
-    if behind(other, one) > 0 { other } else { one }
 }
 
 /// It ends so long after the client's last bytes.

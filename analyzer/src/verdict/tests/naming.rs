@@ -167,9 +167,8 @@ fn mstsc_shows_no_code_for_an_end_of_its_own() {
 fn what_comes_behind_the_end_has_not_waited_for_it() {
     let slow = |ms| Trace::capture().negotiated(MSTSC, HYBRID).client_hello_13().after_ms(ms);
     let late = |trace: Trace| trace.fin(ToClient).after_ms(40).app(ToServer, 100, 1).report();
-    let excludes = |report: &Connection| {
-        report.ruled_out.iter().any(|row| row.id == "pmtu-blackhole-s2c")
-    };
+    let excludes =
+        |report: &Connection| report.ruled_out.iter().any(|row| row.id == "pmtu-blackhole-s2c");
     assert!(!excludes(&late(slow(30_000))), "a close after half a minute excludes no timeout");
     let soon = late(slow(300));
     assert!(excludes(&soon));
