@@ -1,5 +1,6 @@
 //! The laboratory's own figures, computed from samples made by hand.
 
+use crate::citations::tests as citations;
 use crate::degrade::Damage;
 use crate::draw::Half;
 use crate::judge::judge;
@@ -10,12 +11,16 @@ use crate::topology::{Ip, Port};
 use serde_json::json;
 
 /// Every check with its name; a check that fails panics.
-pub const CHECKS: [(&str, fn()); 5] = [
+pub const CHECKS: [(&str, fn()); 9] = [
     ("answers", answers),
     ("precision and recall", precision_and_recall),
     ("calibration", calibration),
     ("risk and coverage", risk_and_coverage),
     ("figures for the program", figures_for_the_program),
+    citations::CHECKS[0],
+    citations::CHECKS[1],
+    citations::CHECKS[2],
+    citations::CHECKS[3],
 ];
 
 /// One sample of a row: what was right, at a vantage that establishes it or not, and what was said.

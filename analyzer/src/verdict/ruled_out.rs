@@ -48,11 +48,10 @@ fn credentials(facts: &Facts, out: &mut Vec<(&'static str, Evidence)>) {
 /// A path that loses full-size packets ends by a timeout, not within a second of the last answer.
 fn black_hole(facts: &Facts, out: &mut Vec<(&'static str, Evidence)>) {
     const SECOND_NS: u128 = 1_000_000_000;
-    let (Some(ending), Some(asked)) = (facts.ending(), facts.stream(Direction::ToServer).last)
-    else {
-        return;
-    };
-    let waited = ending.at.time.since(asked.time).as_nanos();
+    let Some(ending) = facts.ending() else { return };
+    // What the client says behind the end has waited for nothing.
+    let Some(asked) = ending.last[Direction::ToServer.index()] else { return };
+    let waited = ending.at.time.since(asked).as_nanos();
     if facts.tls.client_hello.is_seen() && ending.dir == Direction::ToClient && waited < SECOND_NS {
         let fact = format!(
             "the server side closed {:.1} ms after the client's last bytes",

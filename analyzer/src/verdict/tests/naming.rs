@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::case::Case;
 use crate::detect::{ALL, Band, Class, Detector, Evidence, Kind, Opinion, rows};
 use crate::input::{ConnectFailureKind, Leg, TcpSample};
+use crate::report::Connection;
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
 use crate::verdict::{Identities, Ranked, candidates, name_cause};
 use crate::wire::tls::samples::WINDOWS_LIKE_CERTIFICATE;
@@ -160,6 +161,19 @@ fn mstsc_shows_no_code_for_an_end_of_its_own() {
     assert_eq!((captured.code.as_deref(), captured.direct), (Some("0x204"), None));
     let nla = Trace::capture().open().cr(SSL).cc_failure(5).fin(ToClient);
     assert_eq!(code(nla).as_deref(), Some("0xb09"));
+}
+
+#[test]
+fn what_comes_behind_the_end_has_not_waited_for_it() {
+    let slow = |ms| Trace::capture().negotiated(MSTSC, HYBRID).client_hello_13().after_ms(ms);
+    let late = |trace: Trace| trace.fin(ToClient).after_ms(40).app(ToServer, 100, 1).report();
+    let excludes =
+        |report: &Connection| report.ruled_out.iter().any(|row| row.id == "pmtu-blackhole-s2c");
+    assert!(!excludes(&late(slow(30_000))), "a close after half a minute excludes no timeout");
+    let soon = late(slow(300));
+    assert!(excludes(&soon));
+    let fact = "the server side closed 300.0 ms after the client's last bytes";
+    assert!(soon.evidence.iter().any(|item| item.fact == fact), "{:?}", soon.evidence);
 }
 
 #[test]
