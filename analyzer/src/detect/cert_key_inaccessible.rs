@@ -4,7 +4,7 @@
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
-use crate::input::Direction;
+use crate::input::{Direction, SegmentKind};
 use crate::wire::x224::Protocols;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -33,7 +33,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         && !facts.rdp.plaintext_after_hello.is_seen();
     let answered =
         facts.stream(Direction::ToClient).last.is_some_and(|last| last.time > hello.at.time);
-    if !agreed || !silent || answered {
+    // It did go on behind a FIN in its name: that was not its end.
+    let leg = facts.tcp.leg(facts.source_leg(Direction::ToClient));
+    let goes_on = leg
+        .kept(SegmentKind::DataAfterFin)
+        .any(|seen| seen.value.dir == Direction::ToClient && seen.value.len > 0);
+    if !agreed || !silent || answered || goes_on {
         return None;
     }
     let ms = ending.at.time.since(hello.at.time).as_secs_f64() * 1000.0;

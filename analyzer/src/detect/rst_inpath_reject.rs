@@ -29,8 +29,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let ending = facts
         .ending()
         .filter(|ending| ending.dir == dir && ending.how == Close::Rst && !ending.both)?;
-    let asked = facts.stream(Direction::ToServer).last?;
-    let ms = ending.at.time.since(asked.time).as_secs_f64() * 1000.0;
+    // What the client says behind the RST, before it has heard of it, was not answered by it.
+    let asked = ending.last[Direction::ToServer.index()]?;
+    let ms = ending.at.time.since(asked).as_secs_f64() * 1000.0;
     if ms > AT_ONCE_MS || facts.is_active() {
         return None;
     }

@@ -172,6 +172,11 @@ fn a_firewall_that_rejects_is_a_candidate_beside_others() {
         trace.counts(counts(acknowledged), SegmentCounts::default()).rst(ToClient).report()
     };
     assert!(cause(&rejected(40, 60), "rst-inpath-reject").is_some());
+    // What the client said behind a RST that came late was not answered by it.
+    let late =
+        hello().after_ms(5_000).captured(ToClient, SegmentKind::Rst, |rst| rst.ttl = Some(60));
+    let late = late.counts(counts(40), SegmentCounts::default()).rst(ToClient);
+    silent(&late.app(ToServer, 60, 1).report(), "rst-inpath-reject");
     // Clean twin: the server's own; decoy: the server had acknowledged it.
     silent(&rejected(40, 64), "rst-inpath-reject");
     silent(&rejected(500, 60), "rst-inpath-reject");
@@ -191,6 +196,8 @@ fn data_behind_a_fin_shows_that_another_sent_it() {
     let forged = closed(55, Some(900));
     assert_eq!(forged.verdict.what.as_deref(), Some("fin-injected"), "{forged:#?}");
     assert_eq!(forged.verdict.control.as_deref(), Some("baseline"));
+    // A server that goes on has lost no key.
+    silent(&forged, "cert-key-inaccessible");
     // With the sender's own TTL it is as impossible.
     let copied = closed(64, Some(900));
     assert_eq!(copied.verdict.what.as_deref(), Some("fin-injected"), "{copied:#?}");
