@@ -2,7 +2,9 @@
 //! endpoint read it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rdpwhy_analyzer::facts::Facts;
 use rdpwhy_analyzer::report::{Connection, Outcome};
@@ -10,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::latency::{self, Recording};
+use crate::latency::{self, Leg, Recording, Step};
 use crate::metrics;
 
 /// A handle; its copies are of the same measures.
@@ -35,6 +37,13 @@ pub struct Sessions {
     pub judged: BTreeMap<(Outcome, String, String), u64>,
 }
 
+// By hand: what was measured is long.
+impl fmt::Debug for Measures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Measures").finish_non_exhaustive()
+    }
+}
+
 impl Measures {
     /// Begins with nothing measured. The first interval of the recording's log begins now.
     pub fn new(recording: Recording, clock: Clock) -> Measures {
@@ -46,6 +55,11 @@ impl Measures {
     /// A session began.
     pub fn began(&self, index: u64) {
         self.state().sessions.open.insert(index);
+    }
+
+    /// The relay passed a chunk on, on this leg, so long after it had read it.
+    pub fn passed_on(&self, leg: Leg, took: Duration) {
+        self.state().recording.record(|latencies| latencies.record(Step::Relay, leg, took));
     }
 
     /// A session is over.
@@ -80,9 +94,9 @@ impl Measures {
     }
 
     /// Everything as Prometheus reads it.
-    pub fn text(&self) -> String {
+    pub fn exposed(&self, format: metrics::Format) -> Vec<u8> {
         let state = self.state();
-        metrics::text(&state.sessions, state.recording.total())
+        metrics::write(&state.sessions, state.recording.total(), format)
     }
 
     /// Writes what is written at the end; gives the summary for people.

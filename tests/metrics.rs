@@ -1,8 +1,9 @@
 //! The metrics endpoint of the proxy, asked as a scraper asks it.
 
-use crate::support::{scratch, wait_until};
+use crate::support::{need, scratch, wait_until};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 const REQUEST: &[u8] = b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x01\0\0\0";
 const REFUSAL: &[u8] = b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x03\0\0\0";
 
-/// The proxy, ended with its test.
+/// A program, ended with its test.
 struct Proxy(Child);
 
 impl Drop for Proxy {
@@ -28,9 +29,8 @@ fn get(address: &str, request: &str) -> String {
     answer
 }
 
-#[test]
-fn sessions_bytes_and_steps_are_served() {
-    let home = scratch();
+/// A proxy that serves measures at the address, before and after a session whose server refuses TLS.
+fn with_a_refused_session(home: &Path) -> (Proxy, String) {
     let host = TcpListener::bind("127.0.0.1:0").unwrap();
     let upstream = host.local_addr().unwrap().to_string();
     let serving = std::thread::spawn(move || {
@@ -41,7 +41,7 @@ fn sessions_bytes_and_steps_are_served() {
     });
     let mut command = Command::new(env!("CARGO_BIN_EXE_rdpwhy"));
     command.args(["proxy", "--upstream", &upstream, "--listen", "127.0.0.1:0"]);
-    command.args(["--metrics", "127.0.0.1:0"]).env("HOME", home.path());
+    command.args(["--metrics", "127.0.0.1:0"]).env("HOME", home);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut proxy = Proxy(command.spawn().unwrap());
     let mut banner = BufReader::new(proxy.0.stderr.take().unwrap()).lines().map(Result::unwrap);
@@ -61,12 +61,20 @@ fn sessions_bytes_and_steps_are_served() {
     assert!(open, "{}", get(&address, "GET /metrics"));
     drop(client);
     serving.join().unwrap();
-    let judged = "rdpwhy_sessions_total{outcome=\"failed\",what=\"ssl-cert-not-on-server\",cause=\"ssl-cert-not-on-server\"} 1\n";
-    let mut answer = String::new();
-    wait_until(Duration::from_secs(10), || {
-        answer = get(&address, "GET /metrics");
+    let judged = wait_until(Duration::from_secs(10), || {
+        let answer = get(&address, "GET /metrics");
         answer.contains("rdpwhy_open_sessions 0\n") && answer.contains("rdpwhy_sessions_total{")
     });
+    assert!(judged, "{}", get(&address, "GET /metrics"));
+    (proxy, address)
+}
+
+#[test]
+fn sessions_bytes_and_steps_are_served() {
+    let home = scratch();
+    let (_proxy, address) = with_a_refused_session(home.path());
+    let judged = "rdpwhy_sessions_total{outcome=\"failed\",what=\"ssl-cert-not-on-server\",cause=\"ssl-cert-not-on-server\"} 1\n";
+    let answer = get(&address, "GET /metrics");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     for line in [
         judged,
@@ -74,10 +82,47 @@ fn sessions_bytes_and_steps_are_served() {
         "rdpwhy_session_bytes_total{direction=\"to_client\"} 19\n",
         "rdpwhy_step_duration_seconds_count{step=\"x224\",leg=\"server\"} 1\n",
         "rdpwhy_step_duration_seconds_bucket{step=\"x224\",leg=\"server\",le=\"+Inf\"} 1\n",
+        "rdpwhy_step_duration_seconds_count{step=\"relay\",leg=\"client\"} 1\n",
     ] {
         assert!(answer.contains(line), "no {line} in\n{answer}");
     }
     assert!(get(&address, "GET /other").starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn prometheus_reads_native_histograms() {
+    let Some(program) = need("prometheus") else { return };
+    let home = scratch();
+    let (_proxy, address) = with_a_refused_session(home.path());
+    let configuration = home.path().join("prometheus.yml");
+    let job = format!(
+        "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: rdpwhy\n    static_configs:\n      - targets: ['{address}']\n"
+    );
+    std::fs::write(&configuration, job).unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut command = Command::new(program);
+    command.arg("--config.file").arg(&configuration);
+    command.arg("--storage.tsdb.path").arg(home.path().join("data"));
+    command.args(["--web.listen-address", &port, "--enable-feature=native-histograms"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let _prometheus = Proxy(command.spawn().unwrap());
+    // Only a native histogram is known by the name alone, and to these functions.
+    let ask = |function: &str| -> Option<f64> {
+        let series = "rdpwhy_step_duration_seconds%7Bstep%3D%22x224%22%7D";
+        let query = format!("GET /api/v1/query?query={function}{series})");
+        let mut stream = TcpStream::connect(&port).ok()?;
+        stream.write_all(format!("{query} HTTP/1.0\r\nHost: {port}\r\n\r\n").as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let document: serde_json::Value =
+            serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()?;
+        document.pointer("/data/result/0/value/1")?.as_str()?.parse().ok()
+    };
+    let scraped =
+        wait_until(Duration::from_secs(90), || ask("histogram_count(").is_some_and(|n| n == 1.0));
+    assert!(scraped, "Prometheus knows of no native histogram");
+    let (sum, median) = (ask("histogram_sum(").unwrap(), ask("histogram_quantile(0.5,").unwrap());
+    assert!((median / sum - 1.0).abs() < 0.1, "the one value is {sum}, the median {median}");
 }
 
 #[test]

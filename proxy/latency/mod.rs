@@ -46,6 +46,8 @@ pub enum Step {
     ClientTurn,
     /// The client's last byte to the server's first one behind it.
     ServerTurn,
+    /// A read of the relay to the end of its write: what the relay itself adds. The leg is the one written to.
+    Relay,
     /// A whole operation of `load`, from its actual start.
     Service,
     /// The same from its intended start.
@@ -56,7 +58,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in the order of a connection.
-    pub const ALL: [Step; 10] = [
+    pub const ALL: [Step; 11] = [
         Step::Tcp,
         Step::X224,
         Step::Tls,
@@ -64,6 +66,7 @@ impl Step {
         Step::FirstData,
         Step::ClientTurn,
         Step::ServerTurn,
+        Step::Relay,
         Step::Service,
         Step::Response,
         Step::Failed,
@@ -79,6 +82,7 @@ impl Step {
             Step::FirstData => "first-data",
             Step::ClientTurn => "client-turn",
             Step::ServerTurn => "server-turn",
+            Step::Relay => "relay",
             Step::Service => "service",
             Step::Response => "response",
             Step::Failed => "failed",

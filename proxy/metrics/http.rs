@@ -9,11 +9,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use super::{Format, native, text};
 use crate::measures::Measures;
 use crate::relay::Guard;
-
-/// Type of the text exposition format.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Bytes of a request: line and fields.
 const LARGEST: usize = 8 << 10;
@@ -59,10 +57,10 @@ async fn exchange(mut stream: TcpStream, measures: &Measures) -> std::io::Result
         }
     };
     let answer = match whole {
-        true => answer(&request, || measures.text()),
+        true => answer(&request, |format| measures.exposed(format)),
         false => refusal("431 Request Header Fields Too Large", ""),
     };
-    stream.write_all(answer.as_bytes()).await?;
+    stream.write_all(&answer).await?;
     stream.shutdown().await?;
     // Unread bytes would turn the close into a reset, and the answer might be lost with it.
     let mut rest = [0; 1024];
@@ -70,8 +68,8 @@ async fn exchange(mut stream: TcpStream, measures: &Measures) -> std::io::Result
     Ok(())
 }
 
-/// The answer to a request, by its first line.
-fn answer(request: &[u8], measures: impl Fn() -> String) -> String {
+/// The answer to a request, by its first line and what it accepts.
+fn answer(request: &[u8], measures: impl Fn(Format) -> Vec<u8>) -> Vec<u8> {
     let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let words: Vec<&str> = std::str::from_utf8(line).unwrap_or_default().split(' ').collect();
     let [method, target, version] = words[..] else { return refusal("400 Bad Request", "") };
@@ -80,23 +78,45 @@ fn answer(request: &[u8], measures: impl Fn() -> String) -> String {
     }
     let path = target.split('?').next().unwrap_or_default();
     match (method, path) {
-        ("GET", "/metrics") => found(&measures(), true),
-        ("HEAD", "/metrics") => found(&measures(), false),
+        ("GET" | "HEAD", "/metrics") => {
+            let format = accepted(request);
+            found(&measures(format), format, method == "GET")
+        }
         (_, "/metrics") => refusal("405 Method Not Allowed", "Allow: GET, HEAD\r\n"),
         _ => refusal("404 Not Found", ""),
     }
 }
 
-fn found(text: &str, with_body: bool) -> String {
-    let body = if with_body { text } else { "" };
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        text.len()
-    )
+/// The format that a scraper likes best of those there are. It puts that first, and only one that wants native
+/// histograms names protobuf before text.
+fn accepted(request: &[u8]) -> Format {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let field = text.lines().find_map(|line| line.strip_prefix("accept:"));
+    let first = field.into_iter().flat_map(|value| value.split(',')).find_map(|kind| {
+        let kind = kind.trim();
+        if kind.starts_with("application/vnd.google.protobuf") {
+            let known = !kind.contains("encoding=") || kind.contains("encoding=delimited");
+            return known.then_some(Format::Protobuf);
+        }
+        kind.starts_with("text/").then_some(Format::Text)
+    });
+    first.unwrap_or(Format::Text)
 }
 
-fn refusal(status: &str, field: &str) -> String {
-    format!("HTTP/1.1 {status}\r\n{field}Content-Length: 0\r\nConnection: close\r\n\r\n")
+fn found(measures: &[u8], format: Format, with_body: bool) -> Vec<u8> {
+    let kind = match format {
+        Format::Text => text::CONTENT_TYPE,
+        Format::Protobuf => native::CONTENT_TYPE,
+    };
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        measures.len()
+    );
+    [head.as_bytes(), if with_body { measures } else { &[] }].concat()
+}
+
+fn refusal(status: &str, field: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\n{field}Content-Length: 0\r\nConnection: close\r\n\r\n").into()
 }
 
 #[cfg(test)]
@@ -110,7 +130,8 @@ mod tests {
     fn the_first_line_decides() {
         let status = |line: &str| {
             let request = format!("{line}\r\nHost: here\r\n\r\n");
-            answer(request.as_bytes(), || "m 1\n".into()).split(' ').nth(1).unwrap().to_owned()
+            let answer = answer(request.as_bytes(), |_| "m 1\n".into());
+            String::from_utf8(answer).unwrap().split(' ').nth(1).unwrap().to_owned()
         };
         assert_eq!(status("GET /metrics HTTP/1.1"), "200");
         assert_eq!(status("GET /metrics?a=b HTTP/1.0"), "200");
@@ -120,8 +141,26 @@ mod tests {
         for line in ["", "GET /metrics", "\u{16}\u{3}\u{1}"] {
             assert_eq!(status(line), "400", "{line:?}");
         }
-        let head = answer(b"HEAD /metrics HTTP/1.1\r\n\r\n", || "m 1\n".into());
+        let head = answer(b"HEAD /metrics HTTP/1.1\r\n\r\n", |_| "m 1\n".into());
+        let head = String::from_utf8(head).unwrap();
         assert!(head.contains("Content-Length: 4\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+    }
+
+    #[test]
+    fn what_a_scraper_accepts_first_decides_the_format() {
+        let protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily";
+        let openmetrics = "application/openmetrics-text;version=1.0.0";
+        for (accept, format) in [
+            (String::new(), Format::Text),
+            ("*/*".into(), Format::Text),
+            (format!("{openmetrics},text/plain;version=0.0.4;q=0.5,*/*;q=0.1"), Format::Text),
+            (format!("{protobuf};encoding=delimited,{openmetrics};q=0.6,*/*"), Format::Protobuf),
+            (format!("text/plain,{protobuf};encoding=delimited;q=0.1"), Format::Text),
+            (format!("{protobuf};encoding=text,text/plain;q=0.5"), Format::Text),
+        ] {
+            let request = format!("GET /metrics HTTP/1.1\r\nACCEPT: {accept}\r\n\r\n");
+            assert_eq!(accepted(request.as_bytes()), format, "{accept}");
+        }
     }
 
     async fn endpoint(most: usize) -> SocketAddr {
