@@ -21,8 +21,6 @@ pub struct At {
     pub origin: Origin,
     /// The leg it was observed on.
     pub leg: Leg,
-    /// Offset in the stream of its direction, for things found in a stream.
-    pub offset: u64,
 }
 
 /// One thing that happened.

@@ -96,6 +96,9 @@ pub struct Args {
     /// Sessions at once, over all routes
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub max_sessions: usize,
+    /// Threads that relay; each session stays on one of them
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: u16,
     /// After SIGTERM nobody new is served, and open sessions have this time to end (Unix)
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     pub drain: Duration,
@@ -147,8 +150,9 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         rights::rst_immune()?;
     }
     crate::os::raise_file_limit();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    // For signals, metrics and whatever else there is beside the sessions, which have threads of their own.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().map_err(Error::Runtime)?;
     let result = runtime.block_on(serve(args, wanted));
     // A name that is still being looked up would hold the end up.
     runtime.shutdown_background();

@@ -17,10 +17,13 @@ use crate::clock::Clock;
 use crate::desk::{Desk, Message};
 use crate::dial::DialOptions;
 use crate::error::Error;
+use crate::measures::Measures;
 use crate::output::{ExitStatus, Filter, remark};
 use crate::packets::{Missing, Packets};
 use crate::record::{Recorder, Ring, stopped};
-use crate::relay::{Bound, Deadlines, Guard, ProxyProtocol, Relay, Routes, Upstream, Wanted, bind};
+use crate::relay::{
+    Bound, Deadlines, Guard, ProxyProtocol, Relay, Routes, Upstream, Wanted, Workers, bind,
+};
 
 /// With `--rst-immune`: how long a client waits for a server that may be gone.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -28,7 +31,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Relays until told to end, or with `--once` until a case is over.
 pub async fn serve(args: Args, wanted: Vec<Wanted>) -> Result<ExitCode, Error> {
     let signals = Signals::catch(args.config.is_some()).map_err(Error::Runtime)?;
-    let bound = bind(wanted)?;
+    let workers = Workers::start(args.threads.into()).map_err(Error::Runtime)?;
+    let bound = bind(wanted, &workers)?;
     let output = args.result.open(Filter::default())?;
     let clock = Clock::start();
     let measures = args.latency.measures(clock, args.metrics.metrics.is_some())?;
@@ -49,8 +53,8 @@ pub async fn serve(args: Args, wanted: Vec<Wanted>) -> Result<ExitCode, Error> {
     let recording = recorder.as_ref().ok().cloned().flatten();
     let packets = packets.and_then(Result::ok);
     let guard = Guard::new(args.allow.clone(), args.max_sessions);
-    let relay = relay(&args, clock, desk, recording, packets);
-    let mut routes = Routes::new(relay, guard, stopped.clone());
+    let relay = relay(&args, clock, desk, recording, packets, measures.clone(), workers.clone());
+    let mut routes = Routes::new(relay, guard, workers, stopped.clone());
     bound.into_iter().for_each(|bound| routes.serve(bound));
     let latency = args.latency.clone();
     let mut output =
@@ -69,6 +73,8 @@ fn relay(
     desk: mpsc::Sender<Message>,
     recorder: Option<Recorder>,
     packets: Option<(Packets, [u16; 2])>,
+    measures: Option<Measures>,
+    workers: Workers,
 ) -> impl Fn(Upstream, SocketAddr) -> Relay + Send + 'static {
     let proxy_protocol =
         ProxyProtocol { accept: args.accept_proxy_protocol, send: args.send_proxy_protocol };
@@ -91,6 +97,8 @@ fn relay(
             .filter(|(_, ports)| Some(*ports) == ports_of(address, &upstream))
             .map(|(packets, _)| packets.clone()),
         feed: Session::feed,
+        measures: measures.clone(),
+        workers: workers.clone(),
         upstream,
     }
 }

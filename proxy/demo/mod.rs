@@ -30,7 +30,7 @@ use crate::error::Error;
 use crate::offline::{self, Scope};
 use crate::output::{Filter, Output};
 use crate::record::{Payload, Policy, Recorder, Ring};
-use crate::relay::{Deadlines, Guard, ProxyProtocol, Relay, Upstream, listen};
+use crate::relay::{Deadlines, Guard, ProxyProtocol, Relay, Upstream, Workers, listen};
 use scenes::{SCENES, Scene};
 use tls::Authority;
 
@@ -199,6 +199,8 @@ impl Stage {
             recorder: Some(self.recorder.clone()),
             packets: None,
             feed: Session::feed,
+            measures: None,
+            workers: Workers::here(),
         });
         let guard = Guard::new(Vec::new(), 1);
         // Different users, so that no scene is taken for another attempt of the one before.

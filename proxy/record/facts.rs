@@ -127,7 +127,7 @@ pub fn packets(session: u64, facts: &Facts) -> Vec<Comment> {
             Comment::Segment(Box::new(KeptSegment { session, time, number, segment }))
         }));
         let counts =
-            known.counts.map(|counts| KeptCounts { session, time: facts.now.0, leg, counts });
+            known.counts().map(|counts| KeptCounts { session, time: facts.now.0, leg, counts });
         comments.extend(counts.map(Comment::Counts));
     }
     comments

@@ -356,7 +356,7 @@ impl Tape {
         let Err(job) = self.queue.offer(job) else { return };
         match self.policy {
             Policy::Drop => self.lose(job),
-            Policy::Wait => tokio::task::block_in_place(|| self.queue.put(job)),
+            Policy::Wait => self.queue.put(job),
         }
     }
 

@@ -186,9 +186,10 @@ fn begin(
 ) {
     let Some((client, place)) = admitted(guard, client, peer) else { return };
     let index = relay.numbers.fetch_add(1, Ordering::Relaxed);
-    let session = session::run(relay.clone(), client, peer, index, stop.clone());
-    sessions.spawn(async move {
-        session.await;
+    let (relay, stop) = (relay.clone(), stop.clone());
+    let workers = relay.workers.clone();
+    workers.serve(sessions, client, move |client| async move {
+        session::run(relay, client, peer, index, stop).await;
         drop(place);
     });
 }

@@ -3,6 +3,7 @@
 //! It accepts, dials the upstream, moves bytes exactly, and tells the engine after each write. It
 //! imports of the engine only its door (inputs, session) and never waits for it.
 
+mod added;
 mod death;
 mod listen;
 mod observer;
@@ -14,6 +15,7 @@ mod session;
 mod upstream;
 mod waiting;
 mod watched;
+mod workers;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -24,6 +26,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::desk::Message;
 use crate::dial::DialOptions;
+use crate::measures::Measures;
 use crate::packets::Packets;
 use crate::record::Recorder;
 
@@ -33,6 +36,7 @@ pub use observer::{FAILED, Feed};
 pub use origin::ProxyProtocol;
 pub use routes::{Bound, Changes, Routes, Unbound, Wanted, bind};
 pub use upstream::{Diverted, Transparent, Upstream};
+pub use workers::Workers;
 
 /// What all sessions of a listener share.
 pub struct Relay {
@@ -61,6 +65,10 @@ pub struct Relay {
     pub packets: Option<Packets>,
     /// The engine's door.
     pub feed: Feed,
+    /// Where what it adds to the time under way is measured, if it is.
+    pub measures: Option<Measures>,
+    /// The threads that serve its clients.
+    pub workers: Workers,
 }
 
 /// Deadlines of the relay's own. When one fires, the relay is to blame and says so.

@@ -15,7 +15,9 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::added::Added;
 use super::death::{Watch, close_of};
+use crate::measures::Measures;
 use crate::os;
 
 /// The worker's buffer. A flow reads at most its own limit of it at once.
@@ -52,6 +54,8 @@ struct Flow {
     sink_error: Option<Close>,
     /// The end was passed on.
     closed: bool,
+    /// Measures what the relay adds, where that is wanted.
+    added: Option<Added>,
 }
 
 /// What ended the pump's current run.
@@ -69,9 +73,14 @@ pub struct Propagated {
 
 impl Pump {
     /// A pump over two connected sockets; `early` was read from the client and not yet sent, `left` says
-    /// that the client has closed its half behind that.
-    pub fn new(client: TcpStream, server: TcpStream, early: Vec<u8>, left: Option<Close>) -> Pump {
-        let flow = |pending, ended| Flow {
+    /// that the client has closed its half behind that. `measures` hear how long each chunk stays here.
+    pub fn new(
+        [client, server]: [TcpStream; 2],
+        early: Vec<u8>,
+        left: Option<Close>,
+        measures: Option<&Measures>,
+    ) -> Pump {
+        let flow = |pending, ended, dir| Flow {
             pending,
             sent: 0,
             limit: FIRST_LIMIT,
@@ -79,8 +88,11 @@ impl Pump {
             reset: None,
             sink_error: None,
             closed: false,
+            added: measures.map(|measures| Added::new(measures.clone(), dir)),
         };
-        Pump { client, server, flows: [flow(early, left), flow(Vec::new(), None)] }
+        let [to_server, to_client] = Direction::BOTH;
+        let flows = [flow(early, left, to_server), flow(Vec::new(), None, to_client)];
+        Pump { client, server, flows }
     }
 
     /// The socket that a direction's bytes come from.
@@ -306,6 +318,9 @@ fn move_once(
                 return Err(error);
             }
         };
+        if let Some(added) = &mut flow.added {
+            added.taken();
+        }
         let bytes = &buffer[..read];
         let written = match sink.try_write(bytes) {
             Ok(written) => written,
@@ -317,6 +332,9 @@ fn move_once(
             }
         };
         flow.pending.extend_from_slice(&bytes[written..]);
+        if let Some(added) = flow.added.as_mut().filter(|_| written == read) {
+            added.given();
+        }
         if read == flow.limit {
             flow.limit = (flow.limit * 2).min(BUFFER);
         }
@@ -360,6 +378,9 @@ impl Flow {
             // The memory goes back: an idle flow keeps none.
             self.pending = Vec::new();
             self.sent = 0;
+            if let Some(added) = &mut self.added {
+                added.given();
+            }
         }
     }
 }

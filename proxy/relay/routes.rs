@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::listen::{Guard, Listen, Listening, Terms, adopt, listen};
-use super::{Relay, Transparent, Upstream};
+use super::{Relay, Transparent, Upstream, Workers};
 
 /// A listening address and where its clients are to be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub struct Bound {
 pub struct Routes {
     relay: Box<dyn Fn(Upstream, SocketAddr) -> Relay + Send>,
     guard: Guard,
+    workers: Workers,
     stop: watch::Receiver<bool>,
     open: Vec<Open>,
 }
@@ -58,8 +59,12 @@ pub struct Unbound {
     pub source: io::Error,
 }
 
-/// Listens on all of these addresses, or on none.
-pub fn bind(wanted: impl IntoIterator<Item = Wanted>) -> Result<Vec<Bound>, Unbound> {
+/// Listens on all of these addresses, or on none, where these threads accept.
+pub fn bind(
+    wanted: impl IntoIterator<Item = Wanted>,
+    workers: &Workers,
+) -> Result<Vec<Bound>, Unbound> {
+    let _there = workers.accepting().enter();
     wanted
         .into_iter()
         .map(|Wanted { listen: asked, upstream }| {
@@ -83,9 +88,10 @@ impl Routes {
     pub fn new(
         relay: impl Fn(Upstream, SocketAddr) -> Relay + Send + 'static,
         guard: Guard,
+        workers: Workers,
         stop: watch::Receiver<bool>,
     ) -> Routes {
-        Routes { relay: Box::new(relay), guard, stop, open: Vec::new() }
+        Routes { relay: Box::new(relay), guard, workers, stop, open: Vec::new() }
     }
 
     /// Serves a route.
@@ -93,7 +99,7 @@ impl Routes {
         let Bound { wanted, listening } = bound;
         let address = listening.address;
         let (terms, current) = watch::channel(self.terms(&wanted, address));
-        tokio::spawn(listening.serve_on(current, self.stop.clone()));
+        self.workers.accepting().spawn(listening.serve_on(current, self.stop.clone()));
         self.open.push(Open { wanted, address, terms });
     }
 
@@ -120,7 +126,7 @@ impl Routes {
                 None => new.push(wanted),
             }
         }
-        let bound = bind(new)?;
+        let bound = bind(new, &self.workers)?;
         Ok(self.commit(kept, bound, self.guard.allowing(allow)))
     }
 
@@ -195,11 +201,14 @@ mod tests {
             recorder: None,
             packets: None,
             feed: Session::feed,
+            measures: None,
+            workers: Workers::here(),
         };
         let (stop, stopped) = watch::channel(false);
         let guard = Guard::new(vec![(IpAddr::from([10, 0, 0, 0]), 8)], 1);
-        let mut routes = Routes::new(relay, guard, stopped);
-        for bound in bind([wanted(anywhere(), 1), wanted(anywhere(), 2)]).unwrap() {
+        let mut routes = Routes::new(relay, guard, Workers::here(), stopped);
+        for bound in bind([wanted(anywhere(), 1), wanted(anywhere(), 2)], &Workers::here()).unwrap()
+        {
             routes.serve(bound);
         }
         (routes, stop)

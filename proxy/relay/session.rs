@@ -63,7 +63,7 @@ pub async fn run(
                 watched.note(Input::Relay(RelayNote::HeaderSent));
             }
             let early = [header, early].concat();
-            let pump = Box::new(Pump::new(client, server, early, left));
+            let pump = Box::new(Pump::new([client, server], early, left, relay.measures.as_ref()));
             match carry(&relay, pump, &mut watched, &mut stop).await {
                 Carried::Over(end) => end,
                 Carried::Lingers(pump) => {

@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use rdpwhy_analyzer::input::{Input, Origin, Timestamp};
+use rdpwhy_analyzer::input::{Close, Input, Origin, Timestamp};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::Identities;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::{Deadlines, Feed, Guard, ProxyProtocol, Relay, Upstream, listen};
+use super::pump::Pump;
+use super::{Deadlines, Feed, Guard, ProxyProtocol, Relay, Upstream, Workers, listen};
 use crate::clock::Clock;
 use crate::desk::{Desk, Message};
 use crate::dial::{DialOptions, Target};
+use crate::latency::Recording;
+use crate::measures::Measures;
+use crate::metrics;
 use crate::output::Output;
 use crate::record::{Payload, Policy, Recorder, Ring};
 
@@ -50,6 +54,8 @@ async fn stage(feed: Feed, recorder: Option<Recorder>, rst_immune: Option<Durati
         recorder,
         packets: None,
         feed,
+        measures: None,
+        workers: Workers::here(),
     });
     let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).unwrap();
     let address = listening.address;
@@ -195,4 +201,49 @@ async fn a_server_that_may_be_gone_is_given_up_by_the_experiment() {
     // The client's own close came first: the relay only let go of what was left.
     let left = given_up(true).await;
     assert_eq!(left.ended.from.as_deref(), Some("client"));
+}
+
+/// Two ends of a TCP connection.
+async fn ends() -> [TcpStream; 2] {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    [near, listener.accept().await.unwrap().0]
+}
+
+#[tokio::test]
+async fn what_the_relay_adds_lasts_until_the_receiver_has_taken_all() {
+    const STUCK: Duration = Duration::from_millis(300);
+    let clock = Clock::start();
+    let measures = Measures::new(Recording::start(None, clock.now()).unwrap(), clock);
+    let [mut client, inner] = ends().await;
+    let [outer, mut server] = ends().await;
+    let mut pump = Pump::new([inner, outer], Vec::new(), None, Some(&measures));
+    let bytes = vec![7; 24 << 20];
+    let sending = async {
+        client.write_all(&bytes).await.unwrap();
+        client.shutdown().await.unwrap();
+    };
+    let receiving = async {
+        sleep(STUCK).await;
+        let mut got = vec![0; bytes.len()];
+        server.read_exact(&mut got).await.unwrap();
+        assert!(got == bytes);
+    };
+    let pumping = async {
+        let deaths = pump.run(&mut |_, _| {}).await;
+        assert_eq!(deaths.0, [Some(Close::Fin), None]);
+    };
+    timeout(LONG, async { tokio::join!(sending, receiving, pumping) }).await.unwrap();
+    let text = String::from_utf8(measures.exposed(metrics::Format::Text)).unwrap();
+    let count = |le: &str| -> u64 {
+        let series = format!(
+            "rdpwhy_step_duration_seconds_bucket{{step=\"relay\",leg=\"server\",le=\"{le}\"}} "
+        );
+        let line = text.lines().find_map(|line| line.strip_prefix(&series));
+        line.unwrap_or_else(|| panic!("no {series}in\\n{text}")).parse().unwrap()
+    };
+    // The chunk that the receiver did not take in the beginning, and those that it took at once.
+    assert!(count("+Inf") > count("0.25"), "{text}");
+    assert!(count("0.25") > 0, "{text}");
+    assert!(!text.contains("step=\"relay\",leg=\"client\""), "nothing came back: {text}");
 }

@@ -24,8 +24,9 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
-    let legs = facts.tcp.legs();
-    let second = legs.iter().find_map(|(_, leg)| leg.kept(SegmentKind::DifferingOverlap).next())?;
+    let mut second =
+        facts.tcp.legs().filter_map(|(_, leg)| leg.kept(SegmentKind::DifferingOverlap).next());
+    let second = second.next()?;
     let segment = &second.value;
     let side = who::sender(segment.dir);
     let says = format!(

@@ -38,7 +38,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if facts.stream(Direction::ToClient).bytes > 0 {
         return None;
     }
-    let since = facts.x224.request.seen().map_or(opened.at, |request| request.at);
+    // A request that crosses the end did not bring it about.
+    let request = facts.x224.request.seen().filter(|request| request.at.time <= ending.at.time);
+    let since = request.map_or(opened.at, |request| request.at);
     let ms = ending.at.time.since(since.time).as_secs_f64() * 1000.0;
     /// Slower ends are a service's own doing.
     const AT_ONCE_MS: f64 = 2000.0;

@@ -24,7 +24,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     }
     // Each end's capture knows best what its own end had to repeat.
     let other = case.at_server().map(|(server, _)| (Leg::Single, server.tcp.leg(Leg::Single)));
-    let (leg, evidence) = facts.tcp.legs().into_iter().chain(other).find_map(|(name, leg)| {
+    let (leg, evidence) = facts.tcp.legs().chain(other).find_map(|(name, leg)| {
         in_socket(leg)
             .map(|(at, fact)| Evidence::at(at, fact))
             .or_else(|| in_packets(leg).map(Evidence::absent))
@@ -45,7 +45,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
 /// acknowledgement. The other did so too, so it was alive, and only the path is left to blame; where it did
 /// not, it may have been gone.
 fn never_through(facts: &Facts) -> Option<Opinion> {
-    let counts = facts.tcp.leg(Leg::Single).counts?;
+    let counts = facts.tcp.leg(Leg::Single).counts()?;
     let dir = Direction::BOTH.into_iter().find(|dir| who::is_unheard(facts, *dir))?;
     if !who::sends_again(counts[dir.reverse().index()]) {
         return None;
@@ -81,7 +81,7 @@ fn are_many(repeated: u64, sent: u64) -> bool {
 }
 
 fn in_socket(leg: &LegFacts) -> Option<(At, String)> {
-    let Seen { value: sample, at } = *leg.socket.as_ref()?;
+    let Seen { value: sample, at } = **leg.socket.as_ref()?;
     let retransmitted = u64::from(sample.total_retrans?);
     let sent = u64::from(sample.segs_out?);
     if are_many(retransmitted, sent) {
@@ -93,7 +93,7 @@ fn in_socket(leg: &LegFacts) -> Option<(At, String)> {
 }
 
 fn in_packets(leg: &LegFacts) -> Option<String> {
-    let counts = leg.counts?;
+    let counts = leg.counts()?;
     Direction::BOTH.into_iter().find_map(|dir| {
         let sent = counts[dir.index()];
         are_many(sent.retransmitted, sent.data_segments).then(|| {

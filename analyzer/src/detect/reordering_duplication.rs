@@ -20,7 +20,7 @@ pub(super) const DETECTOR: Detector = Detector {
 const SOME: u64 = 3;
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
-    let (name, evidence) = case.this.tcp.legs().into_iter().find_map(|(name, leg)| {
+    let (name, evidence) = case.this.tcp.legs().find_map(|(name, leg)| {
         in_packets(leg).or_else(|| in_socket(leg)).map(|evidence| (name, evidence))
     })?;
     let (party, place) = match name {
@@ -40,7 +40,7 @@ fn in_socket(leg: &LegFacts) -> Option<Evidence> {
 }
 
 fn in_packets(leg: &LegFacts) -> Option<Evidence> {
-    let counts = leg.counts?;
+    let counts = leg.counts()?;
     Direction::BOTH.into_iter().find_map(|dir| {
         let sent = counts[dir.index()];
         // What was sent again explains what stood behind it.

@@ -52,7 +52,7 @@ fn in_packets(facts: &Facts, rst: &Seen<Segment>, opinion: Opinion) -> Option<Op
     let went_on = leg
         .kept(SegmentKind::AfterRst)
         .any(|seen| seen.value.dir == rst.value.dir && seen.value.len > 0);
-    let counts = leg.counts?[Direction::ToServer.index()];
+    let counts = leg.counts()?[Direction::ToServer.index()];
     let unheard = counts.acknowledged.is_some_and(|acknowledged| acknowledged < counts.bytes);
     let tests = battery::of(facts, rst);
     let foreign = tests.forged.iter().any(|test| test.group == Group::Ttl);

@@ -60,8 +60,10 @@ pub(super) fn unanswered(facts: &Facts) -> Option<Turn> {
     }
     // The client spoke last: the turn is the server's. Its own turns hold a user who reads and types.
     let (asked, until) = question(facts)?;
-    let answered = facts.stream(Direction::ToClient).last;
-    if answered.is_some_and(|answered| answered.time >= asked.time && answered.time <= until) {
+    // An answer that came in time counts, whatever else comes behind the end.
+    let last = || facts.stream(Direction::ToClient).last.map(|last| last.time);
+    let answered = facts.ending().map_or_else(last, |end| end.last[Direction::ToClient.index()]);
+    if answered.is_some_and(|answered| answered >= asked.time && answered <= until) {
         return None;
     }
     let silent = until.since(asked.time);

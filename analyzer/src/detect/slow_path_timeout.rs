@@ -65,7 +65,7 @@ pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<(At, Leg, Durati
 
 /// The longest round trip of a leg.
 fn round_trip(facts: &Facts) -> Option<(At, Leg, Duration)> {
-    let measured = facts.tcp.legs().into_iter().filter_map(|(name, leg)| {
+    let measured = facts.tcp.legs().filter_map(|(name, leg)| {
         let socket = leg.socket.as_ref().and_then(|socket| {
             let rtt = socket.value.min_rtt_us.or(socket.value.rtt_us)?;
             Some((socket.at, name, Duration::from_micros(rtt.into())))

@@ -67,7 +67,7 @@ fn silence(facts: &Facts) -> Option<(At, Duration)> {
 }
 
 fn captured(facts: &Facts, name: Leg) -> Option<Stalled> {
-    let counts = facts.tcp.leg(name).counts?;
+    let counts = facts.tcp.leg(name).counts()?;
     let (last, silent) = silence(facts).filter(|(_, silent)| *silent >= SILENCE)?;
     let found = Direction::BOTH.into_iter().find_map(|dir| {
         let sent = counts[dir.index()];

@@ -21,9 +21,9 @@ const BLANKED: usize = 3;
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
-    let legs = facts.tcp.legs();
-    let mut syns = legs
-        .iter()
+    let mut syns = facts
+        .tcp
+        .legs()
         .flat_map(|(_, leg)| leg.kept(SegmentKind::Syn).chain(leg.kept(SegmentKind::SynAck)));
     let (syn, blanks) = syns.find_map(|syn| {
         let blanks = longest_blank(&syn.value.options);

@@ -77,7 +77,7 @@ fn waited_for_the_server(facts: &Facts, ending: &Ending) -> bool {
 pub fn is_unheard(facts: &Facts, dir: Direction) -> bool {
     /// A retransmission or two belong to any end.
     const SILENCE: Duration = Duration::from_secs(5);
-    let (Some(counts), Some(ending)) = (facts.tcp.leg(Leg::Single).counts, facts.ending()) else {
+    let (Some(counts), Some(ending)) = (facts.tcp.leg(Leg::Single).counts(), facts.ending()) else {
         return false;
     };
     let sent = counts[dir.index()];
@@ -182,7 +182,7 @@ pub fn all_acknowledged(facts: &Facts, dir: Direction) -> Option<bool> {
     if let Some(socket) = &leg.socket {
         return socket.value.unacked.map(|unacked| unacked == 0);
     }
-    let counts = leg.counts?[dir.index()];
+    let counts = leg.counts()?[dir.index()];
     counts.acknowledged.map(|acknowledged| acknowledged >= counts.bytes)
 }
 
@@ -190,6 +190,6 @@ pub fn all_acknowledged(facts: &Facts, dir: Direction) -> Option<bool> {
 pub fn nothing_out_of_order(facts: &Facts) -> bool {
     let leg = facts.tcp.leg(crate::input::Leg::Server);
     let socket = leg.socket.as_ref().and_then(|socket| socket.value.rcv_ooopack);
-    let counted = leg.counts.map(|counts| counts[Direction::ToClient.index()].out_of_order);
+    let counted = leg.counts().map(|counts| counts[Direction::ToClient.index()].out_of_order);
     socket.unwrap_or(0) == 0 && counted.unwrap_or(0) == 0
 }

@@ -43,8 +43,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
 
 /// The sender of direction `dir` announced the window.
 fn in_packets(facts: &Facts, dir: Direction) -> Option<(At, u64)> {
-    facts.tcp.legs().into_iter().find_map(|(_, leg)| {
-        let zero = leg.zero_window[dir.index()];
+    facts.tcp.legs().find_map(|(_, leg)| {
+        let zero = leg.zero_window(dir);
         let open = zero.since.map(|since| (since, facts.now.since(since.time).as_nanos() as u64));
         zero.longest.max_by_length(open).filter(|(_, stretch)| *stretch >= STALL_NS)
     })

@@ -38,7 +38,7 @@ impl StreamDiff {
     pub(super) fn of(held: [Held<'_>; 2], dir: Direction) -> StreamDiff {
         let tapes = held.map(|held| held.transcript.tape(dir));
         let acknowledged = held.map(|held| {
-            let counts = held.facts.tcp.leg(Leg::Single).counts?;
+            let counts = held.facts.tcp.leg(Leg::Single).counts()?;
             counts[dir.index()].acknowledged
         });
         let parted = parted(tapes, dir);
@@ -96,7 +96,7 @@ impl Difference {
 
 /// The receiver acknowledged what the capture does not hold; its FIN counts one.
 pub(super) fn capture_lost(held: Held<'_>, dir: Direction) -> bool {
-    let Some(counts) = held.facts.tcp.leg(Leg::Single).counts else { return false };
+    let Some(counts) = held.facts.tcp.leg(Leg::Single).counts() else { return false };
     let len = held.transcript.tape(dir).len();
     counts[dir.index()].acknowledged.is_some_and(|acknowledged| acknowledged > len + 1)
 }

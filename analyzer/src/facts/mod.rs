@@ -205,8 +205,8 @@ impl Facts {
 
     /// The capture holds the segments of one side only.
     pub fn is_one_sided(&self) -> bool {
-        self.tcp.legs().iter().any(|(_, leg)| {
-            leg.counts.is_some_and(|counts| {
+        self.tcp.legs().any(|(_, leg)| {
+            leg.counts().is_some_and(|counts| {
                 let [client, server] = counts.map(|counts| counts.segments);
                 (client == 0) != (server == 0)
             })
@@ -311,7 +311,7 @@ impl Facts {
                 .acknowledged
                 .is_some_and(|acknowledged| acknowledged > counts.bytes.saturating_add(1));
         }
-        self.tcp.leg_mut(at.leg).counts = Some(counts);
+        self.tcp.leg_mut(at.leg).count(counts);
     }
 
     fn note_damage(&mut self, at: At, what: String) {

@@ -91,7 +91,7 @@ impl Facts {
             (tls.client_hello.is_seen(), Reached::TlsClientHello),
             (self.x224.confirm.is_seen(), Reached::X224Confirm),
             (self.x224.request.is_seen(), Reached::X224Request),
-            (self.tcp.legs().iter().any(|(_, leg)| leg.opened.is_seen()), Reached::Tcp),
+            (self.tcp.legs().any(|(_, leg)| leg.opened.is_seen()), Reached::Tcp),
         ];
         let step = steps.iter().find(|(seen, _)| *seen).map_or(Reached::None, |(_, step)| *step);
         (step, Basis::Seen)

@@ -35,25 +35,18 @@ impl TcpFacts {
     }
 
     /// All legs with their names, the client's first.
-    pub fn legs(&self) -> Vec<(Leg, &LegFacts)> {
-        match self {
-            TcpFacts::One(single) => vec![(Leg::Single, &**single)],
-            TcpFacts::Two(two) => vec![(Leg::Client, &two[0]), (Leg::Server, &two[1])],
-        }
+    pub fn legs(&self) -> impl Iterator<Item = (Leg, &LegFacts)> {
+        let (names, legs): (&[Leg], &[LegFacts]) = match self {
+            TcpFacts::One(single) => (&[Leg::Single], std::slice::from_ref(single)),
+            TcpFacts::Two(two) => (&[Leg::Client, Leg::Server], &two[..]),
+        };
+        names.iter().copied().zip(legs)
     }
 
     /// The first close by an outside party.
     pub fn ending(&self) -> Option<&Ending> {
-        let mut first: Option<&Ending> = None;
-        for (_, leg) in self.legs() {
-            let candidate = leg.ending.as_ref();
-            first = match (first, candidate) {
-                (Some(a), Some(b)) if b.order() < a.order() => Some(b),
-                (None, found) => found,
-                (kept, _) => kept,
-            };
-        }
-        first
+        let endings = self.legs().filter_map(|(_, leg)| leg.ending.as_deref());
+        endings.min_by_key(|ending| ending.order())
     }
 
     /// Stamps a close. Only the first one by an outside party is the session's end; a second one at
@@ -67,7 +60,7 @@ impl TcpFacts {
         const KEPT: usize = 16;
         let leg = self.leg_mut(ending.at.leg);
         if outside && leg.ending.is_none() {
-            leg.ending = Some(ending);
+            leg.ending = Some(Box::new(ending));
         }
         if leg.closes.len() < KEPT {
             leg.closes.push(ending);
@@ -114,7 +107,7 @@ pub struct Attempt {
     pub failure: ConnectFailure,
 }
 
-/// What is known of one TCP connection.
+/// What is known of one TCP connection. What few of them have stands in a box: many are open at once.
 #[derive(Clone, Debug, Default)]
 pub struct LegFacts {
     /// The handshake completed; the time it took in ns where both of its ends were seen.
@@ -122,19 +115,17 @@ pub struct LegFacts {
     /// Attempts that failed, in order.
     pub attempts: Vec<Attempt>,
     /// The first close by the outside party.
-    pub ending: Option<Ending>,
+    pub ending: Option<Box<Ending>>,
     /// The closes, in order; bounded.
     pub closes: Vec<Ending>,
     /// The latest state of the relay's socket.
-    pub socket: Option<Seen<TcpSample>>,
-    /// Running counts of a capture: client's segments, server's segments.
-    pub counts: Option<[SegmentCounts; 2]>,
+    pub socket: Option<Box<Seen<TcpSample>>>,
+    counts: Option<Box<[SegmentCounts; 2]>>,
     /// SYN, SYN-ACK, FIN and RST segments, in order; bounded.
     pub segments: Vec<Seen<Segment>>,
     /// SYNs of the client, retransmissions included.
     pub syns: u32,
-    /// Longest time a sender's window stood at zero, by sender, in ns; and since when it stands now.
-    pub zero_window: [ZeroWindow; 2],
+    zero_window: Option<Box<[ZeroWindow; 2]>>,
 }
 
 /// Zero windows announced by one side.
@@ -146,6 +137,19 @@ pub struct ZeroWindow {
     pub longest: Option<(At, u64)>,
 }
 
+impl ZeroWindow {
+    fn note(&mut self, at: At, kind: SegmentKind) {
+        if kind == SegmentKind::ZeroWindow {
+            self.since.get_or_insert(at);
+        } else if let Some(since) = self.since.take() {
+            let stretch = at.time.since(since.time).as_nanos() as u64;
+            if self.longest.is_none_or(|(_, longest)| stretch > longest) {
+                self.longest = Some((since, stretch));
+            }
+        }
+    }
+}
+
 impl LegFacts {
     /// How many segments are kept.
     pub const KEPT: usize = 32;
@@ -155,10 +159,27 @@ impl LegFacts {
         self.segments.iter().filter(move |segment| segment.value.kind == kind)
     }
 
+    /// Running counts of a capture: client's segments, server's segments.
+    pub fn counts(&self) -> Option<[SegmentCounts; 2]> {
+        self.counts.as_deref().copied()
+    }
+
+    /// For how long this sender's window stood at zero.
+    pub fn zero_window(&self, sender: Direction) -> ZeroWindow {
+        self.zero_window.as_deref().map_or_else(ZeroWindow::default, |both| both[sender.index()])
+    }
+
     /// Packets of it were captured; the one SYN that a socket keeps is none.
     pub(super) fn has_packets(&self) -> bool {
         let captured = |segment: &Seen<Segment>| segment.at.origin != Origin::Socket;
         self.counts.is_some() || self.segments.iter().any(captured)
+    }
+
+    pub(super) fn count(&mut self, counts: [SegmentCounts; 2]) {
+        match &mut self.counts {
+            Some(known) => **known = counts,
+            None => self.counts = Some(Box::new(counts)),
+        }
     }
 
     pub(super) fn open(&mut self, at: At, took: Option<u64>) {
@@ -175,29 +196,19 @@ impl LegFacts {
     }
 
     pub(super) fn sample(&mut self, at: At, value: TcpSample) {
-        self.socket = Some(Seen { value, at });
+        self.socket = Some(Box::new(Seen { value, at }));
     }
 
     pub(super) fn keep(&mut self, at: At, segment: Segment) {
         /// Windows that open and close leave room for what may come behind them.
         const WINDOWS: usize = 16;
-        let zero = &mut self.zero_window[segment.dir.index()];
-        match segment.kind {
-            SegmentKind::Syn => self.syns += 1,
-            SegmentKind::ZeroWindow => {
-                zero.since.get_or_insert(at);
-            }
-            SegmentKind::WindowOpen => {
-                if let Some(since) = zero.since.take() {
-                    let stretch = at.time.since(since.time).as_nanos() as u64;
-                    if zero.longest.is_none_or(|(_, longest)| stretch > longest) {
-                        zero.longest = Some((since, stretch));
-                    }
-                }
-            }
-            _ => {}
-        }
         let is_window = matches!(segment.kind, SegmentKind::ZeroWindow | SegmentKind::WindowOpen);
+        if segment.kind == SegmentKind::Syn {
+            self.syns += 1;
+        } else if is_window {
+            let both = self.zero_window.get_or_insert_default();
+            both[segment.dir.index()].note(at, segment.kind);
+        }
         if self.segments.len() < if is_window { WINDOWS } else { Self::KEPT } {
             self.segments.push(Seen { value: segment, at });
         }

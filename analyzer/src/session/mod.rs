@@ -75,7 +75,7 @@ impl Session {
 
     /// Takes one observation.
     pub fn feed(&mut self, time: Timestamp, origin: Origin, input: Input<'_>) {
-        let at = |leg| At { time, origin, leg, offset: 0 };
+        let at = |leg| At { time, origin, leg };
         match input {
             Input::Data { dir, bytes } => self.data(self.at(time, origin, dir), dir, bytes),
             Input::Skipped { dir, bytes } => self.skipped(self.at(time, origin, dir), dir, bytes),
@@ -124,7 +124,7 @@ impl Session {
             (Vantage::Relay, Direction::ToServer) => Leg::Client,
             (Vantage::Relay, Direction::ToClient) => Leg::Server,
         };
-        At { time, origin, leg, offset: 0 }
+        At { time, origin, leg }
     }
 
     fn closed(&mut self, at: At, dir: Direction, how: crate::input::Close) {
@@ -275,7 +275,7 @@ impl Fold<'_> {
                         let end = frame.offset + u64::from(frame.header) + u64::from(frame.body);
                         transcript.frame(dir, frame.kind, frame.offset, end);
                     }
-                    self.frame(At { offset: frame.offset, ..at }, dir, lane, frame);
+                    self.frame(at, dir, lane, frame);
                     if lane.body.capacity() > Lane::KEPT {
                         lane.body = Vec::new();
                     }

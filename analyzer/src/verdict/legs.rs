@@ -29,13 +29,13 @@ pub(super) fn legs(facts: &Facts) -> Legs {
 /// From where a connection was seen. A relay has packets only where every leg that opened has them.
 pub(super) fn vantage(case: &Case<'_>) -> Vantage {
     let facts = case.this;
-    let lacking = |(name, leg): &(Leg, &LegFacts)| {
-        (*name == Leg::Client || leg.opened.is_seen()) && !facts.has_packets(*name)
+    let lacking = |(name, leg): (Leg, &LegFacts)| {
+        (name == Leg::Client || leg.opened.is_seen()) && !facts.has_packets(name)
     };
     match &facts.tcp {
         _ if case.at_server().is_some() => Vantage::V6,
         TcpFacts::One(_) => Vantage::V1,
-        TcpFacts::Two(_) if facts.tcp.legs().iter().any(lacking) => Vantage::V2,
+        TcpFacts::Two(_) if facts.tcp.legs().any(lacking) => Vantage::V2,
         TcpFacts::Two(_) => Vantage::V3,
     }
 }
@@ -88,7 +88,7 @@ fn tcp(leg: &LegFacts) -> Map<String, Value> {
     {
         map.extend(fields);
     }
-    if let Some([client, server]) = leg.counts {
+    if let Some([client, server]) = leg.counts() {
         map.insert("from_client".into(), counts(&client));
         map.insert("from_server".into(), counts(&server));
     }

@@ -82,10 +82,10 @@ fn is_probe(facts: &Facts) -> bool {
     let left = facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer);
     // A client that waited for a server which was not reached gave up; one that left at once asked for nothing.
     const AT_ONCE: std::time::Duration = std::time::Duration::from_secs(1);
-    let opened = facts.tcp.legs().iter().all(|(_, leg)| leg.opened.is_seen());
+    let opened = facts.tcp.legs().all(|(_, leg)| leg.opened.is_seen());
     let at_once =
         facts.ending().is_some_and(|ending| ending.at.time.since(facts.subject.started) < AT_ONCE);
-    let refused = facts.tcp.legs().iter().any(|(_, leg)| !leg.attempts.is_empty());
+    let refused = facts.tcp.legs().any(|(_, leg)| !leg.attempts.is_empty());
     silent
         && left
         && (opened || (at_once && !refused))

@@ -242,7 +242,7 @@ fn smallest(ends: [&Facts; 2]) -> u32 {
 }
 
 fn counts(facts: &Facts, dir: Direction) -> Option<SegmentCounts> {
-    Some(facts.tcp.leg(Leg::Single).counts?[dir.index()])
+    Some(facts.tcp.leg(Leg::Single).counts()?[dir.index()])
 }
 
 /// The receiver's end was closed before the message could arrive.

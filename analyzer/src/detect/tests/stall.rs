@@ -45,6 +45,9 @@ fn a_server_that_lets_a_machine_turn_wait() {
     // A goodbye of the client's at the end of its patience is no word that the server left unanswered.
     let goodbye = credssp().all_acknowledged().app(ToServer, 19, 1).fin(ToServer);
     fails(&goodbye, &expected("credssp"));
+    // One that was answered in time, whatever the server says behind the end.
+    let answered = credssp().app(ToClient, 300, 1).after_ms(5).all_acknowledged().fin(ToServer);
+    silent(&answered.after_ms(9_000).app(ToClient, 300, 1).report(), "unanswered-turn");
     // Without a word on what was acknowledged it is possible at most.
     let unsure = fails(&credssp().fin(ToServer), &expected("credssp"));
     assert_eq!((unsure.verdict.confidence.what, unsure.verdict.confidence.why), (0.55, 0.55));

@@ -106,5 +106,5 @@ fn windows_that_open_and_close_leave_room_for_a_reset() {
     let leg = session.facts().tcp.leg(Leg::Server);
     assert_eq!((leg.kept(Rst).count(), leg.segments.len()), (1, 17));
     // Windows that are not kept are looked at.
-    assert!(leg.zero_window[ToClient.index()].longest.is_some());
+    assert!(leg.zero_window(ToClient).longest.is_some());
 }
