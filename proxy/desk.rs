@@ -74,6 +74,8 @@ pub struct Desk {
     open: BTreeMap<u64, IpAddr>,
     /// With `--once`: clients with a failure, and until when a sibling of it may come.
     quiet: BTreeMap<IpAddr, Instant>,
+    /// It has a thread to itself, which may rest between messages.
+    rests: bool,
 }
 
 /// An ended session whose verdict a sibling may still revise.
@@ -102,11 +104,13 @@ impl Desk {
             provisional: BTreeSet::new(),
             open: BTreeMap::new(),
             quiet: BTreeMap::new(),
+            rests: false,
         }
     }
 
-    /// Works until the senders are gone; gives back the output for its summary.
+    /// Works until the senders are gone; gives back the output for its summary. It has its thread to itself.
     pub async fn run(mut self, messages: mpsc::Receiver<Message>) -> Output {
+        self.rests = true;
         self.work(messages).await;
         self.output
     }
@@ -117,7 +121,7 @@ impl Desk {
             let next = self.held.values().map(|held| held.until).min();
             tokio::select! {
                 message = messages.recv() => match message {
-                    Some(message) => self.take(message),
+                    Some(message) => self.take_all(message, &mut messages),
                     None => break,
                 },
                 () = until(next) => self.release(Instant::now()),
@@ -155,6 +159,20 @@ impl Desk {
             Outcome::Failed | Outcome::Unknown => {
                 self.quiet.insert(client, Instant::now() + SIBLING);
             }
+        }
+    }
+
+    /// This message and those that came with it. Who brings one has to wake this thread, which costs both more
+    /// than the work: many that come at once are awaited together.
+    fn take_all(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) {
+        const REST: Duration = Duration::from_millis(1);
+        let mut next = Some(first);
+        while let Some(message) = next {
+            self.take(message);
+            next = messages.try_recv().ok();
+        }
+        if self.rests {
+            std::thread::sleep(REST);
         }
     }
 

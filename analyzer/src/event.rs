@@ -1,6 +1,9 @@
 //! What happened, once, with its evidence. The session turns PDUs into events; facts are folded from
 //! events and from nothing else.
 
+use std::fmt;
+use std::num::NonZeroU64;
+
 use crate::input::{
     Close, ConnectFailure, Direction, Leg, Origin, RelayNote, Segment, SegmentCounts, TcpSample,
     Timestamp,
@@ -12,15 +15,60 @@ use crate::wire::send_data::Statement;
 use crate::wire::tls::{Alert, CertificateDefect, CertificateSummary, ClientHello, ServerHello};
 use crate::wire::x224::{ConnectionConfirm, ConnectionRequest};
 
-/// When and where something was observed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When and where something was observed. Sessions are full of these: it is two words.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct At {
     /// Time of the observation.
     pub time: Timestamp,
+    /// From the lowest bit: kind of origin (2), leg (2, none of them zero), number (60).
+    place: NonZeroU64,
+}
+
+impl At {
+    /// Observed at this time, in this packet, read or socket, on this leg. A number beyond 60 bits counts as the
+    /// largest.
+    pub fn new(time: Timestamp, origin: Origin, leg: Leg) -> At {
+        const MOST: u64 = u64::MAX >> 4;
+        let (kind, number) = match origin {
+            Origin::Packet(number) => (0, number),
+            Origin::Read(number) => (1, number),
+            Origin::Live(number) => (2, number),
+            Origin::Socket => (3, 0),
+        };
+        let leg = match leg {
+            Leg::Client => 1,
+            Leg::Server => 2,
+            Leg::Single => 3,
+        };
+        let place = NonZeroU64::MIN.saturating_add((number.min(MOST) << 4 | leg << 2 | kind) - 1);
+        At { time, place }
+    }
+
     /// Packet, read or socket.
-    pub origin: Origin,
+    pub fn origin(self) -> Origin {
+        let (kind, number) = (self.place.get() & 3, self.place.get() >> 4);
+        match kind {
+            0 => Origin::Packet(number),
+            1 => Origin::Read(number),
+            2 => Origin::Live(number),
+            _ => Origin::Socket,
+        }
+    }
+
     /// The leg it was observed on.
-    pub leg: Leg,
+    pub fn leg(self) -> Leg {
+        match self.place.get() >> 2 & 3 {
+            1 => Leg::Client,
+            2 => Leg::Server,
+            _ => Leg::Single,
+        }
+    }
+}
+
+impl fmt::Debug for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} on {:?} at {:?}", self.origin(), self.leg(), self.time)
+    }
 }
 
 /// One thing that happened.

@@ -79,6 +79,7 @@ fn relay(
     let proxy_protocol =
         ProxyProtocol { accept: args.accept_proxy_protocol, send: args.send_proxy_protocol };
     let deadlines = Deadlines { connect: args.connect_timeout, handshake: args.handshake_timeout };
+    let announces = args.once || measures.is_some();
     let rst_immune = args.rst_immune.then_some(SILENCE);
     let numbers = Arc::new(AtomicU64::new(1));
     move |upstream, address| Relay {
@@ -97,6 +98,7 @@ fn relay(
             .filter(|(_, ports)| Some(*ports) == ports_of(address, &upstream))
             .map(|(packets, _)| packets.clone()),
         feed: Session::feed,
+        announces,
         measures: measures.clone(),
         workers: workers.clone(),
         upstream,

@@ -199,6 +199,7 @@ impl Stage {
             recorder: Some(self.recorder.clone()),
             packets: None,
             feed: Session::feed,
+            announces: true,
             measures: None,
             workers: Workers::here(),
         });

@@ -119,7 +119,7 @@ pub fn packets(session: u64, facts: &Facts) -> Vec<Comment> {
     let mut comments = Vec::new();
     for (leg, known) in facts.tcp.legs() {
         comments.extend(known.segments.iter().map(|kept| {
-            let number = match kept.at.origin {
+            let number = match kept.at.origin() {
                 Origin::Live(number) => Some(number),
                 _ => None,
             };

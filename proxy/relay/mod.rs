@@ -57,6 +57,8 @@ pub struct Relay {
     pub rst_immune: Option<Duration>,
     /// The only clock.
     pub clock: Clock,
+    /// The desk wants to hear of sessions that begin, too.
+    pub announces: bool,
     /// Where ended sessions go.
     pub desk: mpsc::Sender<Message>,
     /// Where recordings go.

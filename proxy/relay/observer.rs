@@ -22,7 +22,7 @@ pub const FAILED: &str = "the engine failed on this connection";
 /// One session's observer.
 pub struct Observer {
     session: Session,
-    tape: Option<Tape>,
+    tape: Option<Box<Tape>>,
     feed: Feed,
     reads: u64,
     failed: bool,
@@ -31,6 +31,7 @@ pub struct Observer {
 impl Observer {
     /// An observer that feeds the engine and, where one is given, a tape.
     pub fn new(subject: Subject, tape: Option<Tape>, feed: Feed) -> Observer {
+        let tape = tape.map(Box::new);
         Observer { session: Session::new(subject), tape, feed, reads: 0, failed: false }
     }
 
@@ -65,7 +66,7 @@ impl Observer {
     }
 
     /// The end of the observation.
-    pub fn finish(mut self, now: Timestamp, why: InputEnd) -> (Session, Option<Tape>) {
+    pub fn finish(mut self, now: Timestamp, why: InputEnd) -> (Session, Option<Box<Tape>>) {
         if self.failed {
             self.session.limit(FAILED);
         }

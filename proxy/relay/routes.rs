@@ -201,6 +201,7 @@ mod tests {
             recorder: None,
             packets: None,
             feed: Session::feed,
+            announces: true,
             measures: None,
             workers: Workers::here(),
         };

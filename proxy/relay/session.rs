@@ -10,7 +10,7 @@ use rdpwhy_analyzer::input::{
 };
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
 use super::Relay;
 use super::death::close_of;
@@ -50,7 +50,9 @@ pub async fn run(
     };
     // What a session needs for long is not part of its task, and what it needs for a moment is given back.
     let mut watched = Box::new(Watched::begin(&relay, &client, &origin, index, &route));
-    relay.tell(Message::Began { index, client: origin.client.ip() });
+    if relay.announces {
+        relay.tell(Message::Began { index, client: origin.client.ip() });
+    }
     let reached = Box::pin(reach(&relay, &route, &client, &mut watched, &mut stop)).await;
     let end = match reached {
         Reached::Server(server, early, left) => {
@@ -63,6 +65,7 @@ pub async fn run(
                 watched.note(Input::Relay(RelayNote::HeaderSent));
             }
             let early = [header, early].concat();
+            drop((origin, route));
             let pump = Box::new(Pump::new([client, server], early, left, relay.measures.as_ref()));
             match carry(&relay, pump, &mut watched, &mut stop).await {
                 Carried::Over(end) => end,
@@ -84,6 +87,13 @@ pub async fn run(
         }
     };
     Box::pin(watched.end(&relay, end, &mut stop)).await;
+}
+
+/// The first one is not now: a timer that is due at once wakes the thread that has just begun to serve.
+fn ticks() -> Interval {
+    let mut ticks = interval_at(tokio::time::Instant::now() + TICK, TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
 }
 
 enum Reached {
@@ -116,8 +126,7 @@ async fn reach(
     let dialing = dial::dial(target, options, &mut ignore);
     tokio::pin!(dialing);
     let deadline = relay.deadlines.connect.map(|limit| tokio::time::Instant::now() + limit);
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut ticks = ticks();
     let mut early = Vec::new();
     let mut left = None;
     let mut grace = None;
@@ -228,8 +237,7 @@ async fn carry(
     stop: &mut watch::Receiver<bool>,
 ) -> Carried {
     let deadline = relay.deadlines.handshake.map(|limit| tokio::time::Instant::now() + limit);
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut ticks = ticks();
     let mut quiet = None;
     loop {
         let up = watched.active;

@@ -54,6 +54,7 @@ async fn stage(feed: Feed, recorder: Option<Recorder>, rst_immune: Option<Durati
         recorder,
         packets: None,
         feed,
+        announces: true,
         measures: None,
         workers: Workers::here(),
     });

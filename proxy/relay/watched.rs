@@ -39,7 +39,7 @@ pub struct Watched {
     warned: bool,
     packets: Option<Watch>,
     /// The client's SYN as its socket kept it, where the capture should show it.
-    saved_syn: Option<(Timestamp, Segment)>,
+    saved_syn: Option<Box<(Timestamp, Segment)>>,
 }
 
 impl Watched {
@@ -71,9 +71,10 @@ impl Watched {
         let tape = relay.recorder.as_ref().map(|recorder| recorder.tape(index, &subject));
         let mut observer = Observer::new(subject, tape, relay.feed);
         let syn = os::saved_syn(client).and_then(|bytes| SynFacts::parse(&bytes).ok());
-        let saved_syn = syn.map(|syn| (started, syn_segment(&syn)));
+        let saved_syn = syn.map(|syn| Box::new((started, syn_segment(&syn))));
         let packets = relay.packets.as_ref().map(|packets| packets.watch());
-        if let (None, Some((time, syn))) = (&packets, &saved_syn) {
+        if let (None, Some(saved)) = (&packets, &saved_syn) {
+            let (time, syn) = &**saved;
             observer.note(*time, Input::Segment(syn.clone()));
         }
         observer.note(now, Input::Opened { leg: Leg::Client, took: rtt });
@@ -131,7 +132,7 @@ impl Watched {
                 index,
                 source: relay.source.clone(),
                 session: Box::new(session),
-                tape: tape.map(Box::new),
+                tape,
             })
             .await;
     }
@@ -147,7 +148,8 @@ impl Watched {
         }
         let whole = packets.finish().await;
         self.hear();
-        if let Some((time, syn)) = self.saved_syn.take().filter(|_| !self.has_client_syn()) {
+        if let Some(saved) = self.saved_syn.take().filter(|_| !self.has_client_syn()) {
+            let (time, syn) = *saved;
             self.observer.note(time, Input::Segment(syn));
         }
         if !whole {

@@ -249,7 +249,7 @@ impl Battery {
         let waited = closing.at.time.since(trigger.time).as_nanos() as u64;
         // The round trip of an accepted leg is the kernel's, not measured where the packets are.
         let near =
-            trigger.time <= closing.at.time && waited * 2 < round && trigger.leg == segment.leg;
+            trigger.time <= closing.at.time && waited * 2 < round && trigger.leg() == segment.leg;
         if near {
             let fact = format!(
                 "the {} came {:.1} ms after the last byte to that side; the handshake took {:.1} ms",

@@ -49,7 +49,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let party = match changed || two_writers(facts, seen.value.dir) {
         true => (Party::Unknown, Band::Weak),
         // A relay without packets can not tell whose alert it is within a leg.
-        false if !facts.has_packets(seen.at.leg) => (who::endpoint(seen.value.dir), Band::Possible),
+        false if !facts.has_packets(seen.at.leg()) => {
+            (who::endpoint(seen.value.dir), Band::Possible)
+        }
         false => (who::endpoint(seen.value.dir), Band::High),
     };
     Some(

@@ -228,13 +228,13 @@ impl Facts {
     pub fn apply(&mut self, at: At, event: Event) {
         self.now = self.now.max(at.time);
         match event {
-            Event::Opened(took) => self.tcp.leg_mut(at.leg).open(at, took),
+            Event::Opened(took) => self.tcp.leg_mut(at.leg()).open(at, took),
             Event::ConnectFailed(failure) => {
-                self.tcp.leg_mut(at.leg).fail(Attempt { at, failure });
+                self.tcp.leg_mut(at.leg()).fail(Attempt { at, failure });
             }
             Event::Closed(dir, how) => self.close(at, dir, how),
             Event::Segment(segment) => self.tcp.leg_mut(segment.leg).keep(at, segment),
-            Event::Socket(sample) => self.tcp.leg_mut(at.leg).sample(at, sample),
+            Event::Socket(sample) => self.tcp.leg_mut(at.leg()).sample(at, sample),
             Event::Counts(counts) => self.count_segments(at, counts),
             Event::Relay(note) => self.note_relay(at, note),
             Event::Limit(what) => {
@@ -282,7 +282,7 @@ impl Facts {
 
     fn close(&mut self, at: At, dir: Direction, how: Close) {
         let after_bytes = [self.streams[0].bytes, self.streams[1].bytes];
-        let outside = at.leg == Leg::Single || at.leg == self.source_leg(dir);
+        let outside = at.leg() == Leg::Single || at.leg() == self.source_leg(dir);
         let last = [0, 1].map(|dir: usize| self.streams[dir].last.map(|at| at.time));
         self.tcp.close(Ending { at, dir, how, after_bytes, last, both: false }, outside);
     }
@@ -311,7 +311,7 @@ impl Facts {
                 .acknowledged
                 .is_some_and(|acknowledged| acknowledged > counts.bytes.saturating_add(1));
         }
-        self.tcp.leg_mut(at.leg).count(counts);
+        self.tcp.leg_mut(at.leg()).count(counts);
     }
 
     fn note_damage(&mut self, at: At, what: String) {

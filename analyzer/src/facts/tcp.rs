@@ -54,11 +54,11 @@ impl TcpFacts {
     pub(super) fn close(&mut self, ending: Ending, outside: bool) {
         let both = outside
             && self.ending().is_some_and(|first| {
-                first.at.leg != ending.at.leg && first.at.time == ending.at.time
+                first.at.leg() != ending.at.leg() && first.at.time == ending.at.time
             });
         /// A peer that resets again and again says nothing new.
         const KEPT: usize = 16;
-        let leg = self.leg_mut(ending.at.leg);
+        let leg = self.leg_mut(ending.at.leg());
         if outside && leg.ending.is_none() {
             leg.ending = Some(Box::new(ending));
         }
@@ -171,7 +171,7 @@ impl LegFacts {
 
     /// Packets of it were captured; the one SYN that a socket keeps is none.
     pub(super) fn has_packets(&self) -> bool {
-        let captured = |segment: &Seen<Segment>| segment.at.origin != Origin::Socket;
+        let captured = |segment: &Seen<Segment>| segment.at.origin() != Origin::Socket;
         self.counts.is_some() || self.segments.iter().any(captured)
     }
 

@@ -13,7 +13,7 @@ pub struct TlsFacts {
     /// The first ClientHello.
     pub client_hello: Known<ClientHello>,
     /// HelloRetryRequest.
-    pub hello_retry: Known<ServerHello>,
+    pub hello_retry: Known<Box<ServerHello>>,
     /// ServerHello.
     pub server_hello: Known<ServerHello>,
     /// The server's chain, leaf first; each read or with its defect.
@@ -181,7 +181,7 @@ impl TlsFacts {
     pub(super) fn apply(&mut self, at: At, event: Event) {
         match event {
             Event::ClientHello(hello) => self.client_hello.set(at, hello),
-            Event::HelloRetryRequest(hello) => self.hello_retry.set(at, hello),
+            Event::HelloRetryRequest(hello) => self.hello_retry.set(at, Box::new(hello)),
             Event::ServerHello(hello) => {
                 self.server_hello.set(at, hello);
                 if self.is_13() {

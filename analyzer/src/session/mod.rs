@@ -75,7 +75,7 @@ impl Session {
 
     /// Takes one observation.
     pub fn feed(&mut self, time: Timestamp, origin: Origin, input: Input<'_>) {
-        let at = |leg| At { time, origin, leg };
+        let at = |leg| At::new(time, origin, leg);
         match input {
             Input::Data { dir, bytes } => self.data(self.at(time, origin, dir), dir, bytes),
             Input::Skipped { dir, bytes } => self.skipped(self.at(time, origin, dir), dir, bytes),
@@ -124,7 +124,7 @@ impl Session {
             (Vantage::Relay, Direction::ToServer) => Leg::Client,
             (Vantage::Relay, Direction::ToClient) => Leg::Server,
         };
-        At { time, origin, leg }
+        At::new(time, origin, leg)
     }
 
     fn closed(&mut self, at: At, dir: Direction, how: crate::input::Close) {

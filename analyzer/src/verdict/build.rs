@@ -127,7 +127,7 @@ impl Book<'_> {
             None => Some(round(self.facts.ms(at.time))),
         });
         let origin = evidence.at.map(|at| {
-            let (kind, n) = match at.origin {
+            let (kind, n) = match at.origin() {
                 Origin::Packet(n) => ("packet", Some(n)),
                 Origin::Read(n) => ("read", Some(n)),
                 Origin::Socket => ("socket", None),
@@ -136,7 +136,7 @@ impl Book<'_> {
             EvidenceOrigin {
                 kind: kind.to_owned(),
                 n,
-                leg: legs::word(at.leg).to_owned(),
+                leg: legs::word(at.leg()).to_owned(),
                 file: other.map_or(self.file.clone(), |pair| Some(pair.file.to_owned())),
             }
         });

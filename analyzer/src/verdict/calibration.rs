@@ -5,6 +5,8 @@
 //! that its detector chose (possible, probable, high, certain): the laboratory's mix of faults is not the
 //! field's, and what a vantage may say at most stands.
 
+use std::sync::OnceLock;
+
 use crate::report::Connection;
 
 /// One of the three claims of a verdict.
@@ -108,9 +110,11 @@ fn knots(worth: [f64; 4]) -> [(f64, f64); 7] {
     knots
 }
 
-/// What the levels are worth by the table.
+/// What the levels are worth by the table, which is read once.
 fn worth(claim: Claim) -> [f64; 4] {
-    LEVELS.map(|(level, _)| table(claim, level).unwrap_or(level))
+    static WORTH: OnceLock<[[f64; 4]; 3]> = OnceLock::new();
+    let read = |claim| LEVELS.map(|(level, _)| table(claim, level).unwrap_or(level));
+    WORTH.get_or_init(|| Claim::ALL.map(read))[claim as usize]
 }
 
 /// The measured worth of a level.
@@ -143,6 +147,7 @@ mod tests {
     #[test]
     fn the_table_has_every_level_and_rises() {
         for claim in Claim::ALL {
+            assert_eq!(Claim::ALL[claim as usize], claim);
             assert!(LEVELS.iter().all(|(level, _)| table(claim, *level).is_some()), "{claim:?}");
             let knots = knots(worth(claim));
             assert!(knots.windows(2).all(|pair| pair[0].1 < pair[1].1), "{claim:?}: {knots:?}");

@@ -71,7 +71,7 @@ fn closed(facts: &Facts, ending: &Ending) -> Ended {
         Close::Rst => ("rst", Some("ECONNRESET")),
         Close::Error(name) => ("error", Some(name)),
     };
-    let leg = if ending.both { "both" } else { legs::word(ending.at.leg) };
+    let leg = if ending.both { "both" } else { legs::word(ending.at.leg()) };
     Ended {
         leg: Some(leg.into()),
         from: (!ending.both).then(|| from.to_owned()),

@@ -9,6 +9,10 @@ pub(super) const SENTENCE: usize = 800;
 /// cookie or a certificate must not be able to move the cursor, set a title or reverse a line: what
 /// is not plain visible text is written as its escape. No more than `max` characters come out.
 pub(super) fn clean(text: &str, max: usize) -> String {
+    // Nearly all of it is our own.
+    if text.len() <= max && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.to_owned();
+    }
     let mut out = String::new();
     let mut length = 0;
     for c in text.chars() {
@@ -42,49 +46,42 @@ fn escape(c: char) -> String {
     }
 }
 
-/// Keeps what must not be torn on one line: the spaces become ones that [`wrap`] does not break at.
+/// Keeps what must not be torn on one line: the spaces become ones that [`hanging`] does not break at.
 pub(super) fn glue(text: &str) -> String {
     text.replace(' ', "\u{a0}")
 }
 
-/// Breaks a text at spaces into lines of at most `width` characters; a longer word stands alone.
-/// No-break spaces come out as plain ones.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
+/// `text` behind `head`, broken at spaces into lines of at most `width` characters, its further lines indented to
+/// where it began. A longer word stands alone; no-break spaces come out as plain ones.
+pub(super) fn hanging(out: &mut String, head: &str, text: &str, width: usize) {
+    let indent = head.chars().count();
+    let room = width.saturating_sub(indent).max(20);
+    out.push_str(head);
     let mut length = 0;
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let more = word.chars().count();
-        if length > 0 && length + 1 + more > width {
-            lines.push(std::mem::take(&mut line));
+        if length > 0 && length + 1 + more > room {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent));
             length = 0;
-        }
-        if length > 0 {
-            line.push(' ');
+        } else if length > 0 {
+            out.push(' ');
             length += 1;
         }
-        line.push_str(&word.replace('\u{a0}', " "));
+        for (n, part) in word.split('\u{a0}').enumerate() {
+            out.push_str(if n == 0 { "" } else { " " });
+            out.push_str(part);
+        }
         length += more;
     }
-    if !line.is_empty() || lines.is_empty() {
-        lines.push(line);
-    }
-    lines
+    out.push('\n');
 }
 
-/// `text` behind `head`, its further lines indented to where the text began.
-pub(super) fn hanging(out: &mut String, head: &str, text: &str, width: usize) {
-    let indent = head.chars().count();
-    let lines = wrap(text, width.saturating_sub(indent).max(20));
-    for (n, line) in lines.iter().enumerate() {
-        if n == 0 {
-            out.push_str(head);
-        } else {
-            out.extend(std::iter::repeat_n(' ', indent));
-        }
-        out.push_str(line);
-        out.push('\n');
-    }
+/// The lines of a text that [`hanging`] breaks.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut out = String::new();
+    hanging(&mut out, "", text, width);
+    out.lines().map(str::to_owned).collect()
 }
 
 /// The word for a confidence; nothing below the lowest band. These four are the only ones printed.
@@ -183,11 +180,25 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_wrapped_at_spaces() {
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("a incomprehensibilities b", 5), ["a", "incomprehensibilities", "b"]);
-        assert_eq!(wrap(&format!("after {}", glue("19 B")), 8), ["after", "19 B"]);
-        assert_eq!(wrap("", 5), [""]);
+    fn lines_are_broken_at_spaces() {
+        let broken = |head: &str, text: &str, width| {
+            let mut out = String::new();
+            hanging(&mut out, head, text, width);
+            out
+        };
+        let long = "incomprehensibilities-incomprehensibilities";
+        assert_eq!(broken("", "one two three four five", 20), "one two three four\nfive\n");
+        assert_eq!(broken("é  ", "one  two three four", 21), "é  one two three four\n");
+        assert_eq!(
+            broken("é  ", "one two three fourth five", 23),
+            "é  one two three fourth\n   five\n"
+        );
+        assert_eq!(broken("", &format!("a {long} b"), 20), format!("a\n{long}\nb\n"));
+        let glued = format!("1 2 3 4 5 6 7 8 after {}", glue("19 B"));
+        assert_eq!(broken("", &glued, 22), "1 2 3 4 5 6 7 8 after\n19 B\n");
+        assert_eq!(broken("x", "", 20), "x\n");
+        assert_eq!(wrap("one two three four five", 20), ["one two three four", "five"]);
+        assert_eq!(wrap("", 20), [""]);
     }
 
     #[test]
