@@ -188,9 +188,8 @@ fn begin(
     let index = relay.numbers.fetch_add(1, Ordering::Relaxed);
     let (relay, stop) = (relay.clone(), stop.clone());
     let workers = relay.workers.clone();
-    workers.serve(sessions, client, move |client| async move {
-        session::run(relay, client, peer, index, stop).await;
-        drop(place);
+    workers.serve(sessions, client, move |client| {
+        session::run(relay, (client, peer), index, stop, place)
     });
 }
 

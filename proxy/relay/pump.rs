@@ -55,7 +55,7 @@ struct Flow {
     /// The end was passed on.
     closed: bool,
     /// Measures what the relay adds, where that is wanted.
-    added: Option<Added>,
+    added: Option<Box<Added>>,
 }
 
 /// What ended the pump's current run.
@@ -88,7 +88,7 @@ impl Pump {
             reset: None,
             sink_error: None,
             closed: false,
-            added: measures.map(|measures| Added::new(measures.clone(), dir)),
+            added: measures.map(|measures| Box::new(Added::new(measures.clone(), dir))),
         };
         let [to_server, to_client] = Direction::BOTH;
         let flows = [flow(early, left, to_server), flow(Vec::new(), None, to_client)];

@@ -9,7 +9,7 @@ use rdpwhy_analyzer::input::{
     Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote,
 };
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
 use super::Relay;
@@ -35,58 +35,69 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How often a session that is not up yet is looked at for a stall.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Runs one session to its end and hands it to the desk.
+/// Runs one session of this client to its end and hands it to the desk; then its place is another's.
 pub async fn run(
     relay: Arc<Relay>,
-    client: TcpStream,
-    peer: SocketAddr,
+    client: (TcpStream, SocketAddr),
     index: u64,
     mut stop: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
 ) {
-    let mut origin = Origin::of(&relay, &client, peer);
-    let route = match origin.announced(&relay, &client, &mut stop).await {
+    // What a session needs for a moment is given back: its task lives long.
+    let (mut watched, pump) = Box::pin(open(&relay, client, index, &mut stop)).await;
+    let end = match pump {
+        None => None,
+        Some(pump) => match carry(&relay, pump, &mut watched, &mut stop).await {
+            Carried::Over(end) => end,
+            Carried::Lingers(pump) => {
+                let mut stopped = stop.clone();
+                let verdict = Box::pin(watched.end(&relay, None, &mut stopped));
+                let lingering = Box::pin(linger(pump, &mut stop));
+                tokio::join!(verdict, lingering);
+                return;
+            }
+        },
+    };
+    Box::pin(watched.end(&relay, end, &mut stop)).await;
+}
+
+/// Reaches the server; `None` where it does not.
+async fn open(
+    relay: &Relay,
+    (client, peer): (TcpStream, SocketAddr),
+    index: u64,
+    stop: &mut watch::Receiver<bool>,
+) -> (Box<Watched>, Option<Box<Pump>>) {
+    let mut origin = Origin::of(relay, &client, peer);
+    let route = match origin.announced(relay, &client, stop).await {
         Some(why) => Route::Refused(None, why),
         None => relay.upstream.route(&client, peer, &relay.dial),
     };
-    // What a session needs for long is not part of its task, and what it needs for a moment is given back.
-    let mut watched = Box::new(Watched::begin(&relay, &client, &origin, index, &route));
+    let mut watched = Box::new(Watched::begin(relay, &client, &origin, index, &route));
     if relay.announces {
         relay.tell(Message::Began { index, client: origin.client.ip() });
     }
-    let reached = Box::pin(reach(&relay, &route, &client, &mut watched, &mut stop)).await;
-    let end = match reached {
-        Reached::Server(server, early, left) => {
-            if relay.rst_immune.is_some() {
-                watched.ignore_resets(&server);
-            }
-            // Nobody has said these bytes but the relay: engine and recorder are not told.
-            let header = origin.header(&relay);
-            if !header.is_empty() {
-                watched.note(Input::Relay(RelayNote::HeaderSent));
-            }
-            let early = [header, early].concat();
-            drop((origin, route));
-            let pump = Box::new(Pump::new([client, server], early, left, relay.measures.as_ref()));
-            match carry(&relay, pump, &mut watched, &mut stop).await {
-                Carried::Over(end) => end,
-                Carried::Lingers(pump) => {
-                    let mut stopped = stop.clone();
-                    let verdict = Box::pin(watched.end(&relay, None, &mut stopped));
-                    tokio::join!(verdict, linger(pump, &mut stop));
-                    return;
-                }
-            }
-        }
-        Reached::Nobody => {
-            // The client gets what a refused server would have given it: a RST.
-            let _ = os::reset_on_close(&client);
-            drop(client);
-            let (leg, dir) = (Leg::Client, Direction::ToClient);
-            watched.note(Input::Closed { leg, dir, how: Close::Rst });
-            None
-        }
+    let Reached::Server(server, early, left) =
+        reach(relay, &route, &client, &mut watched, stop).await
+    else {
+        // The client gets what a refused server would have given it: a RST.
+        let _ = os::reset_on_close(&client);
+        drop(client);
+        let (leg, dir) = (Leg::Client, Direction::ToClient);
+        watched.note(Input::Closed { leg, dir, how: Close::Rst });
+        return (watched, None);
     };
-    Box::pin(watched.end(&relay, end, &mut stop)).await;
+    if relay.rst_immune.is_some() {
+        watched.ignore_resets(&server);
+    }
+    // Nobody has said these bytes but the relay: engine and recorder are not told.
+    let header = origin.header(relay);
+    if !header.is_empty() {
+        watched.note(Input::Relay(RelayNote::HeaderSent));
+    }
+    let early = [header, early].concat();
+    let pump = Pump::new([client, server], early, left, relay.measures.as_ref());
+    (watched, Some(Box::new(pump)))
 }
 
 /// The first one is not now: a timer that is due at once wakes the thread that has just begun to serve.
@@ -241,12 +252,14 @@ async fn carry(
     let mut quiet = None;
     loop {
         let up = watched.active;
+        let quiet_at = quiet.map(|at| (at, Happened::Quiet));
+        let deadline = deadline.filter(|_| !up).map(|at| (at, Happened::Deadline));
+        let due = quiet_at.into_iter().chain(deadline).min_by_key(|(at, _)| *at);
         let mut rest = Seldom::new(async {
             tokio::select! {
                 biased;
                 _ = stop.changed() => Happened::Stop,
-                () = at(quiet) => Happened::Quiet,
-                () = at(deadline.filter(|_| !up)) => Happened::Deadline,
+                what = happens(due) => what,
                 _ = ticks.tick(), if !up || relay.rst_immune.is_some() => Happened::Tick,
             }
         });
@@ -297,7 +310,14 @@ async fn carry(
     }
 }
 
+/// Waits for the first of what is due; for ever where nothing is.
+async fn happens(due: Option<(tokio::time::Instant, Happened)>) -> Happened {
+    at(due.map(|(at, _)| at)).await;
+    due.map_or(Happened::Tick, |(_, what)| what)
+}
+
 /// What a session in its course wakes up for.
+#[derive(Clone, Copy)]
 enum Happened {
     Deaths(Deaths),
     Quiet,

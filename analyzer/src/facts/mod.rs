@@ -298,6 +298,7 @@ impl Facts {
     fn note_relay(&mut self, at: At, note: RelayNote) {
         const KEPT: usize = 16;
         if self.relay.len() < KEPT {
+            self.relay.reserve_exact(1);
             self.relay.push(Seen { value: note, at });
         }
     }

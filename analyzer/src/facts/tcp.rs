@@ -210,6 +210,8 @@ impl LegFacts {
             both[segment.dir.index()].note(at, segment.kind);
         }
         if self.segments.len() < if is_window { WINDOWS } else { Self::KEPT } {
+            // Most connections have one or two.
+            self.segments.reserve_exact(1);
             self.segments.push(Seen { value: segment, at });
         }
     }

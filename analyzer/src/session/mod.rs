@@ -276,8 +276,11 @@ impl Fold<'_> {
                         transcript.frame(dir, frame.kind, frame.offset, end);
                     }
                     self.frame(at, dir, lane, frame);
-                    if lane.body.capacity() > Lane::KEPT {
+                    // Behind the handshake no body is kept, and sessions are idle for long.
+                    let steady = self.facts.tls.is_established();
+                    if lane.body.capacity() > if steady { 0 } else { Lane::KEPT } {
                         lane.body = Vec::new();
+                        lane.handshake.release();
                     }
                 }
             }

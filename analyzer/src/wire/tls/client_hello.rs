@@ -73,6 +73,7 @@ impl ClientHello {
             hello.extensions.push(typ);
             complete(hello.read_extension(typ, data))?;
         }
+        hello.extensions.shrink_to_fit();
         Ok(hello)
     }
 

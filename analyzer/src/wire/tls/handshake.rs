@@ -62,6 +62,13 @@ impl HandshakeBuffer {
         Self::default()
     }
 
+    /// Gives memory back that holds no more than what was taken.
+    pub fn release(&mut self) {
+        if self.taken == self.bytes.len() {
+            (self.bytes, self.taken) = (Vec::new(), 0);
+        }
+    }
+
     /// Adds the payload of the next handshake record. The error names the message that is too long,
     /// and is returned again for everything that follows it.
     pub fn push(&mut self, payload: &[u8]) -> Result<(), HandshakeTooLong> {
