@@ -1,12 +1,12 @@
 //! What the analysis costs: from a capture file to verdicts, and its parsers one by one.
 //!
 //! ```text
-//! cargo bench --bench engine -- [--rounds N] [--mib SIZE] [--smoke]
+//! cargo bench --bench engine -- [--rounds N] [--mib SIZE] [--smoke] [--write]
 //! ```
 //! The capture is made in memory: Ethernet, IPv4, segments of 1,460 bytes with their acknowledgements, 64
 //! connections interleaved, half of them TLS 1.2 and half TLS 1.3. Times are this thread's time on the
 //! CPU. Instructions are counted by valgrind, where it is installed: of a capture to the verdicts, what one
-//! more packet and one more connection cost. `--smoke` asks only whether every connection is reported; so
+//! more packet and one more connection cost. `--write` puts the table into `benches/ENGINE.md`. `--smoke` asks only whether every connection is reported; so
 //! does `cargo test --bench engine`.
 
 #[path = "support/capture.rs"]
@@ -18,6 +18,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use capture::{Capture, RECORDS, Shape};
@@ -48,12 +49,15 @@ fn main() -> ExitCode {
     let smoke = has("--smoke") || !has("--bench");
     let rounds = if smoke { 1 } else { value("--rounds").unwrap_or(5) };
     let bytes = value("--mib").unwrap_or(if smoke { 2 } else { 256 }) << 20;
-    println!("| what | size | median [min..max] |\n| --- | --- | --- |");
+    say("| what | size | median [min..max] |\n| --- | --- | --- |".to_owned());
     let mut failed = files(bytes, rounds);
     if !smoke {
         instructions();
     }
     failed += parsers(if smoke { Duration::ZERO } else { Duration::from_millis(200) }, rounds);
+    if has("--write") && !smoke {
+        write();
+    }
     if smoke {
         let word = if failed == 0 { "ok" } else { "FAILED" };
         println!("test result: {word}. {} passed; {failed} failed;", 2 - failed);
@@ -95,7 +99,7 @@ fn analyzed(file: &[u8]) -> u64 {
     let output =
         Output::open(Format::Jsonl, Filter::default(), Some(&PathBuf::from(nowhere)), Some(false));
     let mut output = output.expect("the null device");
-    let scope = Scope { ports: vec![3389], all: false };
+    let scope = Scope { ports: vec![3389], all: false, timed: false };
     let found = offline::analyze("bench.pcap", file, &scope, &Identities::Shown, &mut output);
     found.map_or(0, |found| found.reported)
 }
@@ -120,7 +124,7 @@ fn instructions() {
         Some((count.parse::<f64>().ok()?, capture.packets as f64, capture.connections as f64))
     };
     let (Some(less), Some(more)) = (counted(64 << 10), counted(512 << 10)) else {
-        println!("| instructions | – | skipped: valgrind is not installed |");
+        say("| instructions | – | skipped: valgrind is not installed |".to_owned());
         return;
     };
     let size = format!("{} packets, {} connections", more.1, more.2);
@@ -291,5 +295,30 @@ fn row(what: &str, size: &str, mut values: Vec<f64>, unit: &str) {
     values.sort_by(f64::total_cmp);
     let (Some(least), Some(most)) = (values.first(), values.last()) else { return };
     let median = values[values.len() / 2];
-    println!("| {what} | {size} | {median:.1} [{least:.1}..{most:.1}] {unit} |");
+    say(format!("| {what} | {size} | {median:.1} [{least:.1}..{most:.1}] {unit} |"));
+}
+
+/// What was printed of the table.
+static TABLE: Mutex<String> = Mutex::new(String::new());
+
+fn say(line: String) {
+    println!("{line}");
+    let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
+    table.push_str(&line);
+    table.push('\n');
+}
+
+/// The table with what a reader has to know of it, checked in.
+fn write() {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
+    let table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = format!(
+        "# What the analysis costs\n\n\
+         `cargo bench --bench engine -- --write` on {}. Times are the thread's own on the CPU;\n\
+         instructions are counted by callgrind of the release build, from file to verdicts.\n\n{table}",
+        model.trim_start_matches(['\t', ' ', ':'])
+    );
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/ENGINE.md"), text)
+        .expect("a checkout that can be written");
 }

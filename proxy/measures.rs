@@ -31,6 +31,8 @@ struct State {
 pub struct Sessions {
     /// Numbers of those that are open.
     pub open: BTreeSet<u64>,
+    /// Bytes of memory that the facts of the open ones take.
+    pub facts: u64,
     /// Bytes of those that are over, to the server and to the client.
     pub bytes: [u64; 2],
     /// How many have a final verdict, by outcome, phenomenon and cause; empty where there is none.
@@ -60,6 +62,12 @@ impl Measures {
     /// The relay passed a chunk on, on this leg, so long after it had read it.
     pub fn passed_on(&self, leg: Leg, took: Duration) {
         self.state().recording.record(|latencies| latencies.record(Step::Relay, leg, took));
+    }
+
+    /// What an open session's facts take, in bytes: before, and now.
+    pub fn facts_take(&self, before: usize, now: usize) {
+        let facts = &mut self.state().sessions.facts;
+        *facts = facts.saturating_sub(before as u64).saturating_add(now as u64);
     }
 
     /// A session is over.

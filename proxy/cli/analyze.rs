@@ -69,7 +69,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     let identities = args.result.identities();
     let mut ports = args.port.clone();
     ports.push(RDP_PORT);
-    let scope = Scope { ports, all: args.all };
+    let scope = Scope { ports, all: args.all, timed: args.latency.is_wanted() };
     let vantages = args.vantages()?;
     if !vantages.is_empty() {
         if args.latency.is_wanted() {

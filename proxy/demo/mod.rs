@@ -130,7 +130,7 @@ fn analyze(recording: &Path, identities: &Identities) -> Result<Output, Error> {
         Error::Disagreement(format!("the recording {} can not be read: {why}", recording.display()))
     };
     let file = File::open(recording).map_err(|error| unreadable(error.to_string()))?;
-    let scope = Scope { ports: Vec::new(), all: false };
+    let scope = Scope { ports: Vec::new(), all: false, timed: false };
     let mut output = Output::nowhere();
     output.remember();
     let name = recording.display().to_string();

@@ -68,7 +68,7 @@ struct Classic {
     sum: f64,
 }
 
-fn families<'a>(sessions: &Sessions, latencies: &'a Latencies) -> [Family<'a>; 4] {
+fn families<'a>(sessions: &Sessions, latencies: &'a Latencies) -> [Family<'a>; 5] {
     let series = |labels: Vec<(&'static str, String)>, value| Series { labels, value };
     let judged = sessions.judged.iter().map(|((outcome, what, cause), count)| {
         let outcome = outcome_name(*outcome).to_owned();
@@ -86,6 +86,11 @@ fn families<'a>(sessions: &Sessions, latencies: &'a Latencies) -> [Family<'a>; 4
             name: "rdpwhy_open_sessions",
             help: "Sessions that are open.",
             values: Values::Gauge(vec![series(Vec::new(), sessions.open.len() as u64)]),
+        },
+        Family {
+            name: "rdpwhy_facts_bytes",
+            help: "Memory that the facts of open sessions take.",
+            values: Values::Gauge(vec![series(Vec::new(), sessions.facts)]),
         },
         Family {
             name: "rdpwhy_sessions_total",

@@ -105,6 +105,6 @@ mod tests {
         assert_eq!(value(&text, "rdpwhy_session_bytes_total{direction=\"to_client\"}"), 7.0);
         // Every series stands behind its type, and each type is told once.
         let types = text.lines().filter(|line| line.starts_with("# TYPE")).count();
-        assert_eq!(types, 4);
+        assert_eq!(types, 5);
     }
 }

@@ -41,6 +41,8 @@ pub struct Scope {
     pub ports: Vec<u16>,
     /// Report every TCP connection.
     pub all: bool,
+    /// Time the steps of what is reported.
+    pub timed: bool,
 }
 
 /// What a file turned out to hold.
@@ -347,7 +349,9 @@ fn report(
     let cases = casebook::cases(&summaries);
     let mut measured = Measured::default();
     for (at, session) in rdp.iter().enumerate() {
-        measured.session(session.facts());
+        if scope.timed {
+            measured.session(session.facts());
+        }
         let siblings = casebook::siblings(&summaries, at);
         let case = Case::new(session.facts(), &siblings);
         let place = Place {

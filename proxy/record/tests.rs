@@ -157,7 +157,7 @@ fn record_as(
     assert!(recorder.finish());
     let mut output = Output::nowhere();
     output.remember();
-    let scope = Scope { ports: vec![3389], all: true };
+    let scope = Scope { ports: vec![3389], all: true, timed: false };
     let file = File::open(&path).unwrap();
     offline::analyze("test", file, &scope, &Identities::Shown, &mut output).unwrap();
     let mut found = output.remembered().to_vec();

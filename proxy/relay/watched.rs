@@ -38,6 +38,8 @@ pub struct Watched {
     index: u64,
     warned: bool,
     packets: Option<Watch>,
+    /// Bytes of its facts, as told to the measures.
+    counted: usize,
     /// The client's SYN as its socket kept it, where the capture should show it.
     saved_syn: Option<Box<(Timestamp, Segment)>>,
 }
@@ -81,8 +83,16 @@ impl Watched {
         if origin.client != origin.peer {
             observer.note(now, Input::Relay(RelayNote::ClientVia(origin.peer)));
         }
-        let watched =
-            Watched { observer, clock, active: false, index, warned: false, packets, saved_syn };
+        let watched = Watched {
+            observer,
+            clock,
+            active: false,
+            index,
+            warned: false,
+            packets,
+            counted: 0,
+            saved_syn,
+        };
         if let Ok(server) = client.local_addr() {
             watched.claim(Leg::Client, Ends { client: origin.peer, server }, true);
         }
@@ -125,6 +135,7 @@ impl Watched {
     ) {
         let (now, index) = (self.clock.now(), self.index);
         self.hear_out(stop).await;
+        relay.measures.as_ref().inspect(|measures| measures.facts_take(self.counted, 0));
         let (session, tape) = self.observer.finish(now, why.unwrap_or(InputEnd::Open));
         let _ = relay
             .desk
@@ -173,6 +184,10 @@ impl Watched {
     pub fn look(&mut self, relay: &Relay, pump: Option<&Pump>) {
         let now = self.clock.now();
         self.hear();
+        if let Some(measures) = &relay.measures {
+            let counted = self.observer.session().memory();
+            measures.facts_take(std::mem::replace(&mut self.counted, counted), counted);
+        }
         let facts = self.observer.session().facts();
         if facts.is_active() && !self.active {
             self.active = true;

@@ -24,7 +24,7 @@ pub const ESSENCE: &[&str] = &[
 pub fn of_file(bytes: &[u8]) -> Vec<Value> {
     let mut output = Output::nowhere();
     output.remember();
-    let scope = Scope { ports: vec![3389], all: false };
+    let scope = Scope { ports: vec![3389], all: false, timed: false };
     offline::analyze("sample", bytes, &scope, &Identities::Shown, &mut output)
         .unwrap_or_else(|error| panic!("{error}"));
     output.remembered().iter().map(|one| serde_json::to_value(one).unwrap()).collect()

@@ -5,6 +5,7 @@
 
 mod first;
 mod lane;
+mod memory;
 mod tls;
 
 use crate::event::{At, Event};

@@ -1,24 +1,36 @@
 //! What tells flows apart, and a fast hash of it.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Both endpoints in canonical order, and the tag.
+/// Both endpoints in canonical order, and the tag. Nearly all are IPv4, which two words hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct FlowKey {
-    low: u128,
-    high: u128,
-    ports_and_tag: u64,
+pub(super) enum FlowKey {
+    V4([u64; 2]),
+    /// IPv6, or one of each.
+    Other([u128; 2], u64),
 }
 
 impl FlowKey {
-    /// The same key for both directions.
+    /// The same key for both directions, and for an IPv4 address that a socket calls by its IPv6 name.
     pub(super) fn new(tag: u8, one: SocketAddr, other: SocketAddr) -> FlowKey {
+        let word = |(ip, port): (Ipv4Addr, u16)| u64::from(ip.to_bits()) << 16 | u64::from(port);
+        if let (Some(one), Some(other)) = (v4(one), v4(other)) {
+            let (one, other) = (word(one), word(other));
+            return FlowKey::V4([one.min(other) | u64::from(tag) << 48, one.max(other)]);
+        }
         let ends = [(bits(one.ip()), one.port()), (bits(other.ip()), other.port())];
         let [one, other] = ends;
         let [(low, low_port), (high, high_port)] = if other < one { [other, one] } else { ends };
         let ports_and_tag = u64::from(low_port) << 32 | u64::from(high_port) << 8 | u64::from(tag);
-        FlowKey { low, high, ports_and_tag }
+        FlowKey::Other([low, high], ports_and_tag)
+    }
+}
+
+fn v4(end: SocketAddr) -> Option<(Ipv4Addr, u16)> {
+    match end {
+        SocketAddr::V4(end) => Some((*end.ip(), end.port())),
+        SocketAddr::V6(end) => Some((end.ip().to_ipv4_mapped()?, end.port())),
     }
 }
 
@@ -85,4 +97,29 @@ pub(super) fn short_hash(bytes: &[u8]) -> u32 {
     let mut hasher = FlowHasher(bytes.len() as u64);
     hasher.write(bytes);
     hasher.finish() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_and_both_names_of_an_address_are_one_flow() {
+        let end = |text: &str| -> SocketAddr { text.parse().unwrap() };
+        for [one, other] in [
+            ["10.0.0.1:5", "10.0.0.2:3389"],
+            ["[2001:db8::1]:5", "[2001:db8::2]:3389"],
+            ["10.0.0.1:5", "[2001:db8::2]:3389"],
+        ] {
+            let (one, other) = (end(one), end(other));
+            let key = FlowKey::new(1, one, other);
+            assert_eq!(key, FlowKey::new(1, other, one));
+            assert_ne!(key, FlowKey::new(2, one, other), "the other leg");
+            assert_ne!(key, FlowKey::new(1, one, SocketAddr::new(other.ip(), 3390)));
+        }
+        let key = FlowKey::new(0, end("10.0.0.1:5"), end("10.0.0.2:3389"));
+        let mapped = FlowKey::new(0, end("[::ffff:10.0.0.1]:5"), end("10.0.0.2:3389"));
+        assert_eq!(key, mapped);
+        assert_ne!(key, FlowKey::new(0, end("10.0.0.1:3389"), end("10.0.0.2:5")));
+    }
 }

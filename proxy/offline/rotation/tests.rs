@@ -77,7 +77,7 @@ fn analyze(files: &[(&str, Vec<u8>)]) -> Came {
     }
     let (mut remarks, mut objects) = (Vec::new(), Vec::new());
     let units = units(&paths, &mut |remark| remarks.push(remark.to_owned()));
-    let scope = Scope { ports: vec![3389], all: false };
+    let scope = Scope { ports: vec![3389], all: false, timed: false };
     let (shown, none) = (Identities::Shown, Progress::none());
     batch::run(&units, 2, &scope, &shown, &none, &mut |told| match told {
         Told::Connection(connection) => objects.push(serde_json::to_value(&connection).unwrap()),

@@ -62,6 +62,11 @@ impl HandshakeBuffer {
         Self::default()
     }
 
+    /// Bytes of memory that it holds.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Gives memory back that holds no more than what was taken.
     pub fn release(&mut self) {
         if self.taken == self.bytes.len() {

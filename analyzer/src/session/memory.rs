@@ -1,0 +1,100 @@
+//! What the facts of a session take, for whoever keeps many of them.
+
+use std::mem::size_of;
+
+use super::{Lane, Session};
+use crate::facts::{Facts, LegFacts, Seen, TlsFacts};
+use crate::input::{SegmentCounts, TcpSample};
+use crate::wire::tls::{CertificateSummary, ClientHello};
+use crate::wire::x224::Routing;
+
+impl Session {
+    /// Bytes of memory: its own, and those that its facts hold elsewhere, as far as they grow with what peers say.
+    /// Not what an allocator adds.
+    pub fn memory(&self) -> usize {
+        let lanes: usize = self.lanes.iter().map(of_lane).sum();
+        size_of::<Session>() + of_facts(&self.facts) + lanes
+    }
+}
+
+fn of_lane(lane: &Lane) -> usize {
+    lane.body.capacity() + lane.first.as_ref().map_or(0, Vec::capacity) + lane.handshake.capacity()
+}
+
+fn of_facts(facts: &Facts) -> usize {
+    let legs: usize = facts.tcp.legs().map(|(_, leg)| of_leg(leg)).sum();
+    let request = facts.x224.request.value().and_then(|request| request.routing.as_ref());
+    let routing = match request {
+        Some(Routing::Cookie(text) | Routing::Token(text)) => text.capacity(),
+        None => 0,
+    };
+    legs + of_tls(&facts.tls) + routing + of(&facts.relay) + of(&facts.damage) + of(&facts.limits)
+}
+
+fn of_leg(leg: &LegFacts) -> usize {
+    let options: usize = leg.segments.iter().map(|kept| kept.value.options.capacity()).sum();
+    let socket = leg.socket.as_ref().map_or(0, |_| size_of::<Seen<TcpSample>>());
+    let counts = leg.counts().map_or(0, |_| size_of::<[SegmentCounts; 2]>());
+    let lists = of(&leg.segments) + of(&leg.closes) + of(&leg.attempts);
+    size_of::<LegFacts>() + lists + options + socket + counts
+}
+
+fn of_tls(tls: &TlsFacts) -> usize {
+    let hello = tls.client_hello.value().map_or(0, of_hello);
+    let answer = tls.server_hello.value().map_or(0, |hello| of(&hello.extensions));
+    let chain = tls.certificate.value();
+    let chain = chain
+        .map_or(0, |chain| of(chain) + chain.iter().flatten().map(of_certificate).sum::<usize>());
+    let lengths: usize = tls.records.iter().map(|records| of(&records.lengths)).sum();
+    hello + answer + chain + lengths + of(&tls.dialogue) + of(&tls.alerts)
+}
+
+fn of_hello(hello: &ClientHello) -> usize {
+    let name = hello.server_name.as_ref().map_or(0, String::capacity);
+    let lists = of(&hello.cipher_suites) + of(&hello.compression) + of(&hello.extensions);
+    let more = of(&hello.supported_versions) + of(&hello.groups) + of(&hello.signature_schemes);
+    let alpn: usize = hello.alpn.iter().map(Vec::capacity).sum();
+    name + lists + more + of(&hello.key_share_groups) + of(&hello.alpn) + alpn
+}
+
+fn of_certificate(certificate: &CertificateSummary) -> usize {
+    let CertificateSummary { subject, issuer, serial, key, key_algorithm, sha256, .. } =
+        certificate;
+    let texts = [subject, issuer, serial, key, key_algorithm, sha256];
+    let usages = certificate.extended_key_usage.iter().map(String::capacity).sum::<usize>();
+    let name = certificate.common_name.as_ref().map_or(0, String::capacity);
+    texts.map(String::capacity).iter().sum::<usize>()
+        + certificate.signature_algorithm.capacity()
+        + of(&certificate.names)
+        + of(&certificate.extended_key_usage)
+        + usages
+        + name
+}
+
+fn of<T>(list: &Vec<T>) -> usize {
+    list.capacity() * size_of::<T>()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::session::Session;
+    use crate::testing::{MSTSC, SSL, ToServer, Trace};
+    use crate::wire::tls::samples::EC_CERTIFICATE;
+
+    #[test]
+    fn what_peers_say_is_counted() {
+        let bare = Trace::relay().open().session().memory();
+        assert!(bare >= size_of::<Session>());
+        let agreed = Trace::relay().negotiated(MSTSC, SSL);
+        let tls13 = agreed.clone().tls13().session().memory();
+        let tls12 = agreed.tls12(EC_CERTIFICATE).session().memory();
+        assert!(bare < tls13 && tls13 + 200 < tls12, "{bare}, {tls13}, {tls12}");
+        // A session that is up keeps little, however long it goes on.
+        let up = |records| {
+            let desktop = Trace::relay().negotiated(MSTSC, SSL).tls12(EC_CERTIFICATE).desktop();
+            desktop.app(ToServer, 1000, records).session().memory()
+        };
+        assert_eq!(up(500), up(5000));
+        assert!(up(5000) < 6 << 10, "{}", up(5000));
+    }
+}
