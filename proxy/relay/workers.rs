@@ -81,3 +81,54 @@ fn begin(number: usize, mut over: watch::Receiver<()>) -> io::Result<Handle> {
     std::thread::Builder::new().name(format!("relay-{number}")).spawn(work)?;
     Ok(handle)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn clients_are_served_by_every_thread_in_turn() {
+        const THREADS: usize = 3;
+        let workers = Workers::start(THREADS).unwrap();
+        let listener = {
+            let _there = workers.accepting().enter();
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            TcpListener::from_std(listener).unwrap()
+        };
+        let address = listener.local_addr().unwrap();
+        let served = Arc::new(Mutex::new(BTreeSet::new()));
+        let (names, of_all) = (served.clone(), workers.clone());
+        let accepting = workers.accepting().spawn(async move {
+            let mut sessions = JoinSet::new();
+            for _ in 0..2 * THREADS {
+                let (client, _) = listener.accept().await.unwrap();
+                let names = names.clone();
+                of_all.serve(&mut sessions, client, |mut client| async move {
+                    let mut word = [0; 5];
+                    client.read_exact(&mut word).await.unwrap();
+                    client.write_all(&word).await.unwrap();
+                    let name = std::thread::current().name().map(str::to_owned);
+                    names.lock().unwrap().insert(name.unwrap());
+                });
+            }
+            sessions.join_all().await
+        });
+        for _ in 0..2 * THREADS {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(b"hello").await.unwrap();
+            let mut word = [0; 5];
+            client.read_exact(&mut word).await.unwrap();
+            assert_eq!(&word, b"hello");
+        }
+        accepting.await.unwrap();
+        let expected: Vec<String> = (0..THREADS).map(|number| format!("relay-{number}")).collect();
+        assert_eq!(Vec::from_iter(served.lock().unwrap().clone()), expected);
+    }
+}
