@@ -166,10 +166,12 @@ impl Desk {
     /// than the work: many that come at once are awaited together.
     fn take_all(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) {
         const REST: Duration = Duration::from_millis(1);
-        let mut next = Some(first);
-        while let Some(message) = next {
+        // However many come: what waits for its time is not forgotten over them.
+        const MOST: usize = 1024;
+        self.take(first);
+        for _ in 0..MOST {
+            let Ok(message) = messages.try_recv() else { break };
             self.take(message);
-            next = messages.try_recv().ok();
         }
         if self.rests {
             std::thread::sleep(REST);

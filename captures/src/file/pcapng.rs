@@ -1,6 +1,7 @@
 //! pcapng: blocks in sections. draft-ietf-opsawg-pcapng 3 and 4.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use pcap_file::Endianness;
 use pcap_file::pcapng::{PcapNgParseError, PcapNgParser};
@@ -250,7 +251,10 @@ impl Pcapng {
         // dumpcap counts microseconds here whatever the interface's packets are counted in.
         let microseconds = Clock { resolution: 6, ..clock };
         let told = [clock, microseconds].map(|clock| clock.time(units));
-        told.into_iter().find(|time| *time >= kept.previous)
+        // An interface whose own end is before the packets of another is none that ran on for ages.
+        const AGES: Duration = Duration::from_secs(365 * 24 * 3600);
+        let soon = |time: &Timestamp| *time >= kept.previous && time.since(kept.previous) < AGES;
+        told.into_iter().find(soon)
     }
 
     fn interface_of<'a>(

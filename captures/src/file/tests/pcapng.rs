@@ -224,3 +224,17 @@ fn until_when_a_capture_listened() {
         assert_eq!(reader.ended(), expected, "{what}");
     }
 }
+
+#[test]
+fn an_interface_that_ended_before_the_last_packet_tells_no_end() {
+    let last = 1_790_000_000_000_000_000u64;
+    let file = File::new(false).section(false).interface(1, 0, &[(9, &[9])]);
+    let end = (last - 1).rotate_left(32).to_le_bytes();
+    let file = file.enhanced(0, last, b"abcd");
+    let file = file.block(5, |body| body.u32(0).u64(0).options(&[(3, &end[..])]));
+    let mut reader = PacketReader::open(&file.bytes[..]).unwrap();
+    assert!(reader.next_packet().is_some_and(|packet| packet.is_ok()));
+    assert!(reader.next_packet().is_none());
+    // Read as microseconds it would be ages later.
+    assert_eq!(reader.ended(), None);
+}
