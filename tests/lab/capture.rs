@@ -1,9 +1,8 @@
-//! Captures of one run, made by dumpcap where the recipe wants them: at the end of its files it says until when
-//! it listened, without which the quiet of a far end proves nothing.
+//! Captures of one run, made by dumpcap at every interface: at the end of its files it says until when it listened, without which the quiet of a far end proves nothing.
 
 use crate::support::process::Process;
 use crate::support::{text_of, wait_until};
-use crate::topology::{Port, Topology};
+use crate::topology::{PORTS, Port, Topology};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,8 +16,8 @@ pub struct Captures {
 
 impl Captures {
     /// Starts one at each port and waits until all of them listen.
-    pub fn start(network: &Topology, ports: &[Port], folder: &Path) -> Self {
-        let running = ports.iter().map(|port| (*port, dumpcap(network, *port, folder))).collect();
+    pub fn start(network: &Topology, folder: &Path) -> Self {
+        let running = PORTS.iter().map(|port| (*port, dumpcap(network, *port, folder))).collect();
         let mut captures = Self { running, folder: folder.to_owned() };
         for (port, process) in &mut captures.running {
             let ready = wait_until(Duration::from_secs(20), || {

@@ -29,6 +29,7 @@ mod run;
 mod selftest;
 mod stage;
 mod topology;
+mod truth;
 
 use arguments::Arguments;
 use std::path::Path;

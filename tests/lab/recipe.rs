@@ -14,6 +14,7 @@ use crate::draw::Draw;
 pub use crate::peers::{Caller, SESSION, Server};
 use crate::stage::Scene;
 use crate::topology::{Ip, Node, Port};
+use crate::truth::Part;
 use std::time::Duration;
 
 /// One recipe.
@@ -54,6 +55,8 @@ pub struct Plan {
     pub fault: Vec<Step>,
     /// What happens while the first client runs.
     pub act: Option<Act>,
+    /// Whether what is on the way only holds packets up, and neither takes nor changes nor makes any.
+    pub only_delays: bool,
     /// Flags for the relay with which it makes the fault.
     pub fault_flags: Vec<String>,
     /// What is right to say.
@@ -104,6 +107,16 @@ pub enum Step {
     Program(Node, Program),
     /// A signal to the server and its children.
     SignalServer(&'static str),
+}
+
+impl Step {
+    /// The machine where it is taken.
+    fn node(&self) -> Option<Node> {
+        match self {
+            Self::Sh(node, _) | Self::Nft(node, _) | Self::Program(node, _) => Some(*node),
+            Self::SignalServer(_) => None,
+        }
+    }
 }
 
 /// What is right to say at some vantages. A vantage that no label names is not looked at.
@@ -301,6 +314,7 @@ impl Plan {
             setting: vec![ttl(Node::C, client_ttl), ttl(Node::S, server_ttl)],
             fault: Vec::new(),
             act: None,
+            only_delays: false,
             fault_flags: Vec::new(),
             labels: Vec::new(),
         }
@@ -340,6 +354,20 @@ impl Plan {
     /// Notes a drawn parameter.
     pub fn note(&mut self, name: &'static str, value: impl ToString) {
         self.notes.push((name, value.to_string()));
+    }
+
+    /// Which part each router has in what happens to packets.
+    pub fn parts(&self) -> [(Node, Part); 2] {
+        [Node::M1, Node::M2].map(|router| {
+            let acts = |steps: &[Step]| steps.iter().any(|step| step.node() == Some(router));
+            let part = match (acts(&self.fault), acts(&self.setting)) {
+                (true, _) if self.only_delays => Part::Perhaps,
+                (true, _) => Part::Fault,
+                (false, true) => Part::Perhaps,
+                (false, false) => Part::None,
+            };
+            (router, part)
+        })
     }
 
     /// The clean twin: no fault, and a session that comes up.

@@ -159,7 +159,7 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
     let vantages: Vec<Vantage> =
         plan.labels.iter().flat_map(|label| label.vantages.iter().copied()).collect();
     let ports = captures_for(&vantages);
-    let played = stage::play(house, &mut plan, &ports, job.packets, scratch.path())?;
+    let played = stage::play(house, &mut plan, job.packets, scratch.path())?;
     // One run in three is looked at more closely: worse captures, and the citations of one capture.
     let closely = arguments.full && job.faulty && job.seed.is_multiple_of(3);
     let damages = if closely { &DAMAGES[..] } else { &[] };

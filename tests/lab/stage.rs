@@ -12,12 +12,13 @@ use crate::support::shadow::Shadow;
 use crate::support::wait_until;
 use crate::support::xrdp::Xrdp;
 use crate::topology::{Node, Port, Topology};
+use crate::truth;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What all runs share.
 pub struct House {
@@ -140,17 +141,12 @@ impl Played {
     }
 }
 
-/// Runs a plan in `folder`, with captures at `ports`; `packets` makes the relay capture too. `None`
+/// Runs a plan in `folder`, with captures at every interface; `packets` makes the relay capture too. `None`
 /// where a peer is missing.
-pub fn play(
-    house: &House,
-    plan: &mut Plan,
-    ports: &[Port],
-    packets: bool,
-    folder: &Path,
-) -> Option<Played> {
+pub fn play(house: &House, plan: &mut Plan, packets: bool, folder: &Path) -> Option<Played> {
     let network = Topology::create();
     let mut programs = Vec::new();
+    let parts = plan.parts();
     let setting = std::mem::take(&mut plan.setting);
     take(&network, plan, &setting, folder, &mut programs, &mut Served::Nobody)?;
     let mut server = serve(&network, plan, folder)?;
@@ -158,7 +154,7 @@ pub fn play(
     let of_setting = programs.len();
     take(&network, plan, &fault, folder, &mut programs, &mut server)?;
     let relay = Relay::start(house, &network, plan, packets, folder);
-    let captures = Captures::start(&network, ports, folder);
+    let captures = Captures::start(&network, folder);
     let mut clients = Vec::new();
     for caller in &plan.callers {
         let place = Place {
@@ -176,9 +172,11 @@ pub fn play(
     }
     // What is still on its way, to its end or from the kernel's buffer to dumpcap.
     std::thread::sleep(Duration::from_millis(600));
+    let until = SystemTime::now();
     let captures = captures.stop();
     let relay = relay.finish();
     assert_happened(&fault, &programs[of_setting..]);
+    truth::check(&captures, until, parts);
     Some(Played { relay, packets, captures, clients, server_log: server.log() })
 }
 

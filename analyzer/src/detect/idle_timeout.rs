@@ -2,11 +2,11 @@
 //! said. RFC 5382 REQ-5, RFC 7857.
 
 use super::battery;
-use super::opinion::{Band, Class, Detector, Evidence, Group, Kind, Next, Opinion};
+use super::opinion::{Band, Class, Control, Detector, Evidence, Group, Kind, Next, Opinion};
 use super::stalled::stalled;
 use super::who;
-use crate::case::Case;
-use crate::facts::{Facts, Silence};
+use crate::case::{Case, Summary};
+use crate::facts::{Reached, Silence};
 use crate::input::Close;
 
 pub(super) const SILENT: Detector = Detector { id: "idle-timeout-silent", detect: silent, ..ROW };
@@ -43,7 +43,7 @@ fn silent(case: &Case<'_>) -> Option<Opinion> {
                 .is_none_or(|last| last.time < idle.broken.time)
     })?;
     let opinion =
-        opinion(facts, idle, "dropped what was said next").party(found.party(), Band::Possible);
+        opinion(case, idle, "dropped what was said next").party(found.party(), Band::Possible);
     Some(
         opinion
             .supports(found.evidence)
@@ -61,7 +61,7 @@ fn reset(case: &Case<'_>) -> Option<Opinion> {
     if !answers || !silent {
         return None;
     }
-    let opinion = opinion(facts, idle, "answered what was said next with a reset")
+    let opinion = opinion(case, idle, "answered what was said next with a reset")
         .party(who::network(facts, ending.dir), Band::Possible)
         .supports(who::ended(ending));
     let Some(rst) = who::closing_segment(facts, ending) else {
@@ -75,19 +75,40 @@ fn reset(case: &Case<'_>) -> Option<Opinion> {
                 .contradicts(Evidence::of(rst, "the RST looks like its sender's other packets")),
         );
     }
-    let control = tests.control();
+    let control = tests.control().or(opinion.control);
     Some(tests.argue(opinion).control(control))
 }
 
-fn opinion(facts: &Facts, idle: &Silence, then: &str) -> Opinion {
+fn opinion(case: &Case<'_>, idle: &Silence, then: &str) -> Opinion {
+    let facts = case.this;
     let seconds = idle.lasted().as_secs_f64();
     let says = format!(
         "A firewall or load balancer on the way may have forgotten the connection after {seconds:.0} s of silence and {then}."
     );
     let side = who::sender(idle.by);
     let after = facts.ms(idle.broken.time) / 1000.0;
-    Opinion::new(Band::Weak, says).supports(Evidence::at(
+    let opinion = Opinion::new(Band::Weak, says).supports(Evidence::at(
         idle.broken,
         format!("after {seconds:.1} s without a byte the {side} spoke again, {after:.1} s into the connection"),
-    ))
+    ));
+    let opinion = if idle.is_long() { opinion.weigh(Group::Timing, 0.7) } else { opinion };
+    match came_through(case) {
+        Some(next) => opinion
+            .weigh(Group::Siblings, 1.0)
+            .control(Some(Control::Sibling))
+            .supports(Evidence::absent(format!(
+                "{:.1} s after the end the same client came through to the same server: neither host had gone away",
+                next.started.since(facts.ending().map_or(facts.now, |ending| ending.at.time)).as_secs_f64()
+            ))),
+        None => opinion,
+    }
+}
+
+/// The next attempt, where it got past the step at which this one broke: then the server was there and the way
+/// to it open, to those who did not pause.
+fn came_through<'a>(case: &Case<'a>) -> Option<&'a Summary> {
+    let reached = case.this.reached().map(|(reached, _)| reached);
+    case.later().find(|next| {
+        next.reached > reached || next.reached.is_some_and(|next| next >= Reached::Active)
+    })
 }

@@ -39,5 +39,17 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     } else {
         opinion
     };
+    let paused =
+        facts.silences.idle(facts.ending()).filter(|idle| idle.by == found.dir && idle.is_long());
+    let opinion = match paused {
+        Some(idle) => opinion.weigh(Group::Timing, -1.0).contradicts(Evidence::at(
+            idle.broken,
+            format!(
+                "it was the first word after {:.0} s of silence: what forgets idle connections drops that as well",
+                idle.lasted().as_secs_f64()
+            ),
+        )),
+        None => opinion,
+    };
     Some(opinion.unknown("whether the same length with other content passes"))
 }

@@ -32,6 +32,9 @@ const SILENCE: Duration = Duration::from_secs(3);
 /// So often the same is sent again before it is called in vain.
 const REPEATS: u32 = 3;
 
+/// A round trip that takes so many times as long as those before is no slow one.
+const SLOW_TURNS: u32 = 4;
+
 /// The transmission that was standing still when the session ended or the input did.
 pub fn stalled(facts: &Facts) -> Option<Stalled> {
     match facts.subject.vantage {
@@ -111,11 +114,16 @@ fn in_sockets(facts: &Facts) -> Option<Stalled> {
         let sample = facts.tcp.leg(leg).socket.as_ref()?;
         let value = &sample.value;
         let seconds = silent.as_secs_f64();
-        if value.unacked? > 0 && value.retransmits? >= REPEATS {
+        let repeated = value.retransmits.unwrap_or(0);
+        // On a way that was slow at first a kernel repeats seldom; it knows for how long nothing was heard.
+        let unheard = value.last_ack_recv_ms.map(|ms| Duration::from_millis(ms.into()));
+        let turns = value.rtt_us.map(|us| SLOW_TURNS * Duration::from_micros(us.into()));
+        let long = unheard.zip(turns).is_some_and(|(unheard, turns)| unheard >= SILENCE.max(turns));
+        if value.unacked? > 0 && (repeated >= REPEATS || (repeated > 0 && long)) {
             let acknowledged = value.bytes_acked.map_or(0, |acked| acked.saturating_sub(1));
             let fact = format!(
                 "{} segments sent and not acknowledged, sent again {} times; {acknowledged} bytes had been acknowledged before",
-                value.unacked?, value.retransmits?
+                value.unacked?, repeated
             );
             let outstanding = value.bytes_sent.zip(value.bytes_retrans).map(|(sent, again)| {
                 sent.saturating_sub(again).saturating_sub(acknowledged).min(u32::MAX.into()) as u32

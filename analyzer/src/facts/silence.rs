@@ -23,6 +23,12 @@ impl Silence {
         self.broken.time.since(self.since.time)
     }
 
+    /// As long as a router waits that forgets connections early. RFC 5382 REQ-5 asks for hours, some wait for
+    /// half a minute.
+    pub fn is_long(&self) -> bool {
+        self.lasted() >= Duration::from_secs(20)
+    }
+
     /// It was broken only to say goodbye (a TLS close_notify, a disconnect): for whoever ended the
     /// connection then, nothing had gone on since the silence began.
     pub fn is_before_goodbye(&self, ending: &Ending) -> bool {

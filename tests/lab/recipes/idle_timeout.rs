@@ -74,22 +74,29 @@ fn rst(draw: &mut Draw) -> Plan {
     plan
 }
 
+/// How a router forgets all that was said before: another one takes its place.
+const ANOTHER: &str = "another router";
+
 /// A router that forgets a connection which says nothing for half a minute. What forgets sooner is no router
 /// that anybody has.
 fn forgotten(draw: &mut Draw, verdict: &str) -> Plan {
     let mut plan = Plan::sound(draw);
-    let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
+    let client = draw.of_half(&[Client::Xfreerdp, Client::Xfreerdp3], &[Client::Rdesktop]);
     let certificate = draw.of_half(&[Kind::Good, Kind::Ec], &[Kind::Ec384]);
     plan.server = Server::Xrdp(Options { certificate, ..SOUND });
-    let limit = draw.range_of_half([30, 33], [35, 37]);
+    let limit = draw.range_of_half([30, 37], [40, 43]);
     let thinks = Duration::from_millis(limit * 1000 + draw.between(2000, 2600));
     plan.note("limit", format!("{limit} s, user thinks {thinks:?}, {client:?}"));
     plan.callers = vec![Caller::asking(client, &plan.server, thinks)];
     plan.callers[0].lasts = thinks + Duration::from_secs(14);
+    // The user tries again, and has no more to read.
+    plan.callers.push(Caller::of(client, &plan.server));
     let times = "nf_conntrack_tcp_timeout";
     let mut settings = "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0".to_owned();
-    // Its entry runs out; it forgets everything; or somebody takes the one entry out.
-    let how = draw.of_half(&["runs out", "-F"], &["-D -p tcp --dport {port}"]);
+    // Its entry runs out, it forgets everything, or somebody takes the one entry out; or another router takes
+    // over, which knows of no connection.
+    let conntrack = ["runs out", "-F", "-D -p tcp --dport {port}"];
+    let how = draw.of_half(&conntrack, &[ANOTHER]);
     plan.note("how", how);
     if how == "runs out" {
         for state in ["established", "unacknowledged", "max_retrans"] {
@@ -109,8 +116,10 @@ fn forgotten(draw: &mut Draw, verdict: &str) -> Plan {
     if how != "runs out" {
         let family = if plan.ip == Ip::V4 { "ipv4" } else { "ipv6" };
         let port = plan.port.to_string();
-        let line =
-            format!("conntrack {} -f {family} >/dev/null 2>&1", how.replace("{port}", &port));
+        let line = match how {
+            ANOTHER => "nft 'table inet other { chain z { type filter hook prerouting priority raw\n ct zone set 7\n } }'".to_owned(),
+            _ => format!("conntrack {} -f {family} >/dev/null 2>&1", how.replace("{port}", &port)),
+        };
         let network = thinks.saturating_sub(Duration::from_millis(1500));
         plan.act = Some(Box::new(move |scene| {
             std::thread::sleep(network);

@@ -23,7 +23,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.callers = vec![Caller::for_server(draw, &plan.server)];
     let leg = Leg::drawn(draw);
     // xrdp sends 1, EXTENDED_CLIENT_DATA_SUPPORTED alone.
-    let flags = draw.of_half(&["flags=0"], &["flags=8"]);
+    let flags = draw.of_half(&["flags=0", "flags=8"], &["flags=31"]);
     plan.note("box", format!("{flags}, {leg:?} leg"));
     plan.fault = relay(&plan, leg, "x224.py", flags);
     plan.label(&everywhere(), ESTABLISHED);

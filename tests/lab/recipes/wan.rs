@@ -1,6 +1,6 @@
 //! Ways that are lossy, slow, or out of order, made by a program in user space.
 
-use crate::draw::Draw;
+use crate::draw::{Draw, Half};
 use crate::recipe::{
     ESTABLISHED, Expected, FAILED, Leg, NETWORK, Plan, Program, RELAY, Ready, Recipe, Step,
     Vantage, Why, everywhere,
@@ -33,24 +33,40 @@ pub const SLOW: Recipe = Recipe {
 
 fn loss(draw: &mut Draw) -> Plan {
     let percent = draw.range_of_half([8, 12], [9, 11]);
-    let delay = draw.range_of_half([5, 8], [20, 35]);
-    let seed = draw.between(1, 1_000_000);
-    performance(draw, &format!("delay={delay} loss={percent} seed={seed}"), &["packet-loss"])
+    let mut plan = Plan::sound(draw);
+    let leg = Leg::drawn(draw);
+    if draw.half() == Half::HeldOut {
+        // A router that drops by chance, on a way without delay.
+        let port = leg.port(&plan);
+        let drops = format!("numgen random mod 100 < {percent} drop");
+        plan.fault.push(Step::Nft(
+            leg.router(),
+            format!(
+                "chain f {{ type filter hook forward priority filter\n tcp dport {port} {drops}\n tcp sport {port} {drops}\n }}"
+            ),
+        ));
+        plan.note("way", format!("{leg:?} leg, {drops}"));
+    } else {
+        let delay = draw.between(5, 35);
+        let seed = draw.between(1, 1_000_000);
+        through(&mut plan, leg, &format!("delay={delay} loss={percent} seed={seed}"));
+    }
+    performance(plan, leg, &["packet-loss"])
 }
 
 fn reordering(draw: &mut Draw) -> Plan {
     let percent = draw.range_of_half([5, 20], [8, 14]);
     let delay = draw.range_of_half([6, 10], [18, 30]);
     let seed = draw.between(1, 1_000_000);
+    let mut plan = Plan::sound(draw);
+    let leg = Leg::drawn(draw);
     let how = format!("delay={delay} reorder={percent} duplicate={percent} seed={seed}");
-    performance(draw, &how, &["reordering-duplication"])
+    through(&mut plan, leg, &how);
+    performance(plan, leg, &["reordering-duplication"])
 }
 
 /// A session over a bad way: it comes up, later than it could.
-fn performance(draw: &mut Draw, how: &str, finds: &'static [&'static str]) -> Plan {
-    let mut plan = Plan::sound(draw);
-    let leg = Leg::drawn(draw);
-    through(&mut plan, leg, how);
+fn performance(mut plan: Plan, leg: Leg, finds: &'static [&'static str]) -> Plan {
     plan.callers[0].lasts = Duration::from_secs(9);
     let found = Expected { finds, ..ESTABLISHED };
     plan.label(&RELAY, found.clone());
@@ -91,5 +107,7 @@ pub fn through(plan: &mut Plan, leg: Leg, how: &str) {
         Program { program: "wan.c", arguments, files: Vec::new(), ready: Ready::Says("ready") },
     ));
     plan.fault.push(Step::Sh(leg.router(), lines.join("\n")));
+    // Reordered packets leave the router as they came, but later.
+    plan.only_delays = !["loss", "duplicate"].iter().any(|word| how.contains(word));
     plan.note("way", format!("{leg:?} leg, {how}"));
 }

@@ -20,16 +20,18 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
+    let client = draw.of_half(&[Client::Xfreerdp, Client::Xfreerdp3], &[Client::Rdesktop]);
     let certificate = draw.of_half(&[Kind::Good, Kind::Ec], &[Kind::Ec384]);
     plan.server = Server::Xrdp(Options { certificate, ..SOUND });
     plan.callers = vec![Caller::of(client, &plan.server)];
     plan.callers[0].lasts = Duration::from_secs(11);
     // A window so small that one screen fills it.
-    plan.setting.push(Step::Sh(Node::C, "sysctl -qw net.ipv4.tcp_rmem='4096 6000 6000'".into()));
+    let window = draw.of_half(&[6000], &[4500]);
+    let line = format!("sysctl -qw net.ipv4.tcp_rmem='4096 {window} {window}'");
+    plan.setting.push(Step::Sh(Node::C, line));
     // On a longer way the screen comes in pieces, and the client is stopped between two of them.
     super::wan::through(&mut plan, Leg::Client, "delay=50");
-    let sent = draw.range_of_half([3500, 8000], [8500, 10_000]);
+    let sent = draw.range_of_half([3500, 10_000], [3500, 7500]);
     plan.note("stopped after bytes sent", sent);
     plan.act = Some(Box::new(move |scene| {
         scene.until_server_sent(sent);

@@ -2,7 +2,7 @@
 
 use super::{Expected, fails, silent};
 use crate::facts::InputEnd;
-use crate::input::{Close, Leg, SegmentCounts, SegmentKind, TcpSample};
+use crate::input::{Close, Leg, Segment, SegmentCounts, SegmentKind, TcpSample};
 use crate::report::Outcome;
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
 use crate::wire::tls::samples::EC_CERTIFICATE;
@@ -296,6 +296,26 @@ fn a_connection_that_was_forgotten_while_it_was_idle() {
     assert!(silent_drop.causes.iter().any(|cause| cause.id == "idle-timeout-silent"));
     assert_eq!(silent_drop.verdict.cause, None, "a host that went to sleep looks the same");
     assert!(silent_drop.verdict.sentence.contains("Later: "));
+    // It did not: the same client came through to it at once. One that came no further tells nothing.
+    let next = || Trace::relay().starting_at(320_000);
+    let again = || broken(idle(300_000), in_vain(4_000, 4_060, 0)).rst(ToServer);
+    let known = again().report_with(&[next().negotiated(MSTSC, SSL).tls13().desktop()]);
+    assert_eq!(known.verdict.cause.as_deref(), Some("idle-timeout-silent"), "{known:#?}");
+    assert_eq!(known.verdict.control.as_deref(), Some("sibling"));
+    let refused = next().open().cr(MSTSC);
+    assert_eq!(again().report_with(&[refused]).verdict.cause, None);
+    let soon = broken(idle(4_000), in_vain(4_000, 4_060, 0)).rst(ToServer);
+    assert_ne!(soon.report().verdict.cause.as_deref(), Some("idle-timeout-silent"));
+    // A kernel that repeats seldom, on a way that was slow at first; and one that heard something meanwhile.
+    let seldom = |heard: u32| TcpSample {
+        retransmits: Some(1),
+        rtt_us: Some(900_000),
+        last_ack_recv_ms: Some(heard),
+        ..in_vain(4_000, 4_060, 0)
+    };
+    let rare = broken(idle(300_000), seldom(9_000)).rst(ToServer).report();
+    assert_eq!(rare.verdict.what.as_deref(), Some("transmission-stalled"), "{rare:#?}");
+    silent(&broken(idle(300_000), seldom(1_000)).rst(ToServer).report(), "transmission-stalled");
     // A client whose patience ends says goodbye: that is no progress, and no new pause either.
     let sample = in_vain(4_000, 4_060, 0);
     let stuck = || idle(300_000).after_ms(9_000).socket(Leg::Server, sample);
@@ -317,21 +337,20 @@ fn a_connection_that_was_forgotten_while_it_was_idle() {
 #[test]
 fn a_reset_in_answer_to_the_first_word_after_a_pause() {
     let start = || Trace::capture().negotiated(MSTSC, SSL).tls13().app(ToServer, 300, 1);
-    let reset = |trace: Trace, ttl, ip_id| {
-        trace
-            .after_ms(5)
-            .captured(ToClient, SegmentKind::Rst, |rst| {
-                (rst.ttl, rst.ip_id) = (Some(ttl), Some(ip_id))
-            })
-            .rst(ToClient)
-            .report()
+    let reset_of = |trace: Trace, ttl, ip_id| {
+        let rst = |rst: &mut Segment| (rst.ttl, rst.ip_id) = (Some(ttl), Some(ip_id));
+        trace.after_ms(5).captured(ToClient, SegmentKind::Rst, rst).rst(ToClient)
     };
+    let reset = |trace, ttl, ip_id| reset_of(trace, ttl, ip_id).report();
     let paused = || start().after_ms(5).app(ToClient, 90, 1).after_ms(250_000).app(ToServer, 60, 1);
     let forgotten = reset(paused(), 62, 4711);
     assert_eq!(forgotten.verdict.cause.as_deref(), Some("idle-timeout-rst"), "{forgotten:#?}");
     let odd = reset(paused(), 62, 0);
     assert_eq!(odd.verdict.cause, None);
     assert!(odd.causes.iter().any(|cause| cause.id == "idle-timeout-rst"));
+    let next = Trace::capture().starting_at(270_000).negotiated(MSTSC, SSL).tls13().desktop();
+    let known = reset_of(paused(), 62, 0).report_with(&[next]);
+    assert_eq!(known.verdict.cause.as_deref(), Some("idle-timeout-rst"), "{known:#?}");
     // The server's own RST after a pause; a forged one without a pause.
     let own = reset(paused(), 64, 101);
     assert_eq!(own.verdict.cause, None);
