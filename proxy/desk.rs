@@ -214,9 +214,10 @@ impl Desk {
         }
         let case = self.book.note(index, Summary::of(session.facts()));
         self.revise(index);
-        if verdict::may_be_rehearsal(session.facts()) {
+        if verdict::awaits_sibling(session.facts()) {
             let report = self.report(index, case, &source, &session, false);
-            if report.as_ref().is_some_and(|report| report.outcome == Outcome::Failed) {
+            let open = |outcome| matches!(outcome, Outcome::Failed | Outcome::Established);
+            if report.as_ref().is_some_and(|report| open(report.outcome)) {
                 self.provisional(index, report);
                 return self.hold(index, source, session, tape);
             }
@@ -316,6 +317,7 @@ impl Desk {
         last: bool,
     ) -> Option<Connection> {
         let siblings = self.book.siblings(index);
+        let together = self.book.together(index);
         let place = Place {
             source: source.to_owned(),
             file: None,
@@ -325,7 +327,7 @@ impl Desk {
             supersedes: (last && self.provisional.contains(&index)).then_some(index),
         };
         let judge = |session: &Session| {
-            let case = Case::new(session.facts(), &siblings);
+            let case = Case { together, ..Case::new(session.facts(), &siblings) };
             catch_unwind(AssertUnwindSafe(|| verdict::connection(&case, &place, &self.identities)))
         };
         judge(session)

@@ -17,6 +17,8 @@ pub struct Case<'a> {
     pub this: &'a Facts,
     /// Its siblings, in order of their start.
     pub siblings: &'a [Summary],
+    /// How many other sessions of the same server, whoever's, its side ended in the same second.
+    pub together: usize,
     /// What another capture of the same traffic holds of it, where there is one.
     pub pair: Option<Pair<'a>>,
 }
@@ -73,8 +75,8 @@ pub struct Summary {
     pub max_version: Option<ProtocolVersion>,
     /// Its ClientHello carried TLS_FALLBACK_SCSV.
     pub fallback_scsv: bool,
-    /// The side that closed first.
-    pub closed_by: Option<Direction>,
+    /// The side that closed first, and when.
+    pub closed: Option<(Direction, Timestamp)>,
 }
 
 /// A rehearsal can be followed for this long by the real attempt: a user reads a prompt and types.
@@ -100,7 +102,7 @@ impl Summary {
             failure: facts.x224.confirm.value().and_then(|confirm| confirm.failure()),
             max_version: hello.map(|hello| hello.max_version()),
             fallback_scsv: hello.is_some_and(|hello| hello.has_fallback_scsv()),
-            closed_by: facts.ending().map(|ending| ending.dir),
+            closed: facts.ending().map(|ending| (ending.dir, ending.at.time)),
         }
     }
 
@@ -118,13 +120,26 @@ impl Summary {
         self.client == other.client && same_server && same_user
     }
 
-    /// True when this began after `earlier` had ended, within the time a rehearsal can be followed. Two
+    /// True when the server's side ended both within a second, whoever's they are.
+    pub fn ended_with(&self, other: &Summary) -> bool {
+        const AT_ONCE: Duration = Duration::from_secs(1);
+        let at = |summary: &Summary| {
+            summary.closed.filter(|(dir, _)| *dir == Direction::ToClient).map(|(_, at)| at)
+        };
+        let same_server = self.server.is_some() && self.server == other.server;
+        let together = at(self).zip(at(other));
+        same_server && together.is_some_and(|(a, b)| a.since(b) <= AT_ONCE && b.since(a) <= AT_ONCE)
+    }
+
+    /// True when this began after `earlier` was over for the side that closed it, within the time a rehearsal can be followed. Two
     /// connections side by side are two attempts; the last segments of an end may cross the next SYN.
     pub fn follows(&self, earlier: &Summary) -> bool {
         const CROSSING: Duration = Duration::from_secs(1);
+        // What the other side still tries, or a relay for it, is no part of the attempt.
+        let over = earlier.closed.map_or(earlier.ended, |(_, at)| at);
         self.started > earlier.started
-            && earlier.ended.since(self.started) <= CROSSING
-            && self.started.since(earlier.ended) <= REHEARSAL
+            && over.since(self.started) <= CROSSING
+            && self.started.since(over) <= REHEARSAL
             && self.is_sibling_of(earlier)
     }
 }
@@ -132,7 +147,7 @@ impl Summary {
 impl<'a> Case<'a> {
     /// A session and its siblings, seen from one place.
     pub fn new(this: &'a Facts, siblings: &'a [Summary]) -> Case<'a> {
-        Case { this, siblings, pair: None }
+        Case { this, siblings, together: 0, pair: None }
     }
 
     /// The same session as captured at the server's side, and what differs; `None` without it.

@@ -61,6 +61,14 @@ impl CaseBook {
         siblings
     }
 
+    /// How many of the other sessions of its server ended together with this one, as far as is known by now.
+    pub fn together(&self, index: u64) -> usize {
+        let this = self.position(index).and_then(|at| self.entries.get(at));
+        let Some(this) = this.filter(|this| this.summary.closed.is_some()) else { return 0 };
+        let others = self.entries.iter().rev().take(NEAREST).filter(|entry| entry.index != index);
+        others.filter(|entry| this.summary.ended_with(&entry.summary)).count()
+    }
+
     /// Sessions noted earlier to which this one may be the awaited sibling.
     pub fn awaited_by(&self, index: u64) -> Vec<u64> {
         let Some((at, this)) =
@@ -123,6 +131,13 @@ pub fn siblings(summaries: &[Summary], of: usize) -> Vec<Summary> {
         .collect()
 }
 
+/// How many other sessions of a whole input, of the same server, ended together with one.
+pub fn together(summaries: &[Summary], of: usize) -> usize {
+    nearby(summaries, of)
+        .filter(|other| *other != of && summaries[*other].ended_with(&summaries[of]))
+        .count()
+}
+
 /// Sessions that began around the same time: a bound, because a brute-force attack makes thousands.
 fn nearby(summaries: &[Summary], of: usize) -> impl DoubleEndedIterator<Item = usize> + use<> {
     of.saturating_sub(NEAREST)..(of + NEAREST + 1).min(summaries.len())
@@ -131,7 +146,7 @@ fn nearby(summaries: &[Summary], of: usize) -> impl DoubleEndedIterator<Item = u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{MSTSC, Trace};
+    use crate::testing::{MSTSC, ToClient, ToServer, Trace};
 
     fn summary(client: [u8; 4], at: u64) -> Summary {
         let mut trace = Trace::relay().starting_at(at);
@@ -150,6 +165,29 @@ mod tests {
         assert_eq!(book.note(1_000, summary([10, 0, 0, 1], 30_000)), case);
         assert_eq!((book.siblings(1_000).len(), book.siblings(0).len()), (1, 1));
         assert_eq!(book.awaited_by(1_000), [0]);
+    }
+
+    #[test]
+    fn sessions_that_a_server_ended_in_the_same_second_are_counted() {
+        let ended = |client: u8, ms: u64, by: crate::input::Direction| {
+            let mut trace = Trace::relay();
+            trace.subject.client = ([10, 0, 0, client], 50_000).into();
+            trace.open().cr(MSTSC).after_ms(ms).fin(by).summary()
+        };
+        let all = [
+            ended(1, 9_000, ToClient),
+            ended(2, 9_600, ToClient),
+            ended(3, 9_900, ToClient),
+            ended(4, 9_500, ToServer),
+            ended(5, 20_000, ToClient),
+        ];
+        let mut book = CaseBook::default();
+        for (index, summary) in (0..).zip(&all) {
+            book.note(index, summary.clone());
+        }
+        let counted: Vec<usize> = (0..all.len()).map(|at| together(&all, at)).collect();
+        assert_eq!(counted, [2, 2, 2, 0, 0]);
+        assert_eq!((0..5).map(|index| book.together(index)).collect::<Vec<_>>(), counted);
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub const ROWS: &[Row] = &[
     row("non-rdp-endpoint", Reachability, &[P1, P2], &[]),
     row("http-answer", Reachability, &[P1, P2], &[]),
     row("tls-first-endpoint", Reachability, &[P1, P2], &[]),
-    row("proxy-connect-needed", Reachability, &[At::Probe], &[P2]),
+    row("proxy-connect-needed", Reachability, &[At::Probe], &[P1, P2]),
     row("lb-no-backend", Reachability, &[P6], &[P1, P2, At::Probe]),
     row("service-down-after-accept", ServerConfig, &[P2, At::Probe], &[]),
     row("rst-injected-toclient", Interference, &[P1, P3, At::Probe, P6], &[]),

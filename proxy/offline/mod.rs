@@ -353,7 +353,8 @@ fn report(
             measured.session(session.facts());
         }
         let siblings = casebook::siblings(&summaries, at);
-        let case = Case::new(session.facts(), &siblings);
+        let together = casebook::together(&summaries, at);
+        let case = Case { together, ..Case::new(session.facts(), &siblings) };
         let place = Place {
             source: source.to_owned(),
             file: Some(source.to_owned()),

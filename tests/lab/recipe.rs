@@ -45,6 +45,8 @@ pub struct Plan {
     pub faulty_server: Option<Server>,
     /// The clients, one after the other.
     pub callers: Vec<Caller>,
+    /// Clients that run beside the first one.
+    pub beside: Vec<Caller>,
     /// The client of the clean twin when the fault is the client itself.
     pub sound_caller: Option<Caller>,
     /// What stands in front of the server in the clean twin, where the fault stands there otherwise.
@@ -309,6 +311,7 @@ impl Plan {
             server,
             faulty_server: None,
             callers: vec![caller],
+            beside: Vec::new(),
             sound_caller: None,
             sound_front: None,
             setting: vec![ttl(Node::C, client_ttl), ttl(Node::S, server_ttl)],
@@ -376,6 +379,7 @@ impl Plan {
         self.act = None;
         self.faulty_server = None;
         self.fault_flags.clear();
+        self.beside.clear();
         self.labels.clear();
         self.label(&everywhere(), ESTABLISHED);
         if let Some(caller) = self.sound_caller.take() {

@@ -3,7 +3,7 @@
 use crate::capture::Captures;
 use crate::degrade::Damage;
 use crate::programs;
-use crate::recipe::{Plan, Program, RELAY_PORT, Ready, Server, Step};
+use crate::recipe::{Caller, Plan, Program, RELAY_PORT, Ready, Server, Step};
 use crate::relay::Relay;
 use crate::support::clients::{Ended, Running};
 use crate::support::place::Place;
@@ -155,20 +155,26 @@ pub fn play(house: &House, plan: &mut Plan, packets: bool, folder: &Path) -> Opt
     take(&network, plan, &fault, folder, &mut programs, &mut server)?;
     let relay = Relay::start(house, &network, plan, packets, folder);
     let captures = Captures::start(&network, folder);
-    let mut clients = Vec::new();
-    for caller in &plan.callers {
+    let start = |caller: &Caller| {
         let place = Place {
             namespace: Some(network.namespace(Node::C)),
             address: SocketAddr::new(Port::Pc.address(plan.ip), RELAY_PORT),
         };
         let arguments: Vec<&str> = caller.arguments.iter().map(String::as_str).collect();
-        let client = caller.client.start(&place, &arguments, &house.display, caller.answer);
-        let mut client = client?;
-        if let Some(act) = plan.act.take() {
+        caller.client.start(&place, &arguments, &house.display, caller.answer)
+    };
+    let mut clients = Vec::new();
+    let mut act = plan.act.take();
+    for caller in &plan.callers {
+        let mut client = start(caller)?;
+        let beside = if clients.is_empty() { &plan.beside[..] } else { &[] };
+        let beside: Vec<Running> = beside.iter().map(start).collect::<Option<_>>()?;
+        if let Some(act) = act.take() {
             let (server, client, programs) = (&mut server, &mut client, &mut programs);
             act(&mut Scene { network: &network, server, client, programs, folder });
         }
         clients.push(client.finish(caller.lasts));
+        clients.extend(beside.into_iter().map(|client| client.finish(caller.lasts)));
     }
     // What is still on its way, to its end or from the kernel's buffer to dumpcap.
     std::thread::sleep(Duration::from_millis(600));

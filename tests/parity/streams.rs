@@ -147,7 +147,8 @@ fn judge(sessions: &[Session]) -> Vec<Value> {
             r#final: true,
             supersedes: None,
         };
-        let case = Case::new(session.facts(), &siblings);
+        let together = casebook::together(&summaries, at);
+        let case = Case { together, ..Case::new(session.facts(), &siblings) };
         let connection = verdict::connection(&case, &place, &Identities::Shown);
         serde_json::to_value(connection).unwrap()
     };

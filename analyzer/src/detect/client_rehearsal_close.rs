@@ -1,6 +1,7 @@
 //! `client-rehearsal-close`: mstsc connects, shows its user a prompt, leaves, and comes back. No failure.
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
+use super::stalled::stalled;
 use super::who;
 use crate::case::Case;
 use crate::facts::{Reached, Vantage};
@@ -30,7 +31,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         && spoken.is_none_or(|last| last.time <= ending.at.time)
         && who::all_acknowledged(facts, Direction::ToClient) == Some(false);
     let refused = facts.tls.fatal_alert(None).is_some() || facts.relay_fault().is_some();
-    if !paused || refused || server_spoke || unheard {
+    // It had spoken, and waited for an answer in vain.
+    let in_vain = stalled(facts).is_some_and(|found| found.dir == Direction::ToServer);
+    if !paused || refused || server_spoke || unheard || in_vain {
         return None;
     }
     // A second attempt that ends at the same step is a refusal repeated, not a rehearsal.

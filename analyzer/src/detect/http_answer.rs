@@ -3,7 +3,7 @@
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use crate::case::Case;
 use crate::input::Direction;
-use crate::wire::first_bytes::FirstBytes;
+use crate::wire::first_bytes::{FirstBytes, WebAnswer};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "http-answer",
@@ -24,20 +24,24 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if !case.this.x224.request.is_seen() {
         return None;
     }
-    let FirstBytes::HttpResponse { portal } = first.value else { return None };
-    let says = if portal {
-        "A web server answered in place of Remote Desktop, and its answer looks like a login portal or a web proxy."
-    } else {
-        "A web server answered in place of Remote Desktop: the port leads to the wrong service."
+    let FirstBytes::HttpResponse(answer) = first.value else { return None };
+    let says = match answer {
+        WebAnswer::Site => {
+            "A web server answered in place of Remote Desktop: the port leads to the wrong service."
+        }
+        WebAnswer::Portal => {
+            "A web server answered in place of Remote Desktop, and its answer looks like a login portal or a web proxy."
+        }
+        WebAnswer::ForwardProxy { .. } => "A web proxy answered in place of Remote Desktop.",
     };
     let mut opinion = Opinion::new(Band::Certain, says)
         .party(Party::Unknown, Band::Weak)
         .supports(Evidence::of(first, "the first bytes from the server side are an HTTP response"))
         .unknown("whether the host itself or a device on the way gave this answer");
-    if portal {
+    if answer == WebAnswer::Portal {
         opinion = opinion.supports(Evidence::of(
             first,
-            "it redirects, demands a login or names a proxy (30x, 407, 511 or Via)",
+            "it redirects, demands a login or stands before another (30x, 511 or Via)",
         ));
     }
     Some(opinion)

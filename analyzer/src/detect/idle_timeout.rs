@@ -35,13 +35,7 @@ const ROW: Detector = Detector {
 fn silent(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let found = stalled(facts)?;
-    let idle = facts.silences.idle(facts.ending()).filter(|idle| {
-        idle.by == found.dir
-            && facts
-                .stream(found.dir.reverse())
-                .last
-                .is_none_or(|last| last.time < idle.broken.time)
-    })?;
+    let idle = facts.unanswered_after_pause().filter(|idle| idle.by == found.dir)?;
     let opinion =
         opinion(case, idle, "dropped what was said next").party(found.party(), Band::Possible);
     Some(
@@ -54,11 +48,9 @@ fn silent(case: &Case<'_>) -> Option<Opinion> {
 /// The first word after the pause was answered by a RST.
 fn reset(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
-    let idle = facts.silences.idle(facts.ending())?;
+    let idle = facts.unanswered_after_pause()?;
     let ending = facts.ending().filter(|ending| ending.how == Close::Rst && !ending.both)?;
-    let answers = ending.dir != idle.by && ending.at.time >= idle.broken.time;
-    let silent = facts.stream(ending.dir).last.is_none_or(|last| last.time < idle.broken.time);
-    if !answers || !silent {
+    if ending.dir == idle.by || ending.at.time < idle.broken.time {
         return None;
     }
     let opinion = opinion(case, idle, "answered what was said next with a reset")

@@ -44,7 +44,7 @@ pub fn insists(
         went_on |= sibling.reached > Some(Reached::X224Confirm);
         left |= sibling.started != this.started
             && sibling.reached == Some(Reached::X224Confirm)
-            && sibling.closed_by == Some(Direction::ToServer)
+            && sibling.closed.is_some_and(|(dir, _)| dir == Direction::ToServer)
             && sibling.requested.is_some_and(&wanted);
     }
     // Restricted admin and remote credential guard exist with NLA only. MS-RDPBCGR 2.2.1.1.1.

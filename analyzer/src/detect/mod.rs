@@ -32,6 +32,7 @@ mod http_answer;
 mod icmp_reject;
 mod idle_timeout;
 mod lb_no_backend;
+mod lb_reset;
 mod licensing_failure;
 mod name_not_found;
 mod neg_failure;
@@ -46,6 +47,7 @@ mod non_rdp_endpoint;
 mod packet_loss;
 mod payload_trigger_drop;
 mod pmtu_blackhole;
+mod proxy_connect_needed;
 mod proxy_header_sent;
 mod relay_induced;
 mod reordering_duplication;
@@ -104,6 +106,7 @@ pub const ALL: &[Detector] = &[
     tcp_syn_drop::DETECTOR,
     connect_error::DETECTOR,
     http_answer::DETECTOR,
+    proxy_connect_needed::DETECTOR,
     tls_first_endpoint::DETECTOR,
     non_rdp_endpoint::DETECTOR,
     neg_failure::SSL_REQUIRED,
@@ -141,6 +144,7 @@ pub const ALL: &[Detector] = &[
     no_common_cipher::DETECTOR,
     cert_key_inaccessible::DETECTOR,
     lb_no_backend::DETECTOR,
+    lb_reset::DETECTOR,
     rst_inpath_reject::DETECTOR,
     syn_proxy_fake_open::DETECTOR,
     server_stall::DETECTOR,

@@ -161,6 +161,13 @@ impl Facts {
         self.tcp.ending()
     }
 
+    /// The pause after which one side spoke and the other said nothing any more.
+    pub fn unanswered_after_pause(&self) -> Option<&Silence> {
+        let idle = self.silences.idle(self.ending())?;
+        let answer = self.stream(idle.by.reverse()).last;
+        answer.is_none_or(|answer| answer.time < idle.broken.time).then_some(idle)
+    }
+
     /// The side that said goodbye with an alert before the other one closed without one of its own before it:
     /// it decided, even where the other side is faster to close.
     pub fn took_leave(&self, ending: &Ending) -> Option<Direction> {

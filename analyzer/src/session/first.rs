@@ -13,7 +13,7 @@ pub(super) fn classify(first: &[u8], limit: usize) -> Option<(FirstBytes, usize)
             None => full.then_some((FirstBytes::ProxyProtocol, 0)),
         },
         // A portal is known by its headers.
-        what @ (FirstBytes::HttpResponse { .. } | FirstBytes::HttpRequest { .. }) => {
+        what @ (FirstBytes::HttpResponse(_) | FirstBytes::HttpRequest { .. }) => {
             let whole = first.windows(4).any(|end| end == b"\r\n\r\n");
             (whole || full).then_some((what, 0))
         }

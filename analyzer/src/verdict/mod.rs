@@ -18,7 +18,7 @@ mod words;
 #[cfg(test)]
 pub(crate) use build::uncalibrated;
 pub use build::{Identities, Place, connection};
-pub use outcome::may_be_rehearsal;
+pub use outcome::awaits_sibling;
 
 use crate::case::Case;
 use crate::detect::{Class, Detector, Kind, Opinion, pair, rows};

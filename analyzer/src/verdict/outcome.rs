@@ -8,9 +8,15 @@ use crate::input::{ConnectFailureKind, Direction, Leg};
 use crate::report::Outcome;
 use crate::wire::first_bytes::FirstBytes;
 
-/// True when the session looks like a client that paused for its user: the verdict may still be
-/// revised by a sibling.
-pub fn may_be_rehearsal(facts: &Facts) -> bool {
+/// True when the verdict may still be revised by a sibling: the session looks like a client that paused for its
+/// user, or it broke after a pause, and how the next attempt fares tells whether both hosts are there.
+pub fn awaits_sibling(facts: &Facts) -> bool {
+    may_be_rehearsal(facts)
+        || facts.ending().is_some()
+            && facts.unanswered_after_pause().is_some_and(|silence| silence.is_long())
+}
+
+fn may_be_rehearsal(facts: &Facts) -> bool {
     facts.client_left().is_some()
         && facts.tls.is_established()
         && !facts.is_active()

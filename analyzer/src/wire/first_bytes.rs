@@ -9,11 +9,8 @@ pub enum FirstBytes {
     Tpkt,
     /// A TLS record: the peer starts with TLS and knows no X.224 (RD Gateway, stunnel, HTTPS).
     Tls,
-    /// An HTTP response or an HTML page; `portal` when it redirects, demands a login or names a proxy.
-    HttpResponse {
-        /// 302/307/511, `Location:`, `Via:` or 407 seen.
-        portal: bool,
-    },
+    /// An HTTP response or an HTML page.
+    HttpResponse(WebAnswer),
     /// An HTTP request, from a client: a browser, RD Gateway traffic, a health check.
     HttpRequest {
         /// `RDG_OUT_DATA`, `RDG_IN_DATA`, `RPC_OUT_DATA`, … : an RD Gateway client.
@@ -39,6 +36,20 @@ pub enum FirstBytes {
     Unknown,
 }
 
+/// What kind of web server speaks, by the status and the headers of its answer. RFC 9110.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebAnswer {
+    /// Any.
+    Site,
+    /// It redirects, demands a login or stands before another: 302, 303, 307, 511, `Via:`.
+    Portal,
+    /// A proxy that clients have to ask (RFC 9110 7.7), by a header or an error page that only such a one sends.
+    ForwardProxy {
+        /// It demanded that the client authenticate to it: 407 or `Proxy-Authenticate:`. RFC 9110 15.5.8.
+        demands_login: bool,
+    },
+}
+
 impl FirstBytes {
     /// Remote Desktop begins so, or behind this.
     pub fn may_be_rdp(self) -> bool {
@@ -56,7 +67,7 @@ impl FirstBytes {
             return Some(preconnection);
         }
         if bytes.starts_with(b"HTTP/1.") || starts_html(bytes) {
-            return Some(FirstBytes::HttpResponse { portal: is_portal(bytes) });
+            return Some(FirstBytes::HttpResponse(web_answer(bytes)));
         }
         if let Some(request) = http_request(bytes) {
             return Some(request);
@@ -72,7 +83,7 @@ impl FirstBytes {
         match self {
             FirstBytes::Tpkt => "RDP (TPKT)",
             FirstBytes::Tls => "TLS",
-            FirstBytes::HttpResponse { .. } | FirstBytes::HttpRequest { .. } => "HTTP",
+            FirstBytes::HttpResponse(_) | FirstBytes::HttpRequest { .. } => "HTTP",
             FirstBytes::Ssh => "SSH",
             FirstBytes::Greeting220 => "SMTP or FTP",
             FirstBytes::Smb => "SMB",
@@ -122,11 +133,16 @@ fn starts_html(bytes: &[u8]) -> bool {
         || head[..head.len().min(5)].eq_ignore_ascii_case(b"<html")
 }
 
-fn is_portal(bytes: &[u8]) -> bool {
+fn web_answer(bytes: &[u8]) -> WebAnswer {
     let status = bytes.get(9..12).unwrap_or_default();
-    matches!(status, b"302" | b"303" | b"307" | b"407" | b"511")
-        || contains(bytes, b"\r\nvia:")
-        || contains(bytes, b"\r\nproxy-authenticate:")
+    let demands_login = status == b"407" || contains(bytes, b"\r\nproxy-authenticate:");
+    let names_itself =
+        [&b"\r\nproxy-agent:"[..], b"\r\nx-squid-error:"].iter().any(|name| contains(bytes, name));
+    if demands_login || names_itself {
+        return WebAnswer::ForwardProxy { demands_login };
+    }
+    let elsewhere = matches!(status, b"302" | b"303" | b"307" | b"511");
+    if elsewhere || contains(bytes, b"\r\nvia:") { WebAnswer::Portal } else { WebAnswer::Site }
 }
 
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
@@ -153,10 +169,18 @@ mod tests {
         for (bytes, what) in [
             (&b"\x03\x00\x00\x13"[..], FirstBytes::Tpkt),
             (b"\x15\x03\x01\x00\x02\x02\x0a", FirstBytes::Tls),
-            (b"HTTP/1.1 400 Bad Request\r\n", FirstBytes::HttpResponse { portal: false }),
-            (b"HTTP/1.1 302 Found\r\nLocation: x", FirstBytes::HttpResponse { portal: true }),
-            (b"HTTP/1.0 200 OK\r\nVia: 1.1 squid\r\n", FirstBytes::HttpResponse { portal: true }),
-            (b"<HTML><body>", FirstBytes::HttpResponse { portal: false }),
+            (b"HTTP/1.1 400 Bad Request\r\n", FirstBytes::HttpResponse(WebAnswer::Site)),
+            (b"HTTP/1.1 302 Found\r\nLocation: x", FirstBytes::HttpResponse(WebAnswer::Portal)),
+            (b"HTTP/1.0 200 OK\r\nVia: 1.1 squid\r\n", FirstBytes::HttpResponse(WebAnswer::Portal)),
+            (
+                b"HTTP/1.1 407 Proxy Authentication Required\r\n",
+                FirstBytes::HttpResponse(WebAnswer::ForwardProxy { demands_login: true }),
+            ),
+            (
+                b"HTTP/1.1 400 Bad Request\r\nX-Squid-Error: ERR_PROTOCOL_UNKNOWN 0\r\nVia: 1.1 x\r\n",
+                FirstBytes::HttpResponse(WebAnswer::ForwardProxy { demands_login: false }),
+            ),
+            (b"<HTML><body>", FirstBytes::HttpResponse(WebAnswer::Site)),
             (b"SSH-2.0-OpenSSH_9.2\r\n", FirstBytes::Ssh),
             (b"RFB 003.008\n", FirstBytes::Vnc),
             (b"\0\0\0\x45\xffSMBr\0", FirstBytes::Smb),

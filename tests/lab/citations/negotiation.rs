@@ -20,6 +20,16 @@ pub const RULES: &[Rule] = &[
     Rule { words: "without a further message", by: By::Client, shows: only_request },
     Rule { words: "are an HTTP response", by: By::Server, shows: |scene| begins(scene, "HTTP") },
     Rule { words: "it redirects, demands", by: By::Server, shows: portal },
+    Rule {
+        words: "one of a forward proxy",
+        by: By::Server,
+        shows: |scene| web_head(scene, b"", &[b"\r\nproxy-agent:", b"\r\nx-squid-error:"]),
+    },
+    Rule {
+        words: "a proxy demands a login",
+        by: By::Server,
+        shows: |scene| web_head(scene, b"407", &[b"\r\nproxy-authenticate:"]),
+    },
     Rule { words: "bytes from the server side are", by: By::Server, shows: named_protocol },
     Rule { words: "is a TLS record", by: By::Server, shows: |scene| begins(scene, "TLS") },
     Rule { words: "there is a clear TPKT packet", by: By::Server, shows: clear_packet },
@@ -211,12 +221,15 @@ fn begins(scene: &Scene, protocol: &str) -> bool {
 }
 
 fn portal(scene: &Scene) -> bool {
+    let codes: [&[u8]; 4] = [b"302", b"303", b"307", b"511"];
+    codes.iter().any(|code| web_head(scene, code, &[b"\r\nvia:"]))
+}
+
+/// The server's stream is a web answer with this status, or with one of these headers.
+fn web_head(scene: &Scene, status: &[u8], headers: &[&[u8]]) -> bool {
     let head = scene.all_said(true).to_ascii_lowercase();
-    let status = head.get(9..12).unwrap_or_default();
-    head.starts_with(b"http/1.")
-        && (matches!(status, b"302" | b"303" | b"307" | b"407" | b"511")
-            || has(&head, b"\r\nvia:")
-            || has(&head, b"\r\nproxy-authenticate:"))
+    let by_status = !status.is_empty() && head.get(9..12) == Some(status);
+    head.starts_with(b"http/1.") && (by_status || headers.iter().any(|name| has(&head, name)))
 }
 
 /// A TPKT packet that is no confirm.

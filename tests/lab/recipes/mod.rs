@@ -41,6 +41,7 @@ mod non_rdp_endpoint;
 mod option_rewrite;
 mod payload_trigger_drop;
 mod pmtu;
+mod proxy_connect_needed;
 mod rehearsal;
 mod relay_induced;
 mod rst_genuine_client;
@@ -93,6 +94,7 @@ pub const RECIPES: &[Recipe] = &[
     non_rdp_endpoint::RECIPE,
     http_answer::RECIPE,
     http_portal::RECIPE,
+    proxy_connect_needed::RECIPE,
     tls_first_endpoint::RECIPE,
     tls_first_silent::RECIPE,
     lb_no_backend::RECIPE,

@@ -12,6 +12,7 @@ pub(super) const FIRED: &[&str] = &[
     "tcp-refused-rst",
     "tcp-syn-drop",
     "http-answer",
+    "proxy-connect-needed",
     "tls-first-endpoint",
     "non-rdp-endpoint",
     "service-down-after-accept",
@@ -176,6 +177,28 @@ fn a_portal_is_told_from_a_web_server() {
     };
     assert!(says(PORTAL).contains("portal"));
     assert!(!says(HTTP).contains("portal"));
+}
+
+#[test]
+fn a_forward_proxy_is_told_from_other_web_servers() {
+    /// As Squid 5.7 answers an X.224 request, and what RFC 9110 15.5.8 asks for.
+    const SQUID: &[u8] =
+        b"HTTP/1.1 400 Bad Request\r\nServer: squid/5.7\r\nX-Squid-Error: ERR_PROTOCOL_UNKNOWN 0\r\n\r\n";
+    const LOGIN: &[u8] =
+        b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=x\r\n\r\n";
+    let report = |answer| Trace::relay().open().cr(MSTSC).to_client(answer).fin(ToClient).report();
+    let squid = report(SQUID);
+    assert_eq!(squid.verdict.what.as_deref(), Some("http-answer"));
+    assert_eq!(
+        squid.verdict.cause.as_deref(),
+        Some("http-answer"),
+        "one of several ways to meet it"
+    );
+    assert!(squid.causes.iter().any(|cause| cause.id == "proxy-connect-needed"), "{squid:#?}");
+    let login = report(LOGIN);
+    assert_eq!(login.verdict.cause.as_deref(), Some("proxy-connect-needed"), "{login:#?}");
+    silent(&report(HTTP), "proxy-connect-needed");
+    silent(&report(PORTAL), "proxy-connect-needed");
 }
 
 #[test]

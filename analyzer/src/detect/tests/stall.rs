@@ -302,6 +302,14 @@ fn a_connection_that_was_forgotten_while_it_was_idle() {
     let known = again().report_with(&[next().negotiated(MSTSC, SSL).tls13().desktop()]);
     assert_eq!(known.verdict.cause.as_deref(), Some("idle-timeout-silent"), "{known:#?}");
     assert_eq!(known.verdict.control.as_deref(), Some("sibling"));
+    // Neither is it a client that paused for its user, although it leaves and comes back: it had spoken in vain.
+    let prompt =
+        || Trace::relay().negotiated(MSTSC, SSL).tls13().after_ms(300_000).app(ToServer, 60, 1);
+    let unheard = broken(prompt(), in_vain(4_000, 4_060, 0)).fin(ToServer).after_ms(4_000);
+    let came_back = Trace::relay().starting_at(309_500).negotiated(MSTSC, SSL).tls13().desktop();
+    let report = unheard.report_with(&[came_back]);
+    assert_eq!(report.outcome, Outcome::Failed, "{report:#?}");
+    assert_eq!(report.verdict.cause.as_deref(), Some("idle-timeout-silent"));
     let refused = next().open().cr(MSTSC);
     assert_eq!(again().report_with(&[refused]).verdict.cause, None);
     let soon = broken(idle(4_000), in_vain(4_000, 4_060, 0)).rst(ToServer);

@@ -4,7 +4,7 @@ use crate::facts::InputEnd;
 use crate::input::{ConnectFailureKind, RelayNote, SegmentCounts};
 use crate::report::Outcome;
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
-use crate::verdict::may_be_rehearsal;
+use crate::verdict::awaits_sibling;
 use crate::wire::tls::samples::EC_CERTIFICATE;
 
 fn agreed() -> Trace {
@@ -163,7 +163,7 @@ fn a_client_without_a_byte_is_a_probe_and_a_server_that_hangs_up_is_not() {
 
 #[test]
 fn only_a_pause_that_a_sibling_could_explain_is_provisional() {
-    let provisional = |trace: Trace| may_be_rehearsal(trace.session().facts());
+    let provisional = |trace: Trace| awaits_sibling(trace.session().facts());
     assert!(provisional(agreed().tls13().rst(ToServer)));
     assert!(provisional(agreed().tls12(EC_CERTIFICATE).fin(ToServer)));
     for trace in [

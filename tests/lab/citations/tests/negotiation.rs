@@ -106,14 +106,26 @@ fn others() -> Vec<Case> {
         Case::new(
             says(b"HTTP/1.1 302 Found\r\n\r\n"),
             5,
-            "it redirects, demands a login or names a proxy (30x, 407, 511 or Via)",
+            "it redirects, demands a login or stands before another (30x, 511 or Via)",
             &["the answer to the X.224 Connection Request is a TLS record"],
         ),
         Case::new(
             says(b"HTTP/1.1 200 Fine\r\nVIA: a box\r\n\r\n"),
             5,
-            "it redirects, demands a login or names a proxy (30x, 407, 511 or Via)",
+            "it redirects, demands a login or stands before another (30x, 511 or Via)",
             &[],
+        ),
+        Case::new(
+            says(b"HTTP/1.1 400 Bad\r\nX-Squid-Error: ERR_X 0\r\n\r\n"),
+            5,
+            "the answer is one of a forward proxy (Proxy-Agent or X-Squid-Error)",
+            &["a proxy demands a login in its answer (407 or Proxy-Authenticate)"],
+        ),
+        Case::new(
+            says(b"HTTP/1.1 407 No\r\n\r\n"),
+            5,
+            "a proxy demands a login in its answer (407 or Proxy-Authenticate)",
+            &["the answer is one of a forward proxy (Proxy-Agent or X-Squid-Error)"],
         ),
         Case::new(
             says(b"SSH-2.0-x\r\n"),
@@ -123,7 +135,7 @@ fn others() -> Vec<Case> {
                 "the first bytes from the server side are an HTTP response",
                 "the first bytes from the server side are VNC, not TPKT",
                 "the first bytes from the server side are an unknown protocol, not TPKT",
-                "it redirects, demands a login or names a proxy (30x, 407, 511 or Via)",
+                "it redirects, demands a login or stands before another (30x, 511 or Via)",
             ],
         ),
         Case::new(
