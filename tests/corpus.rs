@@ -102,6 +102,7 @@ const WITHOUT_SAMPLE: &[(&str, &str)] = &[
     ("neg-inconsistent-flags", "code 4 comes from Windows only"),
     ("neg-rsp-absent", "no server here is that old; tests/endpoints.rs scripts one"),
     ("pmtu-blackhole-s2c", LAB),
+    ("proxy-connect-needed", LAB),
     ("proxy-header-sent", "no fault by itself; tests/proxy_protocol.rs has it"),
     ("rst-genuine-client", LAB),
     ("rst-injected-toclient", LAB),
