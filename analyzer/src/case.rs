@@ -120,15 +120,18 @@ impl Summary {
         self.client == other.client && same_server && same_user
     }
 
-    /// True when the server's side ended both within a second, whoever's they are.
+    /// True when the server's side ended both within a second although they had begun at different times, whoever's
+    /// they are. What begins together and meets the same refusal ends together, too.
     pub fn ended_with(&self, other: &Summary) -> bool {
         const AT_ONCE: Duration = Duration::from_secs(1);
+        const APART: Duration = Duration::from_secs(2);
         let at = |summary: &Summary| {
             summary.closed.filter(|(dir, _)| *dir == Direction::ToClient).map(|(_, at)| at)
         };
+        let between = |a: Timestamp, b: Timestamp| a.since(b).max(b.since(a));
         let same_server = self.server.is_some() && self.server == other.server;
-        let together = at(self).zip(at(other));
-        same_server && together.is_some_and(|(a, b)| a.since(b) <= AT_ONCE && b.since(a) <= AT_ONCE)
+        let together = at(self).zip(at(other)).is_some_and(|(a, b)| between(a, b) <= AT_ONCE);
+        same_server && together && between(self.started, other.started) >= APART
     }
 
     /// True when this began after `earlier` was over for the side that closed it, within the time a rehearsal can be followed. Two

@@ -169,25 +169,27 @@ mod tests {
 
     #[test]
     fn sessions_that_a_server_ended_in_the_same_second_are_counted() {
-        let ended = |client: u8, ms: u64, by: crate::input::Direction| {
-            let mut trace = Trace::relay();
+        let ended = |client: u8, started: u64, at: u64, by| {
+            let mut trace = Trace::relay().starting_at(started);
             trace.subject.client = ([10, 0, 0, client], 50_000).into();
-            trace.open().cr(MSTSC).after_ms(ms).fin(by).summary()
+            trace.open().cr(MSTSC).after_ms(at - started).fin(by).summary()
         };
         let all = [
-            ended(1, 9_000, ToClient),
-            ended(2, 9_600, ToClient),
-            ended(3, 9_900, ToClient),
-            ended(4, 9_500, ToServer),
-            ended(5, 20_000, ToClient),
+            ended(1, 0, 19_000, ToClient),
+            ended(2, 4_000, 19_600, ToClient),
+            ended(3, 8_000, 19_900, ToClient),
+            ended(4, 12_000, 19_500, ToServer),
+            ended(5, 13_000, 30_000, ToClient),
+            // One that began with it and met the same refusal.
+            ended(6, 8_500, 19_900, ToClient),
         ];
         let mut book = CaseBook::default();
         for (index, summary) in (0..).zip(&all) {
             book.note(index, summary.clone());
         }
         let counted: Vec<usize> = (0..all.len()).map(|at| together(&all, at)).collect();
-        assert_eq!(counted, [2, 2, 2, 0, 0]);
-        assert_eq!((0..5).map(|index| book.together(index)).collect::<Vec<_>>(), counted);
+        assert_eq!(counted, [3, 3, 2, 0, 0, 2]);
+        assert_eq!((0..6).map(|index| book.together(index)).collect::<Vec<_>>(), counted);
     }
 
     #[test]

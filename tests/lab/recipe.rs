@@ -45,7 +45,7 @@ pub struct Plan {
     pub faulty_server: Option<Server>,
     /// The clients, one after the other.
     pub callers: Vec<Caller>,
-    /// Clients that run beside the first one.
+    /// Clients that were started before the first one and run beside it.
     pub beside: Vec<Caller>,
     /// The client of the clean twin when the fault is the client itself.
     pub sound_caller: Option<Caller>,

@@ -166,15 +166,19 @@ pub fn play(house: &House, plan: &mut Plan, packets: bool, folder: &Path) -> Opt
     let mut clients = Vec::new();
     let mut act = plan.act.take();
     for caller in &plan.callers {
-        let mut client = start(caller)?;
         let beside = if clients.is_empty() { &plan.beside[..] } else { &[] };
-        let beside: Vec<Running> = beside.iter().map(start).collect::<Option<_>>()?;
+        let mut earlier = Vec::new();
+        for caller in beside {
+            earlier.push(start(caller)?);
+            std::thread::sleep(Duration::from_millis(2300));
+        }
+        let mut client = start(caller)?;
         if let Some(act) = act.take() {
             let (server, client, programs) = (&mut server, &mut client, &mut programs);
             act(&mut Scene { network: &network, server, client, programs, folder });
         }
         clients.push(client.finish(caller.lasts));
-        clients.extend(beside.into_iter().map(|client| client.finish(caller.lasts)));
+        clients.extend(earlier.into_iter().map(|client| client.finish(caller.lasts)));
     }
     // What is still on its way, to its end or from the kernel's buffer to dumpcap.
     std::thread::sleep(Duration::from_millis(600));

@@ -22,8 +22,8 @@ fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     plan.server = Server::Xrdp(SOUND);
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
-    plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_secs(5))];
-    // Others beside it, whose sessions end in the same second.
+    plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_secs(20))];
+    // Others beside it, which began before and end in the same second.
     plan.beside = vec![plan.callers[0].clone(); draw.between(0, 3) as usize];
     plan.note("sessions", plan.beside.len() + 1);
     plan.sound_caller = Some(Caller::of(client, &plan.server));
