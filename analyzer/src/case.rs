@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::diff::{Diff, Side};
-use crate::facts::{Facts, Reached};
+use crate::facts::{Facts, Reached, Resolved};
 use crate::input::{Direction, Timestamp};
 use crate::wire::tls::ProtocolVersion;
 use crate::wire::x224::{FailureCode, Protocols, Routing};
@@ -43,9 +43,22 @@ pub enum There<'a> {
     Absent {
         /// It holds other sessions of the same server's address.
         same_host: bool,
+        /// What both captures tell of the name that led the session to its server.
+        names: Names<'a>,
     },
     /// No such session, and it may not have been running.
     NotRunning,
+}
+
+/// What two captures tell of a name. Empty where no DNS answer led the session to its server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names<'a> {
+    /// Every DNS answer for it in the session's own capture, in order.
+    pub here: &'a [Resolved],
+    /// Every one in the other capture.
+    pub there: &'a [Resolved],
+    /// The servers of the other capture's Remote Desktop sessions, whatever they are called.
+    pub hosts: &'a [IpAddr],
 }
 
 /// A session in few words, kept for its siblings' sake.
@@ -139,6 +152,15 @@ impl<'a> Case<'a> {
     pub fn at_server(&self) -> Option<(&'a Facts, &'a Diff)> {
         match self.pair.as_ref()?.there {
             There::Seen(facts, diff) => Some((facts, diff)),
+            _ => None,
+        }
+    }
+
+    /// The DNS answer that led to a server where the other capture holds no such session, and what both
+    /// captures tell of the name; `None` without one.
+    pub fn led_by(&self) -> Option<(&'a Resolved, Names<'a>)> {
+        match self.pair.as_ref()?.there {
+            There::Absent { names, .. } => Some((self.this.resolved.as_deref()?, names)),
             _ => None,
         }
     }

@@ -9,6 +9,7 @@
 //! Nothing here opens a file or asks a clock. Input can be damaged in any way: damage is reported
 //! and what is left is read on.
 
+pub mod dns;
 pub mod file;
 pub mod fragments;
 pub mod link;
