@@ -164,6 +164,7 @@ pub fn play(
         let place = Place {
             namespace: Some(network.namespace(Node::C)),
             address: SocketAddr::new(Port::Pc.address(plan.ip), RELAY_PORT),
+            called: caller.called.clone(),
         };
         let arguments: Vec<&str> = caller.arguments.iter().map(String::as_str).collect();
         let client = caller.client.start(&place, &arguments, &house.display, caller.answer);
@@ -232,6 +233,7 @@ fn serve(network: &Topology, plan: &Plan, folder: &Path) -> Option<Served> {
     let place = Place {
         namespace: Some(network.namespace(Node::S)),
         address: SocketAddr::new(Port::S.address(plan.ip), port),
+        called: None,
     };
     Some(match plan.faulty_server.as_ref().unwrap_or(&plan.server) {
         Server::Xrdp(options) => Served::Xrdp(Xrdp::start_at(*options, &place)?),
