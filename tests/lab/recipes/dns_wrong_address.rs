@@ -1,9 +1,11 @@
 //! The client's resolver gives another host's address for the server's name; the resolver that the server's
 //! side asks gives the right one.
 
+use crate::boxes;
 use crate::draw::Draw;
 use crate::recipe::{
-    ESTABLISHED, Expected, FAILED, Plan, Program, RELAY_PORT, Ready, Recipe, Step, Vantage, Why,
+    Caller, ESTABLISHED, Expected, FAILED, Plan, Program, RELAY_PORT, Ready, Recipe, Step, Vantage,
+    Why,
 };
 use crate::support::place::Called;
 use crate::topology::{Ip, Node, Port};
@@ -39,12 +41,13 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.fault = vec![resolver(near, name, wrong, table)];
     plan.fault.extend(host(there, wrong));
     plan.sound_front = Some(resolver(near, name, right, Table::Address));
-    // A caller who is told the address reaches the server.
-    let sound = plan.callers[0].clone();
-    plan.callers.push(sound);
-    plan.callers[0].called = Some(Called { name: name.to_owned(), resolver: near });
+    // Somebody who was told the address comes before, in a single connection.
+    let told = Caller::of(boxes::freerdp(draw), &plan.server);
+    plan.callers.insert(0, told);
+    let misled = &mut plan.callers[1];
+    misled.called = Some(Called { name: name.to_owned(), resolver: near });
     if there == "nothing" {
-        plan.callers[0].lasts = Duration::from_secs(draw.between(10, 12));
+        misled.lasts = Duration::from_secs(draw.between(10, 12));
     }
     let what: &[&str] = match there {
         "nothing" => &["tcp-syn-drop"],
@@ -54,9 +57,9 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     // One capture shows what is there, and not that it is the wrong place.
     let seen = Expected { what, ..FAILED };
-    plan.hint_nth(0, &[Vantage::At(Port::C)], Expected { why: Why::Open, ..seen.clone() });
+    plan.hint_nth(1, &[Vantage::At(Port::C)], Expected { why: Why::Open, ..seen.clone() });
     let pair = Vantage::Pair(Port::C, Port::Pc);
-    plan.label_nth(0, &[pair], Expected { why: Why::Is("dns-wrong-address"), ..seen });
+    plan.label_nth(1, &[pair], Expected { why: Why::Is("dns-wrong-address"), ..seen });
     plan.label_nth(0, &[Vantage::At(Port::Pc)], ESTABLISHED);
     plan
 }
