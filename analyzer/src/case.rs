@@ -59,6 +59,9 @@ pub struct Names<'a> {
     pub there: &'a [Resolved],
     /// The servers of the other capture's Remote Desktop sessions, whatever they are called.
     pub hosts: &'a [IpAddr],
+    /// The servers in the session's own capture of whose sessions the other one holds some: these addresses lead
+    /// there, translated or not.
+    pub reached: &'a [IpAddr],
 }
 
 /// A session in few words, kept for its siblings' sake.

@@ -106,6 +106,7 @@ pub fn analyze(
         }
     };
     let names = [client.name.as_str(), server.name.as_str()];
+    let reached = reached(client, &pairing);
     let ours = client.reported(scope);
     let compared: Vec<Option<Compared>> =
         ours.iter().map(|at| compared(taken, &pairing, &hops, *at)).collect();
@@ -118,7 +119,7 @@ pub fn analyze(
                 View { at, there: There::Seen(facts, diff), between: *between, source }
             }
             None => {
-                let there = missing(client, at, server, Side::Client, pairing.clock);
+                let there = missing(client, at, (server, &reached), Side::Client, pairing.clock);
                 View { at, there, between: names, source: client.file.clone() }
             }
         })
@@ -129,7 +130,7 @@ pub fn analyze(
     let theirs = server.reported(scope).into_iter().filter(|at| !known.contains(at));
     let views: Vec<View> = theirs
         .map(|at| {
-            let there = missing(server, at, client, Side::Server, pairing.clock);
+            let there = missing(server, at, (client, &[]), Side::Server, pairing.clock);
             View { at, there, between: names, source: server.file.clone() }
         })
         .collect();
@@ -203,11 +204,19 @@ fn trouble(here: &Facts, there: &Facts, diff: &Diff) -> Option<String> {
     named.opinion.control.map(|_| named.id().to_owned())
 }
 
+/// The servers of the client's sessions that the other capture holds as well, each once.
+fn reached(client: &Taken, pairing: &Pairing) -> Vec<IpAddr> {
+    let servers = pairing.matched.iter().filter_map(|matched| {
+        client.sessions.get(matched.client)?.facts().subject.server.map(|server| server.ip())
+    });
+    servers.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// What it means that a capture does not hold a session of another one.
 fn missing<'a>(
     capture: &'a Taken,
     at: usize,
-    other: &'a Taken,
+    (other, reached): (&'a Taken, &'a [IpAddr]),
     side: Side,
     clock: Option<Clock>,
 ) -> There<'a> {
@@ -223,6 +232,7 @@ fn missing<'a>(
         here: capture.answers(&led.name),
         there: other.answers(&led.name),
         hosts: &other.hosts,
+        reached,
     });
     There::Absent { same_host, names: names.unwrap_or_default() }
 }

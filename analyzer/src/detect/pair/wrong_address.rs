@@ -127,10 +127,13 @@ fn elsewhere(case: &Case<'_>) -> Option<Opinion> {
     Some(opinion)
 }
 
-/// The answer that led a session of the client's side to a server, and what is known of its name.
+/// The answer that led a session of the client's side to a server, and what is known of its name; `None` where
+/// another session to one of the name's addresses arrived.
 fn at_client<'a>(case: &Case<'a>) -> Option<(&'a Resolved, Names<'a>)> {
     case.pair.filter(|pair| pair.here == Side::Client)?;
-    case.led_by()
+    let (given, names) = case.led_by()?;
+    let leads_there = names.reached.iter().any(|address| is_given(given, names, address));
+    (!leads_there).then_some((given, names))
 }
 
 /// Some answer at the client's side has this address. The one that led the session there may be forgotten among

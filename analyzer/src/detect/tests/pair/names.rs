@@ -36,13 +36,13 @@ fn beside(session: &Trace, here: &[&[&str]], there: &[&[&str]]) -> Connection {
     let [here, there] = [here, there].map(|answers| -> Vec<Resolved> {
         answers.iter().zip(7..).map(|(one, number)| answer(number, one)).collect()
     });
-    named(session, Names { here: &here, there: &there, hosts: &[] })
+    named(session, Names { here: &here, there: &there, ..Names::default() })
 }
 
 /// The report of a session that a name led, beside a capture that holds sessions of these servers.
 fn among(session: &Trace, hosts: &[&str]) -> Connection {
     let hosts: Vec<IpAddr> = hosts.iter().map(|host| host.parse().unwrap()).collect();
-    named(session, Names { here: &[answer(7, &["10.0.0.9"])], there: &[], hosts: &hosts })
+    named(session, Names { here: &[answer(7, &["10.0.0.9"])], hosts: &hosts, ..Names::default() })
 }
 
 #[track_caller]
@@ -95,7 +95,7 @@ fn without_a_name_a_reference_or_a_running_capture_nothing_is_said_of_names() {
     silent(&beside(&refused(), &[], &[&["10.0.0.77"]]), ID);
     silent(&beside(&refused(), &[&["10.0.0.9"]], &[]), ID);
     let (here, there) = ([answer(7, &["10.0.0.9"])], [answer(8, &["10.0.0.77"])]);
-    let names = Names { here: &here, there: &there, hosts: &[] };
+    let names = Names { here: &here, there: &there, ..Names::default() };
     let report = named_beside_nothing(&refused(), names);
     silent(&report, ID);
     assert_eq!(report.verdict.what.as_deref(), Some("tcp-refused-rst"));
@@ -107,6 +107,11 @@ fn a_session_that_the_server_has_went_to_no_other_host_whatever_its_address() {
     let mut translated = refused();
     translated.subject.server = "10.0.0.77:3389".parse().ok();
     silent(&both(&refused(), &translated), ID);
+    // Another session to the same address arrived: this one was lost on the same way.
+    let (here, there) = ([answer(7, &["10.0.0.9"])], [answer(8, &["10.0.0.77"])]);
+    let names = |reached| Names { here: &here, there: &there, reached, ..Names::default() };
+    silent(&named(&refused(), names(&here[0].addresses)), ID);
+    blames(&named(&refused(), names(&there[0].addresses)), "tcp-refused-rst");
 }
 
 #[test]
