@@ -53,9 +53,9 @@ pub enum There<'a> {
 /// What two captures tell of a name. Empty where no DNS answer led the session to its server.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Names<'a> {
-    /// Every DNS answer for it in the session's own capture, in order.
+    /// The different DNS answers for it in the session's own capture, in order; empty where they are too many.
     pub here: &'a [Resolved],
-    /// Every one in the other capture.
+    /// Those in the other capture.
     pub there: &'a [Resolved],
     /// The servers of the other capture's Remote Desktop sessions, whatever they are called.
     pub hosts: &'a [IpAddr],

@@ -18,7 +18,9 @@ use crate::segment;
 pub const PORT: u16 = 53;
 
 /// Records of an answer that is read; no host has as many.
-const MAX_RECORDS: usize = 64;
+const MAX_RECORDS: usize = 32;
+/// Answers with different addresses for a name that may be one service's.
+const MAX_MEANINGS: usize = 16;
 /// Answers kept of a capture.
 const MAX_KEPT: usize = 4096;
 
@@ -48,7 +50,7 @@ pub fn answer(message: &[u8]) -> Option<Answer> {
 }
 
 /// The latest answers of a capture, the oldest forgotten first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Answers {
     kept: VecDeque<Resolved>,
     /// Answers that were forgotten.
@@ -83,12 +85,18 @@ impl Answers {
         self.kept.get(place.checked_sub(self.forgotten)?)
     }
 
-    /// All answers by name, each name's in their order.
+    /// The answers by name, each name's in their order; of several with the same addresses the latest. A name
+    /// that means something else all the time is left out.
     pub fn into_names(self) -> HashMap<String, Vec<Resolved>> {
         let mut names: HashMap<String, Vec<Resolved>> = HashMap::new();
         for answer in self.kept {
-            names.entry(answer.name.clone()).or_default().push(answer);
+            let known = names.entry(answer.name.clone()).or_default();
+            known.retain(|other| !is_same(&other.addresses, &answer.addresses));
+            if known.len() <= MAX_MEANINGS {
+                known.push(answer);
+            }
         }
+        names.retain(|_, answers| answers.len() <= MAX_MEANINGS);
         names
     }
 
@@ -106,6 +114,12 @@ impl Answers {
 }
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Resolvers give the addresses of a name in turning order.
+fn is_same(one: &[IpAddr], other: &[IpAddr]) -> bool {
+    let has_all = |one: &[IpAddr], other: &[IpAddr]| other.iter().all(|all| one.contains(all));
+    has_all(one, other) && has_all(other, one)
+}
 
 /// A machine has many loopback addresses and is one asker.
 fn this_host(asker: IpAddr) -> IpAddr {

@@ -3,6 +3,7 @@
 use super::{Step, ToClient, ToServer, Trace, contract};
 use crate::case::{Case, Names, Pair, There};
 use crate::diff::{Diff, Held, Side, Span};
+use crate::facts::Resolved;
 use crate::input::{
     Baseline, Direction, Input, Leg, Segment, SegmentCounts, SegmentKind, Timestamp,
 };
@@ -95,21 +96,19 @@ pub(crate) fn absent(client: &Trace, same_host: bool) -> Connection {
     report(client.session().facts(), There::Absent { same_host, names: Names::default() })
 }
 
-/// The same of a session that came by a name: the last of its DNS answers at the client's side led it.
-pub(crate) fn named(client: &Trace, names: Names<'_>) -> Connection {
-    report(led(client, names).facts(), There::Absent { same_host: false, names })
+/// The same of a session that this DNS answer led to its server.
+pub(crate) fn named(client: &Trace, given: &Resolved, names: Names<'_>) -> Connection {
+    report(led(client, given).facts(), There::Absent { same_host: false, names })
 }
 
 /// The same where the capture at the server's side was not running.
-pub(crate) fn named_beside_nothing(client: &Trace, names: Names<'_>) -> Connection {
-    report(led(client, names).facts(), There::NotRunning)
+pub(crate) fn named_beside_nothing(client: &Trace, given: &Resolved) -> Connection {
+    report(led(client, given).facts(), There::NotRunning)
 }
 
-fn led(client: &Trace, names: Names<'_>) -> Session {
+fn led(client: &Trace, given: &Resolved) -> Session {
     let mut session = client.session();
-    if let Some(given) = names.here.last() {
-        session.set_resolved(given.clone());
-    }
+    session.set_resolved(given.clone());
     session
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use rdpwhy_analyzer::input::{Origin, Timestamp};
 
-use super::{Answers, MAX_KEPT, answer};
+use super::{Answers, MAX_KEPT, MAX_MEANINGS, answer};
 use crate::packet::IpPacket;
 
 /// What dnsmasq 2.90 sent when it was asked for A of Desk.Example.com (192.0.2.7, TTL 0).
@@ -118,7 +118,7 @@ fn the_latest_answer_that_a_client_was_sent_is_the_one_that_led_it() {
     assert_eq!(latest(&answers, client), host(5));
     let names = answers.into_names();
     let numbers = |name: &str| names[name].iter().map(|one| one.at.origin()).collect::<Vec<_>>();
-    assert_eq!(numbers("desk.example.com"), [1, 3, 5].map(Origin::Packet));
+    assert_eq!(numbers("desk.example.com"), [Origin::Packet(5)]);
     assert_eq!(numbers("alias.example.com"), [Origin::Packet(2)]);
 }
 
@@ -134,7 +134,28 @@ fn the_oldest_answers_are_forgotten() {
     assert_eq!(answers.latest.len(), 2);
     let farm = answers.latest(client.into(), IpAddr::from([192, 0, 2, 22]));
     assert_eq!(farm.unwrap().at.origin(), Origin::Packet(MAX_KEPT as u64 + 1));
-    assert_eq!(answers.into_names()["farm.example.com"].len(), MAX_KEPT);
+    let names = answers.into_names();
+    assert_eq!((names.len(), names["farm.example.com"].len()), (1, 1));
+}
+
+#[test]
+fn a_name_keeps_what_it_means_unless_that_changes_all_the_time() {
+    let client = [10, 0, 0, 5];
+    let mut answers = Answers::default();
+    push(&mut answers, 1, client, &bytes(FARM));
+    // The other way round, and one of the two alone.
+    let turned = [&bytes(FARM)[..49], &[0x16], &bytes(FARM)[50..65], &[0x15]].concat();
+    assert_eq!(answer(&turned).unwrap().addresses[1], IpAddr::from([192, 0, 2, 21]));
+    push(&mut answers, 2, client, &turned);
+    push(&mut answers, 3, client, &changed(FARM, 65, 0x15));
+    for number in 0..=MAX_MEANINGS {
+        let place = HOST.len() / 2 - 1;
+        push(&mut answers, 9, client, &changed(HOST, place, number as u8));
+        let names = answers.clone().into_names();
+        assert_eq!(names.contains_key("desk.example.com"), number < MAX_MEANINGS, "{number}");
+        let farm: Vec<_> = names["farm.example.com"].iter().map(|one| one.at.origin()).collect();
+        assert_eq!(farm, [2, 3].map(Origin::Packet));
+    }
 }
 
 proptest! {

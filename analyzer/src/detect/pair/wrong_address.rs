@@ -128,11 +128,13 @@ fn elsewhere(case: &Case<'_>) -> Option<Opinion> {
 }
 
 /// The answer that led a session of the client's side to a server, and what is known of its name; `None` where
-/// another session to one of the name's addresses arrived.
+/// the name means too much, or another session to one of its addresses arrived.
 fn at_client<'a>(case: &Case<'a>) -> Option<(&'a Resolved, Names<'a>)> {
     case.pair.filter(|pair| pair.here == Side::Client)?;
     let (given, names) = case.led_by()?;
-    let leads_there = names.reached.iter().any(|address| is_given(given, names, address));
+    // A name that was left out for its many meanings means nothing.
+    let leads_there = names.here.is_empty()
+        || names.reached.iter().any(|address| is_given(given, names, address));
     (!leads_there).then_some((given, names))
 }
 

@@ -36,13 +36,15 @@ fn beside(session: &Trace, here: &[&[&str]], there: &[&[&str]]) -> Connection {
     let [here, there] = [here, there].map(|answers| -> Vec<Resolved> {
         answers.iter().zip(7..).map(|(one, number)| answer(number, one)).collect()
     });
-    named(session, Names { here: &here, there: &there, ..Names::default() })
+    let names = Names { here: &here, there: &there, ..Names::default() };
+    named(session, here.last().expect("an answer led the session"), names)
 }
 
 /// The report of a session that a name led, beside a capture that holds sessions of these servers.
 fn among(session: &Trace, hosts: &[&str]) -> Connection {
     let hosts: Vec<IpAddr> = hosts.iter().map(|host| host.parse().unwrap()).collect();
-    named(session, Names { here: &[answer(7, &["10.0.0.9"])], hosts: &hosts, ..Names::default() })
+    let here = [answer(7, &["10.0.0.9"])];
+    named(session, &here[0], Names { here: &here, hosts: &hosts, ..Names::default() })
 }
 
 #[track_caller]
@@ -92,11 +94,10 @@ fn an_address_in_common_is_a_name_with_several_hosts() {
 #[test]
 fn without_a_name_a_reference_or_a_running_capture_nothing_is_said_of_names() {
     silent(&absent(&refused(), false), ID);
-    silent(&beside(&refused(), &[], &[&["10.0.0.77"]]), ID);
     silent(&beside(&refused(), &[&["10.0.0.9"]], &[]), ID);
-    let (here, there) = ([answer(7, &["10.0.0.9"])], [answer(8, &["10.0.0.77"])]);
-    let names = Names { here: &here, there: &there, ..Names::default() };
-    let report = named_beside_nothing(&refused(), names);
+    let (given, there) = ([answer(7, &["10.0.0.9"])], [answer(8, &["10.0.0.77"])]);
+    silent(&named(&refused(), &given[0], Names { there: &there, ..Names::default() }), ID);
+    let report = named_beside_nothing(&refused(), &given[0]);
     silent(&report, ID);
     assert_eq!(report.verdict.what.as_deref(), Some("tcp-refused-rst"));
 }
@@ -110,8 +111,8 @@ fn a_session_that_the_server_has_went_to_no_other_host_whatever_its_address() {
     // Another session to the same address arrived: this one was lost on the same way.
     let (here, there) = ([answer(7, &["10.0.0.9"])], [answer(8, &["10.0.0.77"])]);
     let names = |reached| Names { here: &here, there: &there, reached, ..Names::default() };
-    silent(&named(&refused(), names(&here[0].addresses)), ID);
-    blames(&named(&refused(), names(&there[0].addresses)), "tcp-refused-rst");
+    silent(&named(&refused(), &here[0], names(&here[0].addresses)), ID);
+    blames(&named(&refused(), &here[0], names(&there[0].addresses)), "tcp-refused-rst");
 }
 
 #[test]
