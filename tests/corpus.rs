@@ -136,6 +136,7 @@ const LAB: &str = "one machine has no path to disturb: tests/lab makes it";
 pub const TAKES_TWO_CAPTURES: &[&str] = &[
     "clienthello-rewritten",
     "data-injected",
+    "dns-wrong-address",
     "fin-injected",
     "half-open-asymmetric",
     "idle-timeout-rst",

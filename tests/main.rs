@@ -17,6 +17,7 @@ mod latency;
 mod load;
 mod metrics;
 mod misconfigured;
+mod names;
 mod packets;
 mod pair;
 mod parity;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::diff::{Diff, Side};
-use crate::facts::{Facts, Reached};
+use crate::facts::{Facts, Reached, Resolved};
 use crate::input::{Direction, Timestamp};
 use crate::wire::tls::ProtocolVersion;
 use crate::wire::x224::{FailureCode, Protocols, Routing};
@@ -45,9 +45,25 @@ pub enum There<'a> {
     Absent {
         /// It holds other sessions of the same server's address.
         same_host: bool,
+        /// What both captures tell of the name that led the session to its server.
+        names: Names<'a>,
     },
     /// No such session, and it may not have been running.
     NotRunning,
+}
+
+/// What two captures tell of a name. Empty where no DNS answer led the session to its server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names<'a> {
+    /// The different DNS answers for it in the session's own capture, in order; empty where they are too many.
+    pub here: &'a [Resolved],
+    /// Those in the other capture.
+    pub there: &'a [Resolved],
+    /// The servers of the other capture's Remote Desktop sessions, whatever they are called.
+    pub hosts: &'a [IpAddr],
+    /// The servers in the session's own capture of whose sessions the other one holds some: these addresses lead
+    /// there, translated or not.
+    pub reached: &'a [IpAddr],
 }
 
 /// A session in few words, kept for its siblings' sake.
@@ -157,6 +173,15 @@ impl<'a> Case<'a> {
     pub fn at_server(&self) -> Option<(&'a Facts, &'a Diff)> {
         match self.pair.as_ref()?.there {
             There::Seen(facts, diff) => Some((facts, diff)),
+            _ => None,
+        }
+    }
+
+    /// The DNS answer that led to a server where the other capture holds no such session, and what both
+    /// captures tell of the name; `None` without one.
+    pub fn led_by(&self) -> Option<(&'a Resolved, Names<'a>)> {
+        match self.pair.as_ref()?.there {
+            There::Absent { names, .. } => Some((self.this.resolved.as_deref()?, names)),
             _ => None,
         }
     }

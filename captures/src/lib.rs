@@ -5,10 +5,12 @@
 //!
 //! ```text
 //! file (pcap | pcapng) -> link -> fragments -> segment -> tcp -> Input
+//!                                                      -> dns -> answers to names
 //! ```
 //! Nothing here opens a file or asks a clock. Input can be damaged in any way: damage is reported
 //! and what is left is read on.
 
+pub mod dns;
 pub mod file;
 pub mod fragments;
 pub mod link;

@@ -7,6 +7,8 @@ use crate::packet::{IpPacket, TcpSegment};
 
 /// Bytes of a TCP header without options.
 const TCP_HEADER: usize = 20;
+/// Bytes of a UDP header.
+const UDP_HEADER: usize = 8;
 /// Bytes of an ICMP error before the packet it quotes.
 const ICMP_HEADER: usize = 8;
 
@@ -59,6 +61,11 @@ pub fn tcp_segment<'a>(ip: &IpPacket<'a>) -> Option<TcpSegment<'a>> {
 /// Source and destination port of a UDP datagram (RFC 768); none for another protocol.
 pub fn udp_ports(ip: &IpPacket<'_>) -> Option<(u16, u16)> {
     if ip.protocol == UDP { ports(ip.payload) } else { None }
+}
+
+/// The captured part of what a UDP datagram (RFC 768) carries; none for another protocol.
+pub fn udp_payload<'a>(ip: &IpPacket<'a>) -> Option<&'a [u8]> {
+    if ip.protocol == UDP { ip.payload.get(UDP_HEADER..) } else { None }
 }
 
 /// Reads an ICMP error that quotes a TCP segment: destination unreachable, time exceeded and, for IPv6, packet

@@ -94,7 +94,7 @@ impl<'w> Work<'w> {
         }
         reading.finish();
         let source = unit.source();
-        reading.notes(&source, tell);
+        reading.counts.notes(&source, tell);
         let found = report(&source, reading, self.scope, self.identities, tell);
         tell(Told::Measured(Box::new(found.measured)));
     }

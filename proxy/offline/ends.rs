@@ -3,14 +3,14 @@
 //! The first capture was taken nearest to the client, the last one nearest to the server; those two are
 //! compared. What was captured in between tells between which two of them it happens.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use rdpwhy_analyzer::case::{Case, Pair, Summary, There};
+use rdpwhy_analyzer::case::{Case, Names, Pair, Summary, There};
 use rdpwhy_analyzer::casebook;
 use rdpwhy_analyzer::diff::{Clock, Diff, Held, Side, Span};
-use rdpwhy_analyzer::facts::{Facts, Vantage};
+use rdpwhy_analyzer::facts::{Facts, Resolved, Vantage};
 use rdpwhy_analyzer::pairing::{self, Pairing};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
@@ -28,6 +28,10 @@ pub struct Taken {
     file: String,
     /// Its TCP connections, in order of their start.
     sessions: Vec<Session>,
+    /// Its DNS answers, by name.
+    names: HashMap<String, Vec<Resolved>>,
+    /// The servers of its Remote Desktop sessions.
+    hosts: Vec<IpAddr>,
     span: Span,
 }
 
@@ -51,7 +55,16 @@ impl Taken {
             output.note(format!("{file}: what a relay recorded is no capture and is not compared"));
         }
         sessions.sort_by_key(|session| session.facts().subject.started);
-        Ok(Taken { name: name.to_owned(), file: file.to_owned(), sessions, span })
+        let hosts: BTreeSet<IpAddr> =
+            sessions.iter().filter_map(speaks_rdp).map(|server| server.ip()).collect();
+        Ok(Taken {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            sessions,
+            names: reading.streams.answers.into_names(),
+            hosts: hosts.into_iter().collect(),
+            span,
+        })
     }
 
     fn facts(&self) -> Vec<&Facts> {
@@ -62,6 +75,11 @@ impl Taken {
         let session = self.sessions.get(at)?;
         let transcript = session.transcript()?;
         Some(Held { facts: session.facts(), transcript, span: self.span })
+    }
+
+    /// The DNS answers for a name.
+    fn answers(&self, name: &str) -> &[Resolved] {
+        self.names.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The sessions that a report is about.
@@ -88,6 +106,7 @@ pub fn analyze(
         }
     };
     let names = [client.name.as_str(), server.name.as_str()];
+    let reached = reached(client, &pairing);
     let ours = client.reported(scope);
     let compared: Vec<Option<Compared>> =
         ours.iter().map(|at| compared(taken, &pairing, &hops, *at)).collect();
@@ -100,7 +119,7 @@ pub fn analyze(
                 View { at, there: There::Seen(facts, diff), between: *between, source }
             }
             None => {
-                let there = missing(client, at, server, Side::Client, pairing.clock);
+                let there = missing(client, at, (server, &reached), Side::Client, pairing.clock);
                 View { at, there, between: names, source: client.file.clone() }
             }
         })
@@ -111,7 +130,7 @@ pub fn analyze(
     let theirs = server.reported(scope).into_iter().filter(|at| !known.contains(at));
     let views: Vec<View> = theirs
         .map(|at| {
-            let there = missing(server, at, client, Side::Server, pairing.clock);
+            let there = missing(server, at, (client, &[]), Side::Server, pairing.clock);
             View { at, there, between: names, source: server.file.clone() }
         })
         .collect();
@@ -185,11 +204,19 @@ fn trouble(here: &Facts, there: &Facts, diff: &Diff) -> Option<String> {
     named.opinion.control.map(|_| named.id().to_owned())
 }
 
+/// The servers of the client's sessions that the other capture holds as well, each once.
+fn reached(client: &Taken, pairing: &Pairing) -> Vec<IpAddr> {
+    let servers = pairing.matched.iter().filter_map(|matched| {
+        client.sessions.get(matched.client)?.facts().subject.server.map(|server| server.ip())
+    });
+    servers.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// What it means that a capture does not hold a session of another one.
 fn missing<'a>(
-    capture: &Taken,
+    capture: &'a Taken,
     at: usize,
-    other: &Taken,
+    (other, reached): (&'a Taken, &'a [IpAddr]),
     side: Side,
     clock: Option<Clock>,
 ) -> There<'a> {
@@ -201,7 +228,13 @@ fn missing<'a>(
     }
     let host = |facts: &Facts| facts.subject.server.map(|server| server.ip());
     let same_host = other.sessions.iter().any(|session| host(session.facts()) == host(facts));
-    There::Absent { same_host }
+    let names = facts.resolved.as_ref().map(|led| Names {
+        here: capture.answers(&led.name),
+        there: other.answers(&led.name),
+        hosts: &other.hosts,
+        reached,
+    });
+    There::Absent { same_host, names: names.unwrap_or_default() }
 }
 
 /// A session to be judged.

@@ -6,11 +6,12 @@
 pub mod batch;
 pub mod ends;
 mod files;
+mod notes;
 pub mod progress;
 mod recorded;
 pub mod rotation;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io::Read;
 use std::net::SocketAddr;
 
@@ -21,6 +22,7 @@ use rdpwhy_analyzer::input::{Input, Leg, Origin, Timestamp};
 use rdpwhy_analyzer::report::Connection;
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
+use rdpwhy_captures::dns::{self, Answers};
 use rdpwhy_captures::file::{OpenError, Packet, PacketReader};
 use rdpwhy_captures::fragments::Fragments;
 use rdpwhy_captures::link::{self, Decoded, Unreadable};
@@ -32,6 +34,7 @@ use crate::latency::Measured;
 use crate::output::Output;
 use crate::record::facts::Comment;
 use files::Files;
+use notes::{Counts, gateway_hint};
 use recorded::Recorded;
 
 /// What of a capture is reported.
@@ -107,7 +110,7 @@ fn read(
 ) -> Result<Reading, OpenError> {
     reading.file(source, file, tell)?;
     reading.finish();
-    reading.notes(source, tell);
+    reading.counts.notes(source, tell);
     Ok(reading)
 }
 
@@ -131,14 +134,6 @@ enum Slot {
     Leg(usize, Leg),
 }
 
-/// What there is besides TCP.
-#[derive(Debug, Default)]
-struct Counts {
-    packets: u64,
-    rdp_udp: u64,
-    unreadable: BTreeMap<u32, u64>,
-}
-
 impl Reading {
     fn new(scope: &Scope, make: fn(Subject) -> Session) -> Reading {
         let options = FlowOptions { server_ports: scope.ports.clone(), ..FlowOptions::default() };
@@ -149,6 +144,7 @@ impl Reading {
                 slots: Vec::new(),
                 sessions: Vec::new(),
                 recorded: Recorded::default(),
+                answers: Answers::default(),
                 make,
             },
             files: Files::default(),
@@ -231,8 +227,12 @@ impl Reading {
                 seq: quote.seq,
             };
             table.icmp(packet.time, packet.number, tag, &error, &mut sink);
-        } else if segment::udp_ports(ip).is_some_and(|(a, b)| a == 3389 || b == 3389) {
-            self.counts.rdp_udp += 1;
+        } else {
+            match segment::udp_ports(ip) {
+                Some((3389, _) | (_, 3389)) => self.counts.rdp_udp += 1,
+                Some((dns::PORT, _)) => streams.answers.push(packet.time, packet.number, ip),
+                _ => {}
+            }
         }
         for comment in comments {
             self.streams.recorded.fact(comment, &mut self.streams.sessions);
@@ -251,21 +251,6 @@ impl Reading {
             session.finish(last, InputEnd::Capture);
         }
     }
-
-    /// What a user should know about the capture itself.
-    fn notes(&self, source: &str, tell: &mut Tell<'_>) {
-        if self.counts.rdp_udp > 0 {
-            tell(Told::Note(format!(
-                "{source}: {} packets of RDP over UDP (port 3389) are not analysed; the TCP connection beside them is",
-                self.counts.rdp_udp
-            )));
-        }
-        for (link_type, packets) in &self.counts.unreadable {
-            tell(Told::Note(format!(
-                "{source}: {packets} packets of link type {link_type} can not be read; capture on the network interface itself, or convert to Ethernet"
-            )));
-        }
-    }
 }
 
 /// The sessions of a capture, and which flow feeds which.
@@ -274,6 +259,8 @@ struct Streams {
     slots: Vec<Option<Slot>>,
     sessions: Vec<Session>,
     recorded: Recorded,
+    /// What clients were told of names until now.
+    answers: Answers,
     /// Makes the session of a flow.
     make: fn(Subject) -> Session,
 }
@@ -299,7 +286,7 @@ impl Streams {
 
     /// The first input of a flow: where do its inputs go?
     fn open(&mut self, flow: &FlowInfo, tag: u8, comments: &[Comment]) -> Slot {
-        let Streams { slots, sessions, recorded, make } = self;
+        let Streams { slots, sessions, recorded, answers, make } = self;
         let joined = match tag {
             0 => None,
             1 => Some(Slot::Leg(recorded.client_leg(flow, comments, sessions), Leg::Client)),
@@ -307,7 +294,13 @@ impl Streams {
             _ => recorded.server_leg(flow, comments, sessions).map(|at| Slot::Leg(at, Leg::Server)),
         };
         let slot = joined.unwrap_or_else(|| {
-            sessions.push(make(subject(flow)));
+            let mut session = make(subject(flow));
+            // What was asked after a connection was made did not lead to it.
+            let led = answers.latest(flow.client.ip(), flow.server.ip());
+            if let Some(answer) = led.filter(|_| !flow.starts_in_the_middle) {
+                session.set_resolved(answer.clone());
+            }
+            sessions.push(session);
             Slot::Single(sessions.len() - 1)
         });
         let at = flow.id.0 as usize;
@@ -390,17 +383,4 @@ fn is_reported(session: &Session, scope: &Scope, servers: &HashSet<SocketAddr>) 
             .subject
             .server
             .is_some_and(|server| scope.ports.contains(&server.port()) || servers.contains(&server))
-}
-
-/// RD Gateway carries RDP inside HTTPS: say so where a user would only read "no RDP".
-fn gateway_hint(source: &str, other: &[Session], tell: &mut Tell<'_>) {
-    let https = other
-        .iter()
-        .filter(|session| session.facts().subject.server.is_some_and(|s| s.port() == 443))
-        .count();
-    if https > 0 {
-        tell(Told::Note(format!(
-            "{source}: no RDP, but {https} connections to port 443: if the client uses an RD Gateway, its RDP is inside them; capture on the gateway or the host instead"
-        )));
-    }
 }

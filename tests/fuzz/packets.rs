@@ -9,6 +9,7 @@ use rdpwhy_analyzer::casebook;
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{Input, Leg, Origin, SegmentCounts, Timestamp};
 use rdpwhy_analyzer::session::Session;
+use rdpwhy_captures::dns;
 use rdpwhy_captures::file::{Packet, PacketReader};
 use rdpwhy_captures::fragments::Fragments;
 use rdpwhy_captures::link::{self, Decoded};
@@ -148,6 +149,7 @@ impl Reading {
             table.icmp(time, number, tag, &error, &mut sink);
         } else {
             let _ = segment::udp_ports(ip);
+            let _ = segment::udp_payload(ip).and_then(dns::answer);
         }
     }
 

@@ -50,7 +50,7 @@ fn file_of(folder: &Path, port: Port) -> PathBuf {
 fn dumpcap(network: &Topology, port: Port, folder: &Path) -> Process {
     let log = folder.join(format!("{}.dumpcap.log", port.name()));
     let mut command = network.command(port.node(), Path::new("dumpcap"));
-    command.args(["-i", port.name(), "-q", "-f", "tcp or icmp or icmp6"]);
+    command.args(["-i", port.name(), "-q", "-f", "tcp or icmp or icmp6 or udp port 53"]);
     command.args(["-w", &text_of(&file_of(folder, port))]);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command.stderr(std::fs::File::create(&log).unwrap());

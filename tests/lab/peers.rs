@@ -4,6 +4,7 @@ use crate::draw::{Draw, Half};
 use crate::recipe::Program;
 use crate::support::certs::Kind;
 use crate::support::clients::{Answer, Client};
+use crate::support::place::Called;
 use crate::support::shadow::{PASSWORD, Release, USER};
 use crate::support::xrdp::{Options, SOUND};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub struct Caller {
     pub lasts: Duration,
     /// What its user types, and when.
     pub answer: Option<Answer>,
+    /// The name it calls the server by, instead of the address.
+    pub called: Option<Called>,
 }
 
 /// How long a session lasts that has no reason to end.
@@ -72,7 +75,7 @@ impl Caller {
         let arguments = Self::good_arguments(client, server);
         // rdesktop asks whether the certificate is to be trusted.
         let answer = (client == Client::Rdesktop).then_some((Duration::ZERO, "yes\n"));
-        Self { client, arguments, lasts: SESSION, answer }
+        Self { client, arguments, lasts: SESSION, answer, called: None }
     }
 
     /// A client that asks its user whether to trust the certificate; he says yes after this time.
@@ -80,7 +83,8 @@ impl Caller {
         let mut arguments = Self::good_arguments(client, server);
         arguments.retain(|word| word != "/cert:ignore");
         let yes = if client == Client::Rdesktop { "yes\n" } else { "Y\n" };
-        Self { client, arguments, lasts: thinks + SESSION, answer: Some((thinks, yes)) }
+        let answer = Some((thinks, yes));
+        Self { client, arguments, lasts: thinks + SESSION, answer, called: None }
     }
 
     /// What a client is told to have a session.

@@ -57,8 +57,8 @@ pub struct Plan {
     pub fault: Vec<Step>,
     /// What happens while the first client runs.
     pub act: Option<Act>,
-    /// Whether what is on the way only holds packets up, and neither takes nor changes nor makes any.
-    pub only_delays: bool,
+    /// Whether the fault at most holds packets up that pass a router, and neither takes nor changes nor makes any.
+    pub leaves_packets: bool,
     /// Flags for the relay with which it makes the fault.
     pub fault_flags: Vec<String>,
     /// What is right to say.
@@ -317,7 +317,7 @@ impl Plan {
             setting: vec![ttl(Node::C, client_ttl), ttl(Node::S, server_ttl)],
             fault: Vec::new(),
             act: None,
-            only_delays: false,
+            leaves_packets: false,
             fault_flags: Vec::new(),
             labels: Vec::new(),
         }
@@ -364,7 +364,7 @@ impl Plan {
         [Node::M1, Node::M2].map(|router| {
             let acts = |steps: &[Step]| steps.iter().any(|step| step.node() == Some(router));
             let part = match (acts(&self.fault), acts(&self.setting)) {
-                (true, _) if self.only_delays => Part::Perhaps,
+                (true, _) if self.leaves_packets => Part::Perhaps,
                 (true, _) => Part::Fault,
                 (false, true) => Part::Perhaps,
                 (false, false) => Part::None,
@@ -380,6 +380,7 @@ impl Plan {
         self.faulty_server = None;
         self.fault_flags.clear();
         self.beside.clear();
+        self.leaves_packets = true;
         self.labels.clear();
         self.label(&everywhere(), ESTABLISHED);
         if let Some(caller) = self.sound_caller.take() {

@@ -1,7 +1,7 @@
 //! Runs recipes, several at once, and says how each fared.
 
 use crate::arguments::Arguments;
-use crate::citations::{Checked, check};
+use crate::citations::{Checked, check, check_answers};
 use crate::degrade::{DAMAGES, Damage};
 use crate::draw::{Draw, Half};
 use crate::judge::judge;
@@ -170,6 +170,12 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
     if let Some(port) = one.filter(|_| closely) {
         let objects = look(&played, Vantage::At(*port)).unwrap_or_default();
         citations = check(&objects, &played.captures[port], plan.port);
+        for vantage in vantages.iter().filter(|vantage| matches!(vantage, Vantage::Pair(..))) {
+            let objects = look(&played, *vantage).unwrap_or_default();
+            for port in captures_for(&[*vantage]) {
+                citations.add(check_answers(&objects, &played.captures[&port], plan.port));
+            }
+        }
     }
     for damage in [&[Damage::None][..], damages].concat() {
         let damaged = (damage != Damage::None).then(|| played.damaged(damage, seed));

@@ -159,6 +159,7 @@ pub fn play(house: &House, plan: &mut Plan, packets: bool, folder: &Path) -> Opt
         let place = Place {
             namespace: Some(network.namespace(Node::C)),
             address: SocketAddr::new(Port::Pc.address(plan.ip), RELAY_PORT),
+            called: caller.called.clone(),
         };
         let arguments: Vec<&str> = caller.arguments.iter().map(String::as_str).collect();
         caller.client.start(&place, &arguments, &house.display, caller.answer)
@@ -240,6 +241,7 @@ fn serve(network: &Topology, plan: &Plan, folder: &Path) -> Option<Served> {
     let place = Place {
         namespace: Some(network.namespace(Node::S)),
         address: SocketAddr::new(Port::S.address(plan.ip), port),
+        called: None,
     };
     Some(match plan.faulty_server.as_ref().unwrap_or(&plan.server) {
         Server::Xrdp(options) => Served::Xrdp(Xrdp::start_at(*options, &place)?),

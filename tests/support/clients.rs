@@ -74,7 +74,12 @@ impl Client {
             Self::Hello => need("python3")?,
         };
         let home = super::scratch();
-        let mut command = command_in(server.namespace.as_deref(), &program);
+        let namespace = server.namespace.as_deref();
+        let mut command = match &server.called {
+            Some(called) => called.command(namespace, &program, home.path()),
+            None => command_in(namespace, &program),
+        };
+        let name = server.called.as_ref().map(|called| called.name.clone());
         command.env("HOME", home.path()).env("DISPLAY", display).env("LC_ALL", "C");
         command.env("XDG_CONFIG_HOME", text_of(&home.path().join("config")));
         command.env_remove("XDG_RUNTIME_DIR");
@@ -85,10 +90,10 @@ impl Client {
         match self {
             Self::Xfreerdp | Self::Xfreerdp3 => {
                 // FreeRDP 2 does not read a port behind an IPv6 address.
-                let host = match server.ip() {
+                let host = name.unwrap_or_else(|| match server.ip() {
                     IpAddr::V4(address) => address.to_string(),
                     IpAddr::V6(address) => format!("[{address}]"),
-                };
+                });
                 command.args([format!("/v:{host}"), format!("/port:{}", server.port())]);
                 command.arg("/size:800x600").args(arguments);
             }
@@ -98,7 +103,9 @@ impl Client {
                 command.args([text_of(&script), server.address.to_string()]).args(arguments);
             }
             Self::Rdesktop => {
-                command.args(["-g", "800x600"]).args(arguments).arg(server.address.to_string());
+                let address = server.address.to_string();
+                let host = name.map_or(address, |name| format!("{name}:{}", server.port()));
+                command.args(["-g", "800x600"]).args(arguments).arg(host);
             }
         }
         let log = home.path().join("client.log");

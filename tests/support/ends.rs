@@ -90,7 +90,7 @@ impl Ends {
             ));
         }
         let address = format!("{SERVER}:{PORT}").parse().unwrap();
-        let at = |role| Place { namespace: Some(self.name(role)), address };
+        let at = |role| Place { namespace: Some(self.name(role)), address, called: None };
         let _server = Xrdp::start_at(SOUND, &at("s"))?;
         let captures = CAPTURES.map(|(role, interface, name)| self.capture(role, interface, name));
         self.knock();

@@ -4,6 +4,7 @@
 mod known;
 mod rdp;
 mod reached;
+mod resolved;
 mod silence;
 mod tcp;
 mod tls;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 pub use known::{Known, Seen, Why};
 pub use rdp::{RdpFacts, X224Facts};
 pub use reached::{Basis, Reached};
+pub use resolved::Resolved;
 pub use silence::{Silence, Silences};
 pub use tcp::{Attempt, Ending, LegFacts, TcpFacts};
 pub use tls::{AlertSeen, Records, TlsFacts};
@@ -76,6 +78,8 @@ pub struct Facts {
     pub limits: Vec<&'static str>,
     /// The latest long silences, and who broke them.
     pub silences: Silences,
+    /// The DNS answer that led the client to the server's address, where the capture shows one.
+    pub resolved: Option<Box<Resolved>>,
     /// The input ended before the connection did.
     pub input_ended: Option<InputEnd>,
     /// Time of the latest input.
@@ -128,6 +132,7 @@ impl Facts {
             damage: Vec::new(),
             limits: Vec::new(),
             silences: Silences::default(),
+            resolved: None,
             input_ended: None,
             now,
         }

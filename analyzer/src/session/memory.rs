@@ -3,7 +3,7 @@
 use std::mem::size_of;
 
 use super::{Lane, Session};
-use crate::facts::{Facts, LegFacts, Seen, TlsFacts};
+use crate::facts::{Facts, LegFacts, Resolved, Seen, TlsFacts};
 use crate::input::{SegmentCounts, TcpSample};
 use crate::wire::tls::{CertificateSummary, ClientHello};
 use crate::wire::x224::Routing;
@@ -28,7 +28,13 @@ fn of_facts(facts: &Facts) -> usize {
         Some(Routing::Cookie(text) | Routing::Token(text)) => text.capacity(),
         None => 0,
     };
-    legs + of_tls(&facts.tls) + routing + of(&facts.relay) + of(&facts.damage) + of(&facts.limits)
+    let resolved = facts.resolved.as_deref().map_or(0, of_resolved);
+    let lists = of(&facts.relay) + of(&facts.damage) + of(&facts.limits);
+    legs + of_tls(&facts.tls) + routing + resolved + lists
+}
+
+fn of_resolved(resolved: &Resolved) -> usize {
+    size_of::<Resolved>() + resolved.name.capacity() + of(&resolved.addresses)
 }
 
 fn of_leg(leg: &LegFacts) -> usize {
@@ -77,8 +83,11 @@ fn of<T>(list: &Vec<T>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use crate::event::At;
+    use crate::facts::Resolved;
+    use crate::input::{Leg, Origin};
     use crate::session::Session;
-    use crate::testing::{MSTSC, SSL, ToServer, Trace};
+    use crate::testing::{MSTSC, SSL, STARTED, ToServer, Trace};
     use crate::wire::tls::samples::EC_CERTIFICATE;
 
     #[test]
@@ -89,6 +98,16 @@ mod tests {
         let tls13 = agreed.clone().tls13().session().memory();
         let tls12 = agreed.tls12(EC_CERTIFICATE).session().memory();
         assert!(bare < tls13 && tls13 + 200 < tls12, "{bare}, {tls13}, {tls12}");
+        let mut named = Trace::capture().session();
+        let before = named.memory();
+        named.set_resolved(Resolved {
+            name: "desk.example.com".repeat(10),
+            addresses: vec![[192, 0, 2, 7].into(); 30],
+            resolver: [192, 0, 2, 53].into(),
+            asker: [10, 0, 0, 5].into(),
+            at: At::new(STARTED, Origin::Packet(1), Leg::Single),
+        });
+        assert!(named.memory() >= before + 160 + 30 * size_of::<std::net::IpAddr>());
         // A session that is up keeps little, however long it goes on.
         let up = |records| {
             let desktop = Trace::relay().negotiated(MSTSC, SSL).tls12(EC_CERTIFICATE).desktop();

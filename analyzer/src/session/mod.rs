@@ -9,7 +9,7 @@ mod memory;
 mod tls;
 
 use crate::event::{At, Event};
-use crate::facts::{Facts, InputEnd, Subject, Vantage};
+use crate::facts::{Facts, InputEnd, Resolved, Subject, Vantage};
 use crate::input::{Direction, Input, Leg, Origin, Timestamp};
 use crate::records::{FrameKind, FrameStart, Piece};
 use crate::transcript::Transcript;
@@ -60,6 +60,11 @@ impl Session {
     pub fn set_server(&mut self, server: std::net::SocketAddr, from: Option<std::net::SocketAddr>) {
         self.facts.subject.server = Some(server);
         self.facts.subject.relay[1] = from;
+    }
+
+    /// A DNS answer that the client was sent before led it to the server's address.
+    pub fn set_resolved(&mut self, resolved: Resolved) {
+        self.facts.resolved = Some(Box::new(resolved));
     }
 
     /// True from when only record headers and counters matter: the handshake is over.

@@ -1,13 +1,15 @@
 //! Scripts of one session as two captures hold it, and their one report.
 
 use super::{Step, ToClient, ToServer, Trace, contract};
-use crate::case::{Case, Pair, There};
+use crate::case::{Case, Names, Pair, There};
 use crate::diff::{Diff, Held, Side, Span};
+use crate::facts::Resolved;
 use crate::input::{
     Baseline, Direction, Input, Leg, Segment, SegmentCounts, SegmentKind, Timestamp,
 };
 use crate::pairing;
 use crate::report::Connection;
+use crate::session::Session;
 
 /// First sequence numbers: client, server.
 const ISN: [u32; 2] = [1000, 5000];
@@ -91,7 +93,23 @@ pub(crate) fn both(client: &Trace, server: &Trace) -> Connection {
 
 /// The report of a client's session that the running capture at the server's side does not hold.
 pub(crate) fn absent(client: &Trace, same_host: bool) -> Connection {
-    report(client.session().facts(), There::Absent { same_host })
+    report(client.session().facts(), There::Absent { same_host, names: Names::default() })
+}
+
+/// The same of a session that this DNS answer led to its server.
+pub(crate) fn named(client: &Trace, given: &Resolved, names: Names<'_>) -> Connection {
+    report(led(client, given).facts(), There::Absent { same_host: false, names })
+}
+
+/// The same where the capture at the server's side was not running.
+pub(crate) fn named_beside_nothing(client: &Trace, given: &Resolved) -> Connection {
+    report(led(client, given).facts(), There::NotRunning)
+}
+
+fn led(client: &Trace, given: &Resolved) -> Session {
+    let mut session = client.session();
+    session.set_resolved(given.clone());
+    session
 }
 
 fn report(facts: &crate::facts::Facts, there: There<'_>) -> Connection {

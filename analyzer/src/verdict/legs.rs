@@ -26,6 +26,11 @@ pub(super) fn legs(facts: &Facts) -> Legs {
     }
 }
 
+/// The other capture tells where the name leads that this one's session came by.
+fn compares_names(case: &Case<'_>) -> bool {
+    case.led_by().is_some_and(|(_, names)| !names.there.is_empty())
+}
+
 /// From where a connection was seen. A relay has packets only where every leg that opened has them.
 pub(super) fn vantage(case: &Case<'_>) -> Vantage {
     let facts = case.this;
@@ -33,7 +38,7 @@ pub(super) fn vantage(case: &Case<'_>) -> Vantage {
         (name == Leg::Client || leg.opened.is_seen()) && !facts.has_packets(name)
     };
     match &facts.tcp {
-        _ if case.at_server().is_some() => Vantage::V6,
+        _ if case.at_server().is_some() || compares_names(case) => Vantage::V6,
         TcpFacts::One(_) => Vantage::V1,
         TcpFacts::Two(_) if facts.tcp.legs().any(lacking) => Vantage::V2,
         TcpFacts::Two(_) => Vantage::V3,

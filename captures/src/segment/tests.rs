@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{IcmpQuote, icmp_error, tcp_segment, udp_ports};
+use super::{IcmpQuote, icmp_error, tcp_segment, udp_payload, udp_ports};
 use crate::packet::IpPacket;
 
 fn packet(protocol: u8, payload: &[u8], payload_len: usize) -> IpPacket<'_> {
@@ -56,10 +56,13 @@ fn data_offset_stays_inside_the_packet() {
 }
 
 #[test]
-fn udp_has_ports() {
+fn udp_has_ports_and_a_payload() {
     assert_eq!(udp_ports(&packet(17, &SEGMENT[..4], 8)), Some((3389, 50000)));
     assert_eq!(udp_ports(&packet(17, &SEGMENT[..3], 8)), None);
     assert_eq!(udp_ports(&packet(6, &SEGMENT, 8)), None);
+    assert_eq!(udp_payload(&packet(17, &SEGMENT[..10], 10)), Some(&SEGMENT[8..10]));
+    assert_eq!(udp_payload(&packet(17, &SEGMENT[..7], 10)), None);
+    assert_eq!(udp_payload(&packet(6, &SEGMENT, 27)), None);
 }
 
 /// ICMP header, and an IPv4 header 192.0.2.1 to 192.0.2.9 (TCP, total length in the wrong byte order).

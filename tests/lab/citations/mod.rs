@@ -5,7 +5,7 @@
 //! `negotiation`, `handshake`. The numbers of a fact are compared with those of the packet; of an absence the
 //! packet has to be the last word behind which something should have come, and the rest of the capture has to
 //! show that it did not come. Facts of the relay's own (sockets, connects, its flags) cite no packet and have
-//! no rule, nor do those of a pair of captures: only single captures are read again.
+//! no rule. Single captures are read again; of pairs of them the DNS answers alone, which nothing else cites.
 //!
 //! Not checked at all: what a server or a client thought. That a user "may be asked something", that a record
 //! holds the AUTHENTICATE message or a proof of the key, is encrypted or happens outside of the wire; there
@@ -21,6 +21,7 @@ mod tls;
 mod transport;
 
 use crate::support::json::text;
+use crate::support::text_of;
 use packet::Packet;
 use scene::Scene;
 use serde_json::Value;
@@ -70,9 +71,29 @@ impl Checked {
 
 /// Checks every packet that these objects cite of one capture. `port` is the server's.
 pub fn check(objects: &[Value], capture: &Path, port: u16) -> Checked {
+    read_again(evidence(objects), capture, port)
+}
+
+/// Checks the DNS answers that these objects cite of one of two captures.
+pub fn check_answers(objects: &[Value], capture: &Path, port: u16) -> Checked {
+    let file = text_of(capture);
+    let of_file = evidence(objects).filter(|evidence| {
+        text(evidence, "/origin/file") == file && text(evidence, "/fact").contains(ANSWER)
+    });
+    read_again(of_file, capture, port)
+}
+
+/// How a fact begins that cites a DNS answer.
+const ANSWER: &str = "the DNS answer of";
+
+fn evidence(objects: &[Value]) -> impl Iterator<Item = &Value> {
+    objects.iter().filter_map(|object| object.pointer("/evidence")?.as_array()).flatten()
+}
+
+fn read_again<'e>(cited: impl Iterator<Item = &'e Value>, capture: &Path, port: u16) -> Checked {
     let mut checked = Checked::default();
     let Some(packets) = packet::read(capture, port) else { return checked };
-    for evidence in objects.iter().filter_map(|o| o.pointer("/evidence")?.as_array()).flatten() {
+    for evidence in cited {
         let Some(number) = evidence.pointer("/origin/n").and_then(Value::as_u64) else { continue };
         let fact = text(evidence, "/fact");
         match shows(&fact, number, &packets) {

@@ -2,6 +2,7 @@
 
 use crate::recipe::RELAY_PORT;
 use crate::support::{need, text_of};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::process::Command;
@@ -42,6 +43,17 @@ pub struct Packet {
     pub icmp: Option<(u8, u8)>,
     /// What TCP carries.
     pub payload: Vec<u8>,
+    /// What a resolver says in it.
+    pub answer: Option<Answer>,
+}
+
+/// A DNS answer.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// The name that was asked for.
+    pub name: String,
+    /// Every address in it.
+    pub addresses: Vec<String>,
 }
 
 impl Packet {
@@ -85,10 +97,35 @@ pub fn read(capture: &Path, port: u16) -> Option<Vec<Packet>> {
     }
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Some(text.lines().filter_map(|line| packet(line, port)).collect())
+    let mut packets: Vec<Packet> = text.lines().filter_map(|line| packet(line, port)).collect();
+    // The fields of the answers stand several times in a packet, unlike those of the others.
+    if packets.iter().any(|packet| packet.answer.is_some()) {
+        let answers = answers(capture)?;
+        for packet in &mut packets {
+            packet.answer = answers.get(&packet.number).cloned();
+        }
+    }
+    Some(packets)
 }
 
-const FIELDS: [&str; 19] = [
+/// The DNS answers of a capture, by the packet's number.
+fn answers(capture: &Path) -> Option<BTreeMap<u64, Answer>> {
+    let mut command = Command::new(need("tshark")?);
+    command.env("LC_ALL", "C").args(["-n", "-r", &text_of(capture), "-T", "fields"]);
+    command.args(["-Y", "udp && dns.flags.response == 1", "-E", "occurrence=a"]);
+    command.args(["-e", "frame.number", "-e", "dns.qry.name", "-e", "dns.a", "-e", "dns.aaaa"]);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let answer = |line: &str| {
+        let mut fields = line.split('\t');
+        let (number, name) = (fields.next()?.parse().ok()?, fields.next()?.to_owned());
+        let addresses = fields.flat_map(|list| list.split(',')).filter(|one| !one.is_empty());
+        Some((number, Answer { name, addresses: addresses.map(str::to_owned).collect() }))
+    };
+    Some(text.lines().filter_map(answer).collect())
+}
+
+const FIELDS: [&str; 20] = [
     "frame.number",
     "frame.time_epoch",
     "tcp.stream",
@@ -108,6 +145,7 @@ const FIELDS: [&str; 19] = [
     "icmpv6.type",
     "icmpv6.code",
     "tcp.payload",
+    "dns.flags.response",
 ];
 
 /// Takes a line of tshark's apart.
@@ -140,6 +178,7 @@ fn packet(line: &str, port: u16) -> Option<Packet> {
         options: bytes(field("tcp.options")),
         icmp: icmp.map(|kind| (kind, code)),
         payload: bytes(field("tcp.payload")),
+        answer: (!field("dns.flags.response").is_empty()).then(Answer::default),
     })
 }
 

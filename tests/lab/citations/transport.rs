@@ -2,7 +2,7 @@
 
 use super::packet::{ACK, FIN, Packet, RST, SYN};
 use super::scene::{ROUNDED, Scene, behind, has, joined, later_of, same_ms, same_s};
-use super::{By, Rule};
+use super::{ANSWER, By, Rule};
 
 pub const RULES: &[Rule] = &[
     Rule { words: "a RST from", by: By::Named, shows: |scene| ended(scene, RST) },
@@ -36,7 +36,22 @@ pub const RULES: &[Rule] = &[
     Rule { words: "before any credentials were sent", by: By::Either, shows: ends },
     Rule { words: "the server side closed", by: By::Server, shows: server_closed },
     Rule { words: "may be asked something", by: By::Client, shows: ends },
+    Rule { words: ANSWER, by: By::Either, shows: resolved },
 ];
+
+/// A resolver gives these addresses for this name, and no other.
+fn resolved(scene: &Scene) -> bool {
+    let Some(answer) = &scene.packet.answer else { return false };
+    let (resolver, rest) = scene.behind("answer of ").split_once(" for ").unwrap_or_default();
+    let (name, list) = rest.split_once(": ").unwrap_or_default();
+    let (list, more) = list.split_once(" and ").unwrap_or((list, "0"));
+    let said: Vec<&str> = list.split(", ").collect();
+    let more = more.trim_end_matches(" more").parse().unwrap_or(usize::MAX);
+    resolver == scene.packet.from
+        && name == answer.name.to_lowercase()
+        && said.iter().all(|one| answer.addresses.iter().any(|known| known == one))
+        && said.len().saturating_add(more) == answer.addresses.len()
+}
 
 /// The connection ends here.
 pub fn ends(scene: &Scene) -> bool {

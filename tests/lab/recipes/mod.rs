@@ -18,6 +18,7 @@ mod client_rejects_cert;
 mod clienthello_rewritten;
 mod credssp_pubkey_mismatch;
 mod data_injected;
+mod dns_wrong_address;
 mod fallback_retry;
 mod fin_injected;
 mod half_open_asymmetric;
@@ -90,6 +91,7 @@ pub const RECIPES: &[Recipe] = &[
     icmp_reject::RECIPE,
     half_open_asymmetric::RECIPE,
     syn_proxy::RECIPE,
+    dns_wrong_address::RECIPE,
     cert_key_mismatch::RECIPE,
     non_rdp_endpoint::RECIPE,
     http_answer::RECIPE,

@@ -108,6 +108,6 @@ pub fn through(plan: &mut Plan, leg: Leg, how: &str) {
     ));
     plan.fault.push(Step::Sh(leg.router(), lines.join("\n")));
     // Reordered packets leave the router as they came, but later.
-    plan.only_delays = !["loss", "duplicate"].iter().any(|word| how.contains(word));
+    plan.leaves_packets = !["loss", "duplicate"].iter().any(|word| how.contains(word));
     plan.note("way", format!("{leg:?} leg, {how}"));
 }

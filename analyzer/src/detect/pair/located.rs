@@ -1,7 +1,7 @@
 //! What a capture at the other end adds to an opinion that one capture allows: where a SYN was lost, who
 //! refused it, whether a close was its apparent sender's own.
 
-use super::{capped, lost, reset};
+use super::{capped, lost, reset, wrong_address};
 use crate::case::{Case, There};
 use crate::detect::opinion::{Band, Control, Evidence, Opinion, Party};
 use crate::detect::who::{endpoint, sender};
@@ -15,8 +15,12 @@ pub(crate) fn located(id: &str, case: &Case<'_>, opinion: Opinion) -> Option<Opi
     if case.at_server().is_some_and(|(_, diff)| diff.key == Key::Time) {
         return Some(opinion);
     }
+    if wrong_address::is_shown(case) {
+        // Whatever answers there, or does not, is no part of the way to the server that was meant.
+        return Some(opinion.party(Party::Unknown, Band::Weak));
+    }
     match (id, pair.there) {
-        ("tcp-syn-drop" | "tcp-refused-rst" | "icmp-reject", There::Absent { same_host }) => {
+        ("tcp-syn-drop" | "tcp-refused-rst" | "icmp-reject", There::Absent { same_host, .. }) => {
             Some(before_the_host(opinion, pair.here, same_host))
         }
         ("tcp-syn-drop", There::Seen(server, diff)) => syn_drop(opinion, case.this, server, diff),

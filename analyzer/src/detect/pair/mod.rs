@@ -12,6 +12,7 @@ mod opening;
 mod partner;
 mod reset;
 mod stack;
+mod wrong_address;
 mod x224;
 
 pub(crate) use located::located;
@@ -48,6 +49,8 @@ pub const ALL: &[Detector] = &[
     // Seen, and open why.
     reset::UNCLEAR,
     lost::STALLED,
+    // Where nothing compares but the way there.
+    wrong_address::WRONG_ADDRESS,
     // True, and no explanation.
     x224::COOKIE_ALTERED,
     x224::CORRELATION_STRIPPED,
@@ -110,7 +113,11 @@ fn at_server<T>(seen: &Seen<T>, fact: impl Into<String>) -> Evidence {
 
 /// A change of the negotiation that the session outlived explains no later end.
 fn unless_outlived(opinion: Opinion, facts: &Facts) -> Opinion {
-    let went_on = facts.reached().is_some_and(|(reached, _)| reached >= Reached::Licensing);
-    let outlived = went_on || facts.tls.is_established();
-    if outlived { opinion.only_a_fact() } else { opinion }
+    if went_on(facts) { opinion.only_a_fact() } else { opinion }
+}
+
+/// The session came through its negotiation.
+fn went_on(facts: &Facts) -> bool {
+    let licensed = facts.reached().is_some_and(|(reached, _)| reached >= Reached::Licensing);
+    licensed || facts.tls.is_established()
 }

@@ -2,6 +2,7 @@
 //! alike and is not the path's doing.
 
 mod content;
+mod names;
 mod transport;
 
 use super::silent;
@@ -38,6 +39,7 @@ pub(super) const FIRED: &[&str] = &[
     "syn-proxy-fake-open",
     "transparent-tcp-proxy",
     "tcp-option-rewrite",
+    "dns-wrong-address",
     "not-in-other-capture",
 ];
 

@@ -5,7 +5,7 @@ mod handshake;
 mod negotiation;
 mod transport;
 
-use super::packet::{ACK, FIN, Packet, RST, SYN};
+use super::packet::{ACK, Answer, FIN, Packet, RST, SYN};
 use super::{rules, shows};
 
 /// Each table's cases; one that is not as it should be panics.

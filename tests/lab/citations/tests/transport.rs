@@ -1,14 +1,43 @@
 //! Cases of the rules about TCP and IP.
 
-use super::{ACK, Case, FIN, Packet, RST, SYN, Story};
+use super::{ACK, Answer, Case, FIN, Packet, RST, SYN, Story};
 
 pub fn cases() -> Vec<Case> {
-    [openings(), ends(), marks(), resets(), numbers(), silences(), losses()].concat()
+    [names(), openings(), ends(), marks(), resets(), numbers(), silences(), losses()].concat()
 }
 
 /// Each side has said something: packets 4 and 5.
 fn talked() -> Story {
     Story::opened().client(b"question").server(b"answer")
+}
+
+fn names() -> Vec<Case> {
+    let told = |addresses: &[&str]| {
+        let answer = Answer {
+            name: "Desk.Example.com".into(),
+            addresses: addresses.iter().map(|address| (*address).to_owned()).collect(),
+        };
+        Story::opened().server(b"").but(|packet| packet.answer = Some(answer))
+    };
+    vec![
+        Case::new(
+            told(&["192.0.2.7", "192.0.2.8"]),
+            4,
+            "the DNS answer of 10.0.0.2 for desk.example.com: 192.0.2.7, 192.0.2.8",
+            &[
+                "the DNS answer of 10.0.0.9 for desk.example.com: 192.0.2.7, 192.0.2.8",
+                "the DNS answer of 10.0.0.2 for host.example.com: 192.0.2.7, 192.0.2.8",
+                "the DNS answer of 10.0.0.2 for desk.example.com: 192.0.2.7, 192.0.2.9",
+                "the DNS answer of 10.0.0.2 for desk.example.com: 192.0.2.7",
+            ],
+        ),
+        Case::new(
+            told(&["fd00::7", "fd00::8", "fd00::9"]),
+            4,
+            "the DNS answer of 10.0.0.2 for desk.example.com: fd00::7 and 2 more",
+            &["the DNS answer of 10.0.0.2 for desk.example.com: fd00::7 and 3 more"],
+        ),
+    ]
 }
 
 fn openings() -> Vec<Case> {
