@@ -16,7 +16,7 @@ pub struct Case<'a> {
     /// The session in question.
     pub this: &'a Facts,
     /// Its siblings, in order of their start.
-    pub siblings: &'a [Summary],
+    pub siblings: &'a [&'a Summary],
     /// How many other sessions of the same server, whoever's, its side ended in the same second.
     pub together: usize,
     /// What another capture of the same traffic holds of it, where there is one.
@@ -165,7 +165,7 @@ impl Summary {
 
 impl<'a> Case<'a> {
     /// A session and its siblings, seen from one place.
-    pub fn new(this: &'a Facts, siblings: &'a [Summary]) -> Case<'a> {
+    pub fn new(this: &'a Facts, siblings: &'a [&'a Summary]) -> Case<'a> {
         Case { this, siblings, together: 0, pair: None }
     }
 
@@ -189,12 +189,12 @@ impl<'a> Case<'a> {
     /// Siblings that began after this one, within the time a rehearsal can be followed.
     pub fn later(&self) -> impl Iterator<Item = &'a Summary> {
         let this = Summary::of(self.this);
-        self.siblings.iter().filter(move |sibling| sibling.follows(&this))
+        self.siblings.iter().copied().filter(move |sibling| sibling.follows(&this))
     }
 
     /// Siblings that began before this one and had ended by then, within the same time.
     pub fn earlier(&self) -> impl Iterator<Item = &'a Summary> {
         let this = Summary::of(self.this);
-        self.siblings.iter().filter(move |sibling| this.follows(sibling))
+        self.siblings.iter().copied().filter(move |sibling| this.follows(sibling))
     }
 }

@@ -41,7 +41,7 @@ impl CaseBook {
     }
 
     /// The other sessions of the same client and server, in the order they were noted.
-    pub fn siblings(&self, index: u64) -> Vec<Summary> {
+    pub fn siblings(&self, index: u64) -> Vec<&Summary> {
         let Some((at, this)) =
             self.position(index).and_then(|at| Some((at, self.entries.get(at)?)))
         else {
@@ -49,15 +49,11 @@ impl CaseBook {
         };
         let related =
             |entry: &&Entry| entry.index != index && entry.summary.is_sibling_of(&this.summary);
-        let mut siblings: Vec<Summary> = self
-            .before(at)
-            .filter(related)
-            .take(NEAREST)
-            .map(|entry| entry.summary.clone())
-            .collect();
+        let mut siblings: Vec<&Summary> =
+            self.before(at).filter(related).take(NEAREST).map(|entry| &entry.summary).collect();
         siblings.reverse();
         let later = self.entries.iter().skip(at + 1).filter(related).take(NEAREST);
-        siblings.extend(later.map(|entry| entry.summary.clone()));
+        siblings.extend(later.map(|entry| &entry.summary));
         siblings
     }
 
@@ -124,10 +120,10 @@ pub fn cases(summaries: &[Summary]) -> Vec<u64> {
 }
 
 /// The siblings of one session of a whole input.
-pub fn siblings(summaries: &[Summary], of: usize) -> Vec<Summary> {
+pub fn siblings(summaries: &[Summary], of: usize) -> Vec<&Summary> {
     nearby(summaries, of)
         .filter(|other| *other != of && summaries[*other].is_sibling_of(&summaries[of]))
-        .map(|other| summaries[other].clone())
+        .map(|other| &summaries[other])
         .collect()
 }
 

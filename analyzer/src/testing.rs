@@ -425,6 +425,7 @@ impl Trace {
     /// The report of this session among its siblings. Every report is held against the contract.
     pub fn report_with(&self, siblings: &[Trace]) -> Connection {
         let siblings: Vec<Summary> = siblings.iter().map(Trace::summary).collect();
+        let siblings: Vec<&Summary> = siblings.iter().collect();
         contract::report(&self.session(), &siblings)
     }
 }

@@ -37,7 +37,7 @@ pub fn stream(data: &[u8]) -> Vec<String> {
     let open = report::check(&Case::new(facts_before.facts(), &[]));
     let alone = report::check(&Case::new(play.session.facts(), &[]));
     let siblings = [earlier(&summary), summary];
-    let beside = report::check(&Case::new(play.session.facts(), &siblings));
+    let beside = report::check(&Case::new(play.session.facts(), &siblings.each_ref()));
     vec![open, alone, beside]
 }
 

@@ -133,18 +133,20 @@ impl Running {
         });
     }
 
-    /// Removes the shared memory that FreeRDP names by its process and leaves behind when it is killed.
-    fn sweep(&mut self) {
-        let name = format!("com.freerdp.xfreerdp.tsmf_{:016X}", self.process.child().id());
-        let _ = std::fs::remove_file(Path::new("/dev/shm").join(name));
-    }
-
     /// Waits for the end, at most until `limit` after the start, then ends it.
     pub fn finish(mut self, limit: Duration) -> Ended {
         let left = limit.saturating_sub(self.started.elapsed());
         let code = self.process.wait(left).and_then(|status| status.code());
         self.process.stop();
-        self.sweep();
         Ended { code, output: self.process.output(), took: self.started.elapsed() }
+    }
+}
+
+impl Drop for Running {
+    /// Removes the shared memory that FreeRDP names by its process and leaves behind when it is killed.
+    fn drop(&mut self) {
+        self.process.stop();
+        let name = format!("com.freerdp.xfreerdp.tsmf_{:016X}", self.process.child().id());
+        let _ = std::fs::remove_file(Path::new("/dev/shm").join(name));
     }
 }

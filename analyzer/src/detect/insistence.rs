@@ -40,7 +40,7 @@ pub fn insists(
     };
     // A client that would go on has done so elsewhere; one that insists has left there too.
     let (mut went_on, mut left) = (false, false);
-    for sibling in case.siblings.iter().filter(comparable) {
+    for sibling in case.siblings.iter().copied().filter(comparable) {
         went_on |= sibling.reached > Some(Reached::X224Confirm);
         left |= sibling.started != this.started
             && sibling.reached == Some(Reached::X224Confirm)

@@ -33,7 +33,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         let offers = |version| hello.value.offered_versions().contains(&version);
         sibling.reached > Some(Reached::TlsClientHello) && sibling.max_version.is_some_and(offers)
     };
-    if seen.value.dir == Direction::ToClient && case.siblings.iter().any(shared) {
+    if seen.value.dir == Direction::ToClient && case.siblings.iter().copied().any(shared) {
         return None;
     }
     let offered: Vec<String> =

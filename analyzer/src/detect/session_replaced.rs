@@ -27,7 +27,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         facts.ending().filter(|ending| ending.dir == Direction::ToClient && !ending.both)?;
     let this = Summary::of(facts);
     let (reached, _) = facts.reached().filter(|(reached, _)| *reached >= Reached::Active)?;
-    let newer = case.siblings.iter().find(|sibling| {
+    let newer = case.siblings.iter().copied().find(|sibling| {
         sibling.cookie.is_some()
             && sibling.cookie == this.cookie
             && sibling.reached >= Some(reached)

@@ -42,6 +42,7 @@ fn passed<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Summary> + use<'a> {
     let this = Summary::of(case.this);
     case.siblings
         .iter()
+        .copied()
         .filter(move |sibling| sibling.follows(&this) || this.follows(sibling))
         .filter(|sibling| sibling.reached > Some(Reached::TlsClientHello))
 }

@@ -65,10 +65,10 @@ fn correlation(case: &Case<'_>) -> Option<Opinion> {
 fn negotiation(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let request = facts.x224.request.seen().filter(|seen| seen.value.negotiation.is_none())?;
-    let other = case
-        .siblings
-        .iter()
-        .find(|sibling| sibling.requested.is_some_and(|requested| requested != Protocols::RDP))?;
+    let other =
+        case.siblings.iter().copied().find(|sibling| {
+            sibling.requested.is_some_and(|requested| requested != Protocols::RDP)
+        })?;
     let asked = other.requested.unwrap_or(Protocols::RDP);
     Some(
         Opinion::new(

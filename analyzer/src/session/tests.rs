@@ -376,7 +376,7 @@ proptest! {
         session.finish(time, InputEnd::Capture);
         report(&session, &[]);
         let summary = crate::case::Summary::of(session.facts());
-        report(&session, &[summary]);
+        report(&session, &[&summary]);
     }
 }
 

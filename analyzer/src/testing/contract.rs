@@ -55,7 +55,7 @@ pub(crate) fn row(id: &str) -> Option<&'static Detector> {
 }
 
 /// The report of a session; names of people are hashed.
-pub(crate) fn report(session: &Session, siblings: &[Summary]) -> Connection {
+pub(crate) fn report(session: &Session, siblings: &[&Summary]) -> Connection {
     of_case(&Case::new(session.facts(), siblings))
 }
 

@@ -7,7 +7,9 @@ use crate::report::{Connection, Ended, Mstsc, Outcome};
 /// Renders one connection: a failure with its steps, verdict, causes, checks and notes; a session that broke
 /// with all but the steps; anything else in a line or two. Ends with a line feed.
 pub fn connection(c: &Connection, style: &Style) -> String {
-    let mut out = String::new();
+    /// The text of most failures.
+    const USUAL: usize = 4096;
+    let mut out = String::with_capacity(USUAL);
     if c.outcome == Outcome::Failed {
         titled(&mut out, style, BOLD, &number(c), &header(c));
         caveats(&mut out, c, style);

@@ -58,8 +58,10 @@ pub(super) fn hanging(out: &mut String, head: &str, text: &str, width: usize) {
     let room = width.saturating_sub(indent).max(20);
     out.push_str(head);
     let mut length = 0;
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let more = word.chars().count();
+    let mut rest = text;
+    while let Some((word, after)) = next_word(rest) {
+        rest = after;
+        let more = if word.is_ascii() { word.len() } else { word.chars().count() };
         if length > 0 && length + 1 + more > room {
             out.push('\n');
             out.extend(std::iter::repeat_n(' ', indent));
@@ -68,13 +70,24 @@ pub(super) fn hanging(out: &mut String, head: &str, text: &str, width: usize) {
             out.push(' ');
             length += 1;
         }
-        for (n, part) in word.split('\u{a0}').enumerate() {
-            out.push_str(if n == 0 { "" } else { " " });
-            out.push_str(part);
+        if word.len() == more {
+            out.push_str(word);
+        } else {
+            out.extend(word.chars().map(|c| if c == '\u{a0}' { ' ' } else { c }));
         }
         length += more;
     }
     out.push('\n');
+}
+
+/// The first word of a text and what follows it. Reports are made of short words, for which this is faster than
+/// the searches of the library.
+fn next_word(text: &str) -> Option<(&str, &str)> {
+    let bytes = text.as_bytes();
+    let start = bytes.iter().position(|byte| *byte != b' ')?;
+    let length = bytes.iter().skip(start).position(|byte| *byte == b' ');
+    let end = length.map_or(bytes.len(), |length| start + length);
+    Some((text.get(start..end)?, text.get(end..)?))
 }
 
 /// The lines of a text that [`hanging`] breaks.
