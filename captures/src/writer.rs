@@ -2,10 +2,9 @@
 //! What a packet shows beyond its bytes travels in comments.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::time::Duration;
 
-use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
 };
@@ -33,16 +32,28 @@ pub const INTERFACE_DESCRIPTION: &str = "synthesised from a relay's byte stream"
 
 /// A recording being written to `sink`.
 ///
-/// A block goes to the sink in one `write_all`. When the sink refuses, that error comes back and every later
-/// call fails too: behind half a block nothing could be read. What stands before
-/// [`PcapngWriter::bytes_written`] is whole, so a caller may cut the file there.
+/// Blocks are gathered and go to the sink many at once, so the sink needs no buffer of its own. When it refuses,
+/// that error comes back and every later call fails too: behind half a block nothing could be read. What stands
+/// before [`PcapngWriter::bytes_written`] is whole, so a caller may cut the file there.
 pub struct PcapngWriter<W: Write> {
     sink: W,
-    /// Makes the blocks, one at a time, in memory.
+    /// Makes the seldom blocks; its buffer holds all blocks that the sink did not get yet.
     encoder: PcapNgWriter<Vec<u8>>,
-    written: u64,
+    /// Bytes of whole blocks that the sink took.
+    taken: u64,
     failed: Option<io::ErrorKind>,
 }
+
+/// So many bytes of blocks are gathered.
+const BUFFER: usize = 256 << 10;
+/// A payload of this length goes to the sink from where it is: a call costs less than a copy.
+const LONG: usize = 16 << 10;
+/// Bytes of an enhanced packet block around data and options, and before the data. Draft, 4.3.
+const AROUND: usize = 32;
+/// Block type of an enhanced packet block.
+const ENHANCED_PACKET: u32 = 6;
+/// Option code of a comment. Draft, 3.5.
+const COMMENT: u16 = 1;
 
 /// Bytes of the link header: link type NULL (0), an address family of four bytes. libpcap before 1.10.5
 /// refuses a file with two interfaces of link type raw IP, which it knows by two numbers.
@@ -67,9 +78,8 @@ impl<W: Write> PcapngWriter<W> {
         }
         let section =
             SectionHeaderBlock { endianness: Endianness::Little, options, ..Default::default() };
-        let encoder = PcapNgWriter::with_section_header(Vec::new(), section).map_err(into_io)?;
-        let mut writer = PcapngWriter { sink, encoder, written: 0, failed: None };
-        writer.pass_on()?;
+        let encoder = PcapNgWriter::with_section_header(Vec::with_capacity(BUFFER), section).map_err(into_io)?;
+        let mut writer = PcapngWriter { sink, encoder, taken: 0, failed: None };
         for name in [CLIENT_INTERFACE, SERVER_INTERFACE] {
             let options = vec![
                 InterfaceDescriptionOption::IfName(name.into()),
@@ -82,11 +92,13 @@ impl<W: Write> PcapngWriter<W> {
                 options,
             })?;
         }
+        writer.pass_on(&[], &[])?;
         Ok(writer)
     }
 
-    /// Writes a packet of `leg` that was `original_len` bytes long on the wire and of which `bytes`, from the
-    /// IP header on, are kept. Each comment is shortened to [`MAX_COMMENT`] bytes; empty ones are left out.
+    /// Writes a packet of `leg` that was `original_len` bytes long on the wire and of which these `bytes`, in two
+    /// parts and from the IP header on, are kept. Each comment is shortened to [`MAX_COMMENT`] bytes; empty ones
+    /// are left out.
     ///
     /// `InvalidInput`, with nothing written, where `bytes` are more than `original_len` or [`MAX_PACKET`], or
     /// the comments more than [`MAX_COMMENTS`].
@@ -94,28 +106,51 @@ impl<W: Write> PcapngWriter<W> {
         &mut self,
         leg: Leg,
         time: Timestamp,
-        bytes: &[u8],
+        bytes: [&[u8]; 2],
         original_len: u32,
         comments: &[String],
     ) -> io::Result<()> {
-        let options: Vec<_> = comments.iter().filter_map(|c| comment(c)).collect();
-        let comment_bytes: usize = options.iter().map(comment_len).sum();
-        if bytes.len() > MAX_PACKET || comment_bytes > MAX_COMMENTS {
+        self.check()?;
+        let [head, payload] = bytes;
+        let kept = head.len().saturating_add(payload.len());
+        let texts = || comments.iter().filter(|text| !text.is_empty()).map(|comment| text(comment));
+        let comment_bytes: usize = texts().map(|text| text.len()).sum();
+        if kept > MAX_PACKET || kept > original_len as usize || comment_bytes > MAX_COMMENTS {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "packet or comments too long for a recording",
             ));
         }
-        let mut data = Vec::with_capacity(LINK_HEADER + bytes.len());
-        data.extend_from_slice(&address_family(bytes));
-        data.extend_from_slice(bytes);
-        self.block(EnhancedPacketBlock {
-            interface_id: interface(leg),
-            timestamp: since_epoch(time),
-            original_len: original_len.saturating_add(LINK_HEADER as u32),
-            data: Cow::Owned(data),
-            options: options.into_iter().map(EnhancedPacketOption::Common).collect(),
-        })
+        // With a length of four bytes each, and the end of the options.
+        let option = |text: Cow<'_, str>| 4 + text.len().next_multiple_of(4);
+        let options = texts().map(option).sum::<usize>() + if comment_bytes > 0 { 4 } else { 0 };
+        let captured = LINK_HEADER + kept;
+        let total = (AROUND + captured.next_multiple_of(4) + options) as u32;
+
+        let block = self.encoder.get_mut();
+        let (high, low) = ((time.0 >> 32) as u32, time.0 as u32);
+        let original = original_len.saturating_add(LINK_HEADER as u32);
+        for word in [ENHANCED_PACKET, total, interface(leg), high, low, captured as u32, original] {
+            block.extend_from_slice(&word.to_le_bytes());
+        }
+        block.extend_from_slice(&address_family(head));
+        block.extend_from_slice(head);
+        let padding = &[0; 3][..captured.next_multiple_of(4) - captured];
+        if payload.len() >= LONG && options == 0 {
+            let mut tail = [0; 7];
+            tail[padding.len()..][..4].copy_from_slice(&total.to_le_bytes());
+            return self.pass_on(payload, &tail[..padding.len() + 4]);
+        }
+        block.extend_from_slice(payload);
+        block.extend_from_slice(padding);
+        for text in texts() {
+            put_option(block, COMMENT, text.as_bytes());
+        }
+        if options > 0 {
+            block.extend_from_slice(&[0; 4]);
+        }
+        block.extend_from_slice(&total.to_le_bytes());
+        if block.len() >= BUFFER { self.pass_on(&[], &[]) } else { Ok(()) }
     }
 
     /// Writes the interface statistics of `leg` as of `time`: packets `received` and `dropped` since the
@@ -140,37 +175,42 @@ impl<W: Write> PcapngWriter<W> {
         })
     }
 
-    /// Flushes the sink. Where the sink buffers, only this tells whether the disk took everything.
+    /// Hands the sink what was gathered, and flushes it. Only this tells whether the disk took everything.
     pub fn flush(&mut self) -> io::Result<()> {
         self.check()?;
+        self.pass_on(&[], &[])?;
         let result = self.sink.flush();
         self.note(result)
     }
 
-    /// Bytes of whole blocks the sink took so far.
+    /// Bytes of whole blocks so far, those included that the sink gets with the next flush; behind an error, of
+    /// those that it took before.
     pub fn bytes_written(&self) -> u64 {
-        self.written
+        let waiting = if self.failed.is_none() { self.encoder.get_ref().len() } else { 0 };
+        self.taken + waiting as u64
     }
 
-    /// Gives the sink back, not flushed.
-    pub fn into_inner(self) -> W {
-        self.sink
+    /// Flushes the sink and gives it back.
+    pub fn into_inner(mut self) -> io::Result<W> {
+        self.flush()?;
+        Ok(self.sink)
     }
 
     fn block<'a>(&mut self, block: impl PcapNgBlock<'a>) -> io::Result<()> {
         self.check()?;
-        // The encoder checks a block before it writes any of it, so after its error the buffer is empty.
+        // The encoder checks a block before it writes any of it: after its error nothing of it is in the buffer.
         self.encoder.write_pcapng_block(block).map_err(into_io)?;
-        self.pass_on()
+        Ok(())
     }
 
-    /// Hands the encoded block to the sink.
-    fn pass_on(&mut self) -> io::Result<()> {
-        let result = self.sink.write_all(self.encoder.get_ref());
-        let len = self.encoder.get_ref().len() as u64;
+    /// Hands what was gathered to the sink, and the end of the block begun there.
+    fn pass_on(&mut self, payload: &[u8], tail: &[u8]) -> io::Result<()> {
+        let gathered = self.encoder.get_ref();
+        let len = gathered.len() + payload.len() + tail.len();
+        let result = write_all(&mut self.sink, [gathered, payload, tail]);
         self.encoder.get_mut().clear();
         self.note(result)?;
-        self.written += len;
+        self.taken += len as u64;
         Ok(())
     }
 
@@ -191,6 +231,30 @@ impl<W: Write> PcapngWriter<W> {
     }
 }
 
+/// All parts, in their order.
+fn write_all(sink: &mut impl Write, parts: [&[u8]; 3]) -> io::Result<()> {
+    let mut slices = parts.map(IoSlice::new);
+    let mut left = &mut slices[..];
+    IoSlice::advance_slices(&mut left, 0); // leaves out what is empty
+    while !left.is_empty() {
+        match sink.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// One option, padded. Draft, 3.5.
+fn put_option(block: &mut Vec<u8>, code: u16, value: &[u8]) {
+    block.extend_from_slice(&code.to_le_bytes());
+    block.extend_from_slice(&(value.len() as u16).to_le_bytes());
+    block.extend_from_slice(value);
+    block.extend_from_slice(&[0; 3][..value.len().next_multiple_of(4) - value.len()]);
+}
+
 fn interface(leg: Leg) -> u32 {
     match leg {
         Leg::Client => 0,
@@ -204,13 +268,6 @@ fn since_epoch(time: Timestamp) -> Duration {
 
 fn comment(comment: &str) -> Option<CommonOption<'_>> {
     (!comment.is_empty()).then(|| CommonOption::Comment(text(comment)))
-}
-
-fn comment_len(option: &CommonOption<'_>) -> usize {
-    match option {
-        CommonOption::Comment(text) => text.len(),
-        _ => 0,
-    }
 }
 
 /// At most [`MAX_COMMENT`] bytes of `text`, cut between characters. Readers end a string at NUL, so it is replaced.
