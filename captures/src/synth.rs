@@ -7,8 +7,8 @@ mod packet;
 
 use std::net::{IpAddr, SocketAddr};
 
-pub use packet::{Head, Packet};
 use packet::{Ends, SegmentFields};
+pub use packet::{Head, Packet};
 
 /// Most payload bytes in one packet: IPv4's 16-bit total length has to hold them and the headers (RFC 791 3.1).
 /// The SYNs announce it as their maximum segment size.

@@ -78,7 +78,8 @@ impl<W: Write> PcapngWriter<W> {
         }
         let section =
             SectionHeaderBlock { endianness: Endianness::Little, options, ..Default::default() };
-        let encoder = PcapNgWriter::with_section_header(Vec::with_capacity(BUFFER), section).map_err(into_io)?;
+        let encoder = PcapNgWriter::with_section_header(Vec::with_capacity(BUFFER), section)
+            .map_err(into_io)?;
         let mut writer = PcapngWriter { sink, encoder, taken: 0, failed: None };
         for name in [CLIENT_INTERFACE, SERVER_INTERFACE] {
             let options = vec![

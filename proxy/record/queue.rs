@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::buffers::Buffers;
 use super::writer::Job;
 
 /// Jobs that may wait.
@@ -17,6 +18,8 @@ pub struct Queue {
     state: Mutex<State>,
     work: Condvar,
     room: Condvar,
+    /// What the bytes in the jobs are kept in.
+    pub buffers: Buffers,
 }
 
 #[derive(Default)]

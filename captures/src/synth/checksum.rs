@@ -16,7 +16,8 @@ pub(super) fn sum(bytes: &[u8]) -> u16 {
     }
     let mut words = rest.chunks_exact(2);
     let mut total: u64 = lanes.into_iter().map(|lane| (lane >> 32) + (lane & 0xffff_ffff)).sum();
-    total += (&mut words).map(|word| u64::from(u16::from_ne_bytes([word[0], word[1]]))).sum::<u64>();
+    total +=
+        (&mut words).map(|word| u64::from(u16::from_ne_bytes([word[0], word[1]]))).sum::<u64>();
     if let [last] = words.remainder() {
         total += u64::from(u16::from_ne_bytes([*last, 0]));
     }

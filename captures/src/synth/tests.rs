@@ -138,8 +138,7 @@ fn cut_data_tells_its_true_length() {
             .collect();
         assert_eq!(lengths, [(60_000, 60_000), (1_000, 60_000), (0, 10_000)]);
         let at = if headers == 40 { 2 } else { 4 };
-        let ip_len =
-            u32::from(u16::from_be_bytes([packets[1].head[at], packets[1].head[at + 1]]));
+        let ip_len = u32::from(u16::from_be_bytes([packets[1].head[at], packets[1].head[at + 1]]));
         assert_eq!(ip_len, 60_000 + if headers == 40 { 40 } else { 20 });
         // The checksum is that of zeros in place of the missing bytes.
         let mut filled = packets[1].bytes();

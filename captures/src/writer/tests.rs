@@ -80,7 +80,8 @@ fn every_block_reads_back() {
 
 #[test]
 fn the_fixed_start_on_the_wire() {
-    let bytes = PcapngWriter::new(Vec::new(), "", "").expect("written").into_inner().expect("written");
+    let bytes =
+        PcapngWriter::new(Vec::new(), "", "").expect("written").into_inner().expect("written");
     let section = [
         0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 0xff, 0xff, 0xff,
         0xff, 0xff, 0xff, 0xff, 0xff, 28, 0, 0, 0,

@@ -31,7 +31,12 @@ impl Recording {
         Recording { writer, packets: 0 }
     }
 
-    fn put<'a>(&mut self, leg: Leg, packets: impl IntoIterator<Item = Packet<'a>>, comments: &[&str]) {
+    fn put<'a>(
+        &mut self,
+        leg: Leg,
+        packets: impl IntoIterator<Item = Packet<'a>>,
+        comments: &[&str],
+    ) {
         let comments: Vec<String> = comments.iter().map(ToString::to_string).collect();
         for packet in packets {
             let time = Timestamp(START + self.packets * 1_001);
@@ -208,7 +213,8 @@ fn a_wrong_checksum_would_be_seen() {
         let mut bytes = tcp.syn().bytes();
         bytes[at] ^= 1; // IPv4 header checksum, TCP checksum
         let len = bytes.len() as u32;
-        let written = recording.writer.packet(Leg::Client, Timestamp(START), [&bytes, &[]], len, &[]);
+        let written =
+            recording.writer.packet(Leg::Client, Timestamp(START), [&bytes, &[]], len, &[]);
         written.expect("written");
     }
     let Some(bad) = lines(&recording.file(), BAD) else { return };
