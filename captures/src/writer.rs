@@ -44,11 +44,26 @@ pub struct PcapngWriter<W: Write> {
     failed: Option<io::ErrorKind>,
 }
 
+/// A packet to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Whose packet.
+    pub leg: Leg,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// What is kept of it, in two parts and from the IP header on.
+    pub bytes: [&'a [u8]; 2],
+    /// Bytes that it had on the wire.
+    pub original_len: u32,
+    /// Shortened to [`MAX_COMMENT`] bytes each; empty ones are left out.
+    pub comments: &'a [String],
+}
+
 /// So many bytes of blocks are gathered.
 const BUFFER: usize = 256 << 10;
-/// A payload of this length goes to the sink from where it is: a call costs less than a copy.
-const LONG: usize = 16 << 10;
-/// Bytes of an enhanced packet block around data and options, and before the data. Draft, 4.3.
+/// Records with so many bytes together go to the sink from where they are.
+const MANY: usize = BUFFER / 2;
+/// Bytes of an enhanced packet block around data and options. Draft, 4.3.
 const AROUND: usize = 32;
 /// Block type of an enhanced packet block.
 const ENHANCED_PACKET: u32 = 6;
@@ -93,65 +108,35 @@ impl<W: Write> PcapngWriter<W> {
                 options,
             })?;
         }
-        writer.pass_on(&[], &[])?;
+        writer.pass_on(&[])?;
         Ok(writer)
     }
 
-    /// Writes a packet of `leg` that was `original_len` bytes long on the wire and of which these `bytes`, in two
-    /// parts and from the IP header on, are kept. Each comment is shortened to [`MAX_COMMENT`] bytes; empty ones
-    /// are left out.
-    ///
-    /// `InvalidInput`, with nothing written, where `bytes` are more than `original_len` or [`MAX_PACKET`], or
-    /// the comments more than [`MAX_COMMENTS`].
-    pub fn packet(
-        &mut self,
-        leg: Leg,
-        time: Timestamp,
-        bytes: [&[u8]; 2],
-        original_len: u32,
-        comments: &[String],
-    ) -> io::Result<()> {
+    /// Writes packets. `InvalidInput`, with nothing written, where the `bytes` of one are more than its
+    /// `original_len` or [`MAX_PACKET`], or its comments more than [`MAX_COMMENTS`].
+    pub fn packets(&mut self, records: &[Record<'_>]) -> io::Result<()> {
         self.check()?;
-        let [head, payload] = bytes;
-        let kept = head.len().saturating_add(payload.len());
-        let texts = || comments.iter().filter(|text| !text.is_empty()).map(|comment| text(comment));
-        let comment_bytes: usize = texts().map(|text| text.len()).sum();
-        if kept > MAX_PACKET || kept > original_len as usize || comment_bytes > MAX_COMMENTS {
+        if records.iter().any(|record| !record.fits()) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "packet or comments too long for a recording",
             ));
         }
-        // With a length of four bytes each, and the end of the options.
-        let option = |text: Cow<'_, str>| 4 + text.len().next_multiple_of(4);
-        let options = texts().map(option).sum::<usize>() + if comment_bytes > 0 { 4 } else { 0 };
-        let captured = LINK_HEADER + kept;
-        let total = (AROUND + captured.next_multiple_of(4) + options) as u32;
-
-        let block = self.encoder.get_mut();
-        let (high, low) = ((time.0 >> 32) as u32, time.0 as u32);
-        let original = original_len.saturating_add(LINK_HEADER as u32);
-        for word in [ENHANCED_PACKET, total, interface(leg), high, low, captured as u32, original] {
-            block.extend_from_slice(&word.to_le_bytes());
+        let many = records.iter().map(|record| record.bytes[1].len()).sum::<usize>() >= MANY;
+        // Where in the buffer the bytes belong that were not copied there.
+        let mut aside = Vec::with_capacity(if many { records.len() } else { 0 });
+        for record in records {
+            let block = self.encoder.get_mut();
+            let sizes = record.put_head(block);
+            let [_, payload] = record.bytes;
+            if many {
+                aside.push((block.len(), payload));
+            } else {
+                block.extend_from_slice(payload);
+            }
+            record.put_tail(block, sizes);
         }
-        block.extend_from_slice(&address_family(head));
-        block.extend_from_slice(head);
-        let padding = &[0; 3][..captured.next_multiple_of(4) - captured];
-        if payload.len() >= LONG && options == 0 {
-            let mut tail = [0; 7];
-            tail[padding.len()..][..4].copy_from_slice(&total.to_le_bytes());
-            return self.pass_on(payload, &tail[..padding.len() + 4]);
-        }
-        block.extend_from_slice(payload);
-        block.extend_from_slice(padding);
-        for text in texts() {
-            put_option(block, COMMENT, text.as_bytes());
-        }
-        if options > 0 {
-            block.extend_from_slice(&[0; 4]);
-        }
-        block.extend_from_slice(&total.to_le_bytes());
-        if block.len() >= BUFFER { self.pass_on(&[], &[]) } else { Ok(()) }
+        if many || self.encoder.get_ref().len() >= BUFFER { self.pass_on(&aside) } else { Ok(()) }
     }
 
     /// Writes the interface statistics of `leg` as of `time`: packets `received` and `dropped` since the
@@ -179,7 +164,7 @@ impl<W: Write> PcapngWriter<W> {
     /// Hands the sink what was gathered, and flushes it. Only this tells whether the disk took everything.
     pub fn flush(&mut self) -> io::Result<()> {
         self.check()?;
-        self.pass_on(&[], &[])?;
+        self.pass_on(&[])?;
         let result = self.sink.flush();
         self.note(result)
     }
@@ -204,11 +189,17 @@ impl<W: Write> PcapngWriter<W> {
         Ok(())
     }
 
-    /// Hands what was gathered to the sink, and the end of the block begun there.
-    fn pass_on(&mut self, payload: &[u8], tail: &[u8]) -> io::Result<()> {
+    /// Hands what was gathered to the sink, with these bytes at their places in it.
+    fn pass_on(&mut self, aside: &[(usize, &[u8])]) -> io::Result<()> {
         let gathered = self.encoder.get_ref();
-        let len = gathered.len() + payload.len() + tail.len();
-        let result = write_all(&mut self.sink, [gathered, payload, tail]);
+        let (mut slices, mut from) = (Vec::with_capacity(2 * aside.len() + 1), 0);
+        for (place, bytes) in aside {
+            slices.extend([IoSlice::new(&gathered[from..*place]), IoSlice::new(bytes)]);
+            from = *place;
+        }
+        slices.push(IoSlice::new(&gathered[from..]));
+        let len: usize = slices.iter().map(|slice| slice.len()).sum();
+        let result = write_all(&mut self.sink, &mut slices);
         self.encoder.get_mut().clear();
         self.note(result)?;
         self.taken += len as u64;
@@ -232,15 +223,63 @@ impl<W: Write> PcapngWriter<W> {
     }
 }
 
-/// All parts, in their order.
-fn write_all(sink: &mut impl Write, parts: [&[u8]; 3]) -> io::Result<()> {
-    let mut slices = parts.map(IoSlice::new);
-    let mut left = &mut slices[..];
-    IoSlice::advance_slices(&mut left, 0); // leaves out what is empty
-    while !left.is_empty() {
-        match sink.write_vectored(left) {
+/// Lengths within a block.
+struct Sizes {
+    padding: usize,
+    total: u32,
+}
+
+impl Record<'_> {
+    fn fits(&self) -> bool {
+        let kept = self.bytes[0].len().saturating_add(self.bytes[1].len());
+        let comments: usize = self.texts().map(|text| text.len()).sum();
+        kept <= MAX_PACKET && kept <= self.original_len as usize && comments <= MAX_COMMENTS
+    }
+
+    fn texts(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.comments.iter().filter(|text| !text.is_empty()).map(|comment| text(comment))
+    }
+
+    /// The block up to the second part of the bytes. Draft, 4.3.
+    fn put_head(&self, block: &mut Vec<u8>) -> Sizes {
+        let [head, payload] = self.bytes;
+        let captured = LINK_HEADER + head.len() + payload.len();
+        let padding = captured.next_multiple_of(4) - captured;
+        // Code and length are four bytes, and so is the end of the options.
+        let options: usize = self.texts().map(|text| 4 + text.len().next_multiple_of(4)).sum();
+        let options = if options > 0 { options + 4 } else { 0 };
+        let total = (AROUND + captured + padding + options) as u32;
+        let (high, low) = ((self.time.0 >> 32) as u32, self.time.0 as u32);
+        let original = self.original_len.saturating_add(LINK_HEADER as u32);
+        let leg = interface(self.leg);
+        for word in [ENHANCED_PACKET, total, leg, high, low, captured as u32, original] {
+            block.extend_from_slice(&word.to_le_bytes());
+        }
+        block.extend_from_slice(&address_family(head));
+        block.extend_from_slice(head);
+        Sizes { padding, total }
+    }
+
+    /// The block from there on.
+    fn put_tail(&self, block: &mut Vec<u8>, Sizes { padding, total }: Sizes) {
+        block.extend_from_slice(&[0; 3][..padding]);
+        for text in self.texts() {
+            put_option(block, COMMENT, text.as_bytes());
+        }
+        if self.texts().next().is_some() {
+            block.extend_from_slice(&[0; 4]);
+        }
+        block.extend_from_slice(&total.to_le_bytes());
+    }
+}
+
+/// All slices, in their order.
+fn write_all(sink: &mut impl Write, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    IoSlice::advance_slices(&mut slices, 0); // leaves out what is empty
+    while !slices.is_empty() {
+        match sink.write_vectored(slices) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rdpwhy_analyzer::input::{Leg, Timestamp};
 use rdpwhy_captures::synth::{Head, Packet};
+use rdpwhy_captures::writer::Record;
 
 use super::buffers::Buffers;
 
@@ -45,9 +46,11 @@ impl Pending {
         }
     }
 
-    /// The captured bytes, in two parts.
-    pub fn bytes<'a>(&'a self, buffer: &'a [u8]) -> [&'a [u8]; 2] {
-        [&self.head, buffer.get(self.payload.clone()).unwrap_or_default()]
+    /// As it is written.
+    pub fn record<'a>(&'a self, buffer: &'a [u8]) -> Record<'a> {
+        let payload = buffer.get(self.payload.clone()).unwrap_or_default();
+        let Pending { leg, time, original_len, .. } = *self;
+        Record { leg, time, bytes: [&self.head, payload], original_len, comments: &self.comments }
     }
 }
 

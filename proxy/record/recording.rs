@@ -27,6 +27,8 @@ pub(super) struct Recording {
     sessions: HashMap<u64, Written>,
     /// Bytes are kept on one leg alone.
     once: bool,
+    /// Packets that are written at once; here for its memory.
+    batch: Vec<Pending>,
     /// What the file at hand holds, for its interface statistics.
     totals: Totals,
 }
@@ -91,8 +93,9 @@ impl Recording {
     /// With its first file, which can be written.
     pub fn open(mut files: Files, payload: Payload) -> io::Result<Recording> {
         let writer = Some(open_next(&mut files)?);
-        let (sessions, totals) = Default::default();
-        Ok(Recording { files, writer, sessions, once: payload == Payload::Full, totals })
+        let once = payload == Payload::Full;
+        let (sessions, batch, totals) = Default::default();
+        Ok(Recording { files, writer, sessions, once, batch, totals })
     }
 
     /// Writes what comes until the queue is closed and empty.
@@ -199,22 +202,22 @@ impl Recording {
         buffers: &Buffers,
     ) -> io::Result<()> {
         self.release(held, buffers)?;
+        let mut batch = std::mem::take(&mut self.batch);
         let (mut place, mut left) = (0, run.len);
         for (piece, len) in pieces(run.kept, run.len) {
             left -= u64::from(len);
+            let packets = if left > 0 { &mut batch } else { &mut held.packets };
             for side in sides.iter_mut().flatten() {
                 let packet = side.packet(piece, len);
                 let comments = if side.name == run.comments.0 { run.comments.1 } else { &[] };
                 let comments = begin.with(side.name, comments);
-                let pending = Pending::new(side.name, run.time, &packet, place, comments);
-                if left == 0 {
-                    held.packets.push(pending);
-                } else {
-                    self.write(&pending, run.kept)?;
-                }
+                packets.push(Pending::new(side.name, run.time, &packet, place, comments));
             }
             place += piece.len();
         }
+        self.write(&batch, run.kept)?;
+        batch.clear();
+        self.batch = batch;
         Ok(())
     }
 
@@ -239,11 +242,9 @@ impl Recording {
 
     /// Writes what was held back.
     fn release(&mut self, held: &mut Held, buffers: &Buffers) -> io::Result<()> {
-        let Held { packets, buffer } = held;
-        for packet in packets.drain(..) {
-            self.write(&packet, buffer)?;
-        }
-        buffers.give(std::mem::take(buffer));
+        self.write(&held.packets, &held.buffer)?;
+        held.packets.clear();
+        buffers.give(std::mem::take(&mut held.buffer));
         Ok(())
     }
 
@@ -272,12 +273,15 @@ impl Recording {
         self.release(&mut held, buffers)
     }
 
-    fn write(&mut self, packet: &Pending, buffer: &[u8]) -> io::Result<()> {
+    /// Writes packets whose payload is in this buffer.
+    fn write(&mut self, packets: &[Pending], buffer: &[u8]) -> io::Result<()> {
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
-        self.totals.packets[usize::from(packet.leg == Leg::Server)] += 1;
-        self.totals.last = self.totals.last.max(packet.time);
-        let Pending { leg, time, original_len, comments, .. } = packet;
-        writer.packet(*leg, *time, packet.bytes(buffer), *original_len, comments)
+        for packet in packets {
+            self.totals.packets[usize::from(packet.leg == Leg::Server)] += 1;
+            self.totals.last = self.totals.last.max(packet.time);
+        }
+        let records: Vec<_> = packets.iter().map(|packet| packet.record(buffer)).collect();
+        writer.packets(&records)
     }
 
     /// The summary of a file stands in its interface statistics.

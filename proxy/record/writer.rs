@@ -65,7 +65,7 @@ impl Recorder {
     /// Opens the first file and starts the thread. Fails where the file can not be written at all.
     pub fn start(ring: Ring, payload: Payload, policy: Policy) -> io::Result<Recorder> {
         let mut recording = Recording::open(Files::new(ring), payload)?;
-        let (queue, broken) = (Arc::new(Queue::default()), Arc::new(AtomicBool::new(false)));
+        let (queue, broken) = (Arc::new(Queue::new(policy)), Arc::new(AtomicBool::new(false)));
         let closing = Closing(queue.clone());
         let failed = broken.clone();
         let work = move || recording.work(&closing.0, &failed);

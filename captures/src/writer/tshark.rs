@@ -7,7 +7,7 @@ use std::process::Command;
 use rdpwhy_analyzer::input::{Leg, Timestamp};
 use tempfile::NamedTempFile;
 
-use super::PcapngWriter;
+use super::{PcapngWriter, Record};
 use crate::synth::{Packet, Sender, SyntheticLeg, pieces};
 
 const START: u64 = 1_700_000_000_000_000_001;
@@ -41,7 +41,13 @@ impl Recording {
         for packet in packets {
             let time = Timestamp(START + self.packets * 1_001);
             self.writer
-                .packet(leg, time, [&packet.head, packet.payload], packet.original_len, &comments)
+                .packets(&[Record {
+                    leg,
+                    time,
+                    bytes: [&packet.head, packet.payload],
+                    original_len: packet.original_len,
+                    comments: &comments,
+                }])
                 .expect("written");
             self.packets += 1;
         }
@@ -212,9 +218,14 @@ fn a_wrong_checksum_would_be_seen() {
     for at in [11, 37] {
         let mut bytes = tcp.syn().bytes();
         bytes[at] ^= 1; // IPv4 header checksum, TCP checksum
-        let len = bytes.len() as u32;
-        let written =
-            recording.writer.packet(Leg::Client, Timestamp(START), [&bytes, &[]], len, &[]);
+        let record = Record {
+            leg: Leg::Client,
+            time: Timestamp(START),
+            bytes: [&bytes, &[]],
+            original_len: bytes.len() as u32,
+            comments: &[],
+        };
+        let written = recording.writer.packets(&[record]);
         written.expect("written");
     }
     let Some(bad) = lines(&recording.file(), BAD) else { return };
