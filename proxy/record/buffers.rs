@@ -9,6 +9,36 @@ const COUNT: usize = (CLASSES[1] - CLASSES[0] + 1) as usize;
 /// Bytes of all that are kept while nobody uses them.
 const SPARE: usize = 16 << 20;
 
+/// Bytes that were read.
+#[derive(Debug)]
+pub enum Chunk<'b> {
+    /// To be looked at or copied.
+    Slice(&'b [u8]),
+    /// The first of a buffer that may be had for another one.
+    Buffer {
+        /// Its length stays as it is.
+        buffer: &'b mut Vec<u8>,
+        /// How many of its bytes were read.
+        len: usize,
+    },
+}
+
+impl Chunk<'_> {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Chunk::Slice(bytes) => bytes,
+            Chunk::Buffer { buffer, len } => buffer.get(..*len).unwrap_or(buffer),
+        }
+    }
+}
+
+impl<'b> From<&'b [u8]> for Chunk<'b> {
+    fn from(bytes: &'b [u8]) -> Chunk<'b> {
+        Chunk::Slice(bytes)
+    }
+}
+
 /// Spare buffers by their size.
 #[derive(Default)]
 pub struct Buffers {
@@ -22,6 +52,24 @@ struct Spare {
 }
 
 impl Buffers {
+    /// The bytes for good: in the buffer they are in, for another one, where they fill most of it, else a copy.
+    pub fn keep(&self, chunk: Chunk<'_>) -> Vec<u8> {
+        match chunk {
+            Chunk::Buffer { buffer, len } if len > buffer.len() / 2 => {
+                let size = buffer.len();
+                let mut other = match class(size) {
+                    Some(class) => self.take(class, size),
+                    None => Vec::with_capacity(size),
+                };
+                other.resize(size, 0);
+                std::mem::swap(buffer, &mut other);
+                other.truncate(len);
+                other
+            }
+            chunk => self.copy(chunk.bytes()),
+        }
+    }
+
     /// A copy of these bytes, in a buffer that was used before where there is one.
     pub fn copy(&self, bytes: &[u8]) -> Vec<u8> {
         let size = bytes.len().next_power_of_two();
@@ -29,14 +77,14 @@ impl Buffers {
             Some(class) => self.take(class, size),
             _ => Vec::with_capacity(bytes.len()),
         };
+        buffer.clear();
         buffer.extend_from_slice(bytes);
         buffer
     }
 
     /// Takes a buffer back. What is too many or of no use is freed.
-    pub fn give(&self, mut buffer: Vec<u8>) {
+    pub fn give(&self, buffer: Vec<u8>) {
         let Some(class) = class(buffer.capacity()) else { return };
-        buffer.clear();
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         if spare.bytes + buffer.capacity() <= SPARE {
             spare.bytes += buffer.capacity();
@@ -44,6 +92,7 @@ impl Buffers {
         }
     }
 
+    /// A buffer with room for so much, whatever is in it.
     fn take(&self, class: usize, size: usize) -> Vec<u8> {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         // The latest that came back is the likeliest to be in the processor's cache.
@@ -84,6 +133,21 @@ mod tests {
             assert_eq!(used_again, (8193..=1 << 20).contains(&len), "{len} bytes");
             assert!(!used_again || second.as_ptr() == address);
             assert!(second.capacity() <= (2 * len).max(16), "no more than twice what is needed");
+        }
+    }
+
+    #[test]
+    fn a_buffer_is_had_for_another_where_its_bytes_fill_most_of_it() {
+        let buffers = Buffers::default();
+        for (size, len) in [(1 << 20, 1 << 20), (1 << 20, 600_000), (1 << 20, 1 << 19), (100, 60)] {
+            for _ in 0..2 {
+                let mut buffer = vec![7; size];
+                let address = buffer.as_ptr();
+                let kept = buffers.keep(Chunk::Buffer { buffer: &mut buffer, len });
+                assert_eq!((kept == vec![7; len], buffer.len()), (true, size));
+                assert_eq!(kept.as_ptr() == address, len > size / 2, "{len} of {size}");
+                buffers.give(kept);
+            }
         }
     }
 

@@ -15,6 +15,7 @@ mod recording;
 mod tape;
 mod writer;
 
+pub use buffers::Chunk;
 pub use entry::{Entry, Payload, Policy, What};
 pub use file::Ring;
 pub use tape::Tape;

@@ -42,7 +42,7 @@ impl Queue {
     /// hand; where nobody waits, more gets over the recorder's bad moments.
     pub fn new(policy: Policy) -> Queue {
         let most = match policy {
-            Policy::Wait => 8 << 20,
+            Policy::Wait => 4 << 20,
             Policy::Drop => 64 << 20,
         };
         let (state, work, room, buffers) = Default::default();

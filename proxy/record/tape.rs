@@ -10,6 +10,7 @@ use rdpwhy_analyzer::wire::Reader;
 use rdpwhy_analyzer::wire::send_data::SendData;
 use rdpwhy_analyzer::wire::tls::ContentType;
 
+use super::buffers::Chunk;
 use super::entry::{Entry, Payload, Policy, What};
 use super::facts::{self, End};
 use super::queue::Queue;
@@ -105,16 +106,20 @@ impl Tape {
         time: Timestamp,
         read: u64,
         dir: Direction,
-        bytes: &[u8],
+        chunk: Chunk<'_>,
         facts: &Facts,
     ) {
         if facts.rdp.connect_response.is_seen() {
             self.lanes[dir.index()].scanner.allow_fast_path();
         }
         match self.payload {
-            Payload::Full => self.keep(time, read, dir, bytes, bytes.len()),
-            Payload::None => self.keep(time, read, dir, &[], bytes.len()),
-            Payload::Handshake => self.handshake(time, read, dir, bytes, facts),
+            Payload::Full => {
+                let len = chunk.bytes().len();
+                let kept = self.queue.buffers.keep(chunk);
+                self.passed(time, read, dir, kept, len);
+            }
+            Payload::None => self.keep(time, read, dir, &[], chunk.bytes().len()),
+            Payload::Handshake => self.handshake(time, read, dir, chunk.bytes(), facts),
         }
         if facts.is_active() || self.held_bytes > HELD {
             self.release();
@@ -229,9 +234,13 @@ impl Tape {
 
     fn keep(&mut self, time: Timestamp, read: u64, dir: Direction, kept: &[u8], len: usize) {
         if len > 0 {
-            let what = What::Data { dir, kept: self.queue.buffers.copy(kept), len: len as u64 };
-            self.push(Entry { time, read, what });
+            let kept = self.queue.buffers.copy(kept);
+            self.passed(time, read, dir, kept, len);
         }
+    }
+
+    fn passed(&mut self, time: Timestamp, read: u64, dir: Direction, kept: Vec<u8>, len: usize) {
+        self.push(Entry { time, read, what: What::Data { dir, kept, len: len as u64 } });
     }
 
     fn flush_skipped(&mut self, time: Timestamp, read: u64) {

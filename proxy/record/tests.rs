@@ -134,7 +134,7 @@ impl Told {
         self.time.0 += 1_000_000;
         self.reads += 1;
         self.session.feed(self.time, Origin::Read(self.reads), Input::Data { dir, bytes });
-        self.tape.data(self.time, self.reads, dir, bytes, self.session.facts());
+        self.tape.data(self.time, self.reads, dir, bytes.into(), self.session.facts());
     }
 
     fn close(&mut self, leg: Leg, dir: Direction, how: Close) {
