@@ -244,6 +244,18 @@ fn live_and_from_its_recording() {
     assert_none(&wrong);
 }
 
+/// There the bytes of a session are on one leg.
+#[test]
+fn live_and_from_its_full_recording() {
+    let full = ["--payload", "full", "--record-policy", "wait"];
+    let mut wrong = Vec::new();
+    for name in samples().iter().filter(|name| !allowed(name, Way::Live, "")) {
+        let problems = through_the_proxy(name, &full);
+        wrong.extend(problems.iter().map(|problem| format!("{name}: {problem}")));
+    }
+    assert_none(&wrong);
+}
+
 /// What packets tell besides must not turn a verdict that the relay's own reads support. Where they can not be
 /// captured this is the test above once more.
 #[test]

@@ -122,13 +122,14 @@ impl<W: Write> Capture<W> {
         const ETHERNET: [u8; 14] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
         self.packets += 1;
         self.now += 20;
-        let len = (packet.bytes.len() + ETHERNET.len()) as u32;
+        let len = (packet.head.len() + packet.payload.len() + ETHERNET.len()) as u32;
         let (seconds, micros) = (self.now / 1_000_000, self.now % 1_000_000);
         for field in [seconds as u32, micros as u32, len, len] {
             self.put(&field.to_le_bytes())?;
         }
         self.put(&ETHERNET)?;
-        self.put(&packet.bytes)
+        self.put(&packet.head)?;
+        self.put(packet.payload)
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {

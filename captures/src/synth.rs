@@ -2,12 +2,13 @@
 //! has to be a capture like any other, so the stream is dressed in IPv4 or IPv6 and TCP headers: sequence
 //! numbers, acknowledgements and checksums hold, while TTL, window, options and segment bounds are made up.
 
+mod checksum;
 mod packet;
 
 use std::net::{IpAddr, SocketAddr};
 
-pub use packet::Packet;
 use packet::{Ends, SegmentFields};
+pub use packet::{Head, Packet};
 
 /// Most payload bytes in one packet: IPv4's 16-bit total length has to hold them and the headers (RFC 791 3.1).
 /// The SYNs announce it as their maximum segment size.
@@ -39,7 +40,7 @@ pub struct SyntheticLeg {
     opener: Half,
     acceptor: Half,
     /// The SYN as sent last, which an ICMP error quotes.
-    last_syn: Option<Vec<u8>>,
+    last_syn: Option<Head>,
 }
 
 /// What one sender's next packet needs.
@@ -67,7 +68,7 @@ impl SyntheticLeg {
     }
 
     /// The opener's SYN, with maximum segment size and window scale (RFC 9293 3.7.1, RFC 7323 2.2).
-    pub fn syn(&mut self) -> Packet {
+    pub fn syn(&mut self) -> Packet<'static> {
         let fields = SegmentFields {
             seq: self.opener.isn,
             ack: 0,
@@ -75,49 +76,46 @@ impl SyntheticLeg {
             ip_id: self.opener.take_ip_id(),
         };
         let packet = packet::segment(&self.ends, fields, &[], 0);
-        self.last_syn = Some(packet.bytes.clone());
+        self.last_syn = Some(packet.head.clone());
         packet
     }
 
     /// The SYN once more, as a retransmission shows it: same sequence number, next IP identification.
-    pub fn syn_retry(&mut self) -> Packet {
+    pub fn syn_retry(&mut self) -> Packet<'static> {
         self.syn()
     }
 
     /// The acceptor's SYN-ACK, with the same options as the SYN.
-    pub fn syn_ack(&mut self) -> Packet {
+    pub fn syn_ack(&mut self) -> Packet<'static> {
         let isn = self.acceptor.isn;
         self.one(Sender::Acceptor, isn, SYN | ACK)
     }
 
     /// An empty segment of `sender` that acknowledges all its peer sent so far, skipped bytes included.
-    pub fn ack(&mut self, sender: Sender) -> Packet {
+    pub fn ack(&mut self, sender: Sender) -> Packet<'static> {
         let seq = self.half(sender).next;
         self.one(sender, seq, ACK)
     }
 
-    /// `payload` from `sender` in segments of at most [`MAX_SEGMENT`] bytes; nothing for an empty payload.
-    pub fn data(&mut self, sender: Sender, payload: &[u8]) -> Vec<Packet> {
-        let pieces = payload.chunks(usize::from(MAX_SEGMENT));
-        pieces.map(|piece| self.piece(sender, piece, piece.len() as u16)).collect()
+    /// A segment of `len` bytes from `sender`, at most [`MAX_SEGMENT`], of which only the first, `kept`, are
+    /// stored, as a snapshot length cuts them: the IP length and [`Packet::original_len`] tell the true length.
+    /// The TCP checksum is the one of zeros in place of what is unknown; readers do not verify it on a cut
+    /// packet, as they can not. `kept` beyond `len` is left out. [`pieces`] cuts what is longer.
+    pub fn segment<'a>(&mut self, sender: Sender, kept: &'a [u8], len: u16) -> Packet<'a> {
+        let len = len.min(MAX_SEGMENT);
+        let kept = kept.get(..usize::from(len)).unwrap_or(kept);
+        let seq = self.half(sender).next;
+        let ack = self.half(sender.peer()).next;
+        let half = self.half_mut(sender);
+        half.next = seq.wrapping_add(u32::from(len));
+        let fields = SegmentFields { seq, ack, flags: PSH | ACK, ip_id: half.take_ip_id() };
+        packet::segment(&self.ends_from(sender), fields, kept, len)
     }
 
-    /// `len` bytes from `sender` of which only the first, `kept`, are stored, as a snapshot length cuts them:
-    /// the IP length and [`Packet::original_len`] tell the true length. The TCP checksum is the one of
-    /// zeros in place of what is unknown; readers do not verify it on a cut packet, as they can not.
-    /// `kept` beyond `len` is left out.
-    pub fn data_cut(&mut self, sender: Sender, kept: &[u8], len: u32) -> Vec<Packet> {
-        let mut packets = Vec::new();
-        let mut kept = kept;
-        let mut left = len;
-        while left > 0 {
-            let piece_len = left.min(u32::from(MAX_SEGMENT)) as u16;
-            let (piece, rest) = kept.split_at(kept.len().min(usize::from(piece_len)));
-            packets.push(self.piece(sender, piece, piece_len));
-            kept = rest;
-            left -= u32::from(piece_len);
-        }
-        packets
+    /// `payload` from `sender` in segments of at most [`MAX_SEGMENT`] bytes; nothing for an empty payload.
+    pub fn data<'a>(&mut self, sender: Sender, payload: &'a [u8]) -> Vec<Packet<'a>> {
+        let pieces = pieces(payload, payload.len() as u64);
+        pieces.map(|(piece, len)| self.segment(sender, piece, len)).collect()
     }
 
     /// `n` bytes of `sender` pass without a packet, so readers see that much missing. Sequence numbers
@@ -128,7 +126,7 @@ impl SyntheticLeg {
     }
 
     /// The FIN of `sender`, with ACK. A second one is a retransmission of the first.
-    pub fn fin(&mut self, sender: Sender) -> Packet {
+    pub fn fin(&mut self, sender: Sender) -> Packet<'static> {
         let half = self.half_mut(sender);
         let seq = half.fin.unwrap_or(half.next);
         if half.fin.is_none() {
@@ -139,37 +137,28 @@ impl SyntheticLeg {
     }
 
     /// A RST of `sender` at its place in the stream, with ACK (RFC 9293 3.5.2).
-    pub fn rst(&mut self, sender: Sender) -> Packet {
+    pub fn rst(&mut self, sender: Sender) -> Packet<'static> {
         let seq = self.half(sender).next;
         self.one(sender, seq, RST | ACK)
     }
 
     /// The acceptor's RST in answer to the SYN: sequence number 0, the SYN acknowledged (RFC 9293 3.5.2).
-    pub fn refused(&mut self) -> Packet {
+    pub fn refused(&mut self) -> Packet<'static> {
         self.one(Sender::Acceptor, 0, RST | ACK)
     }
 
     /// An ICMP error (RFC 792; ICMPv6: RFC 4443) to the opener that quotes its last SYN whole. `kind` and
     /// `code` are of the protocol of the connection's family; an unknown `offender` is 0.0.0.0 or `::`.
-    pub fn icmp_error(&mut self, kind: u8, code: u8, offender: Option<IpAddr>) -> Packet {
+    pub fn icmp_error(&mut self, kind: u8, code: u8, offender: Option<IpAddr>) -> Packet<'static> {
         let quoted = match self.last_syn.clone() {
             Some(syn) => syn,
-            None => self.syn().bytes,
+            None => self.syn().head,
         };
         packet::icmp_error(&self.ends, kind, code, offender, &quoted)
     }
 
-    fn piece(&mut self, sender: Sender, kept: &[u8], len: u16) -> Packet {
-        let seq = self.half(sender).next;
-        let ack = self.half(sender.peer()).next;
-        let half = self.half_mut(sender);
-        half.next = seq.wrapping_add(u32::from(len));
-        let fields = SegmentFields { seq, ack, flags: PSH | ACK, ip_id: half.take_ip_id() };
-        packet::segment(&self.ends_from(sender), fields, kept, len)
-    }
-
     /// One segment without payload.
-    fn one(&mut self, sender: Sender, seq: u32, flags: u8) -> Packet {
+    fn one(&mut self, sender: Sender, seq: u32, flags: u8) -> Packet<'static> {
         let ack = self.half(sender.peer()).next;
         let ip_id = self.half_mut(sender).take_ip_id();
         packet::segment(&self.ends_from(sender), SegmentFields { seq, ack, flags, ip_id }, &[], 0)
@@ -195,6 +184,19 @@ impl SyntheticLeg {
             Sender::Acceptor => &mut self.acceptor,
         }
     }
+}
+
+/// `len` bytes of which the first, `kept`, are stored, in pieces of at most [`MAX_SEGMENT`]: what is stored of each,
+/// and its true length. `kept` beyond `len` is left out.
+pub fn pieces(kept: &[u8], len: u64) -> impl Iterator<Item = (&[u8], u16)> {
+    let (mut kept, mut left) = (kept, len);
+    std::iter::from_fn(move || {
+        let len = left.min(u64::from(MAX_SEGMENT)) as u16;
+        let (piece, rest) = kept.split_at(kept.len().min(usize::from(len)));
+        kept = rest;
+        left -= u64::from(len);
+        (len > 0).then_some((piece, len))
+    })
 }
 
 impl Sender {

@@ -246,6 +246,7 @@ impl Reading {
                 streams.feed(flow, (0, &[]), time, origin, input);
             };
         table.finish(*now, &mut sink);
+        self.streams.recorded.finish(&mut self.streams.sessions);
         for session in &mut self.streams.sessions {
             let last = session.facts().now;
             session.finish(last, InputEnd::Capture);
@@ -279,7 +280,8 @@ impl Streams {
         match known.unwrap_or_else(|| self.open(flow, tag, comments)) {
             Slot::Single(at) => self.sessions[at].feed(time, origin, input),
             Slot::Leg(at, leg) => {
-                recorded::feed(&mut self.sessions[at], leg, flow, time, origin, input, comments);
+                let session = &mut self.sessions[at];
+                self.recorded.feed((at, leg), session, flow, (time, origin), input, comments);
             }
         }
     }

@@ -1,4 +1,7 @@
 //! One session's two legs as packets: each entry of its tape becomes what would have been on the wire.
+//!
+//! A relay passes bytes on unchanged, so a full recording has them once. The client leg is the one with both
+//! directions whole, which readers follow and decrypt; on the server leg their packets are cut to the headers.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,43 +12,53 @@ use rdpwhy_analyzer::input::{
 };
 use rdpwhy_captures::synth::{Packet, Sender, SyntheticLeg};
 
-use super::tape::{Entry, What};
-use super::writer::Pending;
+use super::entry::What;
 use crate::clock::Clock;
 
-/// What is remembered of a session between its entries.
-pub(super) struct Written {
+/// The two TCP connections of a session.
+pub(super) struct Legs {
     client: SyntheticLeg,
     server: Option<SyntheticLeg>,
-    /// A first packet of each leg was written.
-    pub begun: [bool; 2],
     /// The dial that has no answer yet.
     pub dialing: Option<Timestamp>,
     reached: bool,
-    /// The name the relay dials.
-    pub name: Option<String>,
-    /// Its number.
-    pub session: u64,
+    /// Nothing can be sent to the client any more.
+    client_is_gone: bool,
+    /// Bytes are kept on one leg alone.
+    once: bool,
+    session: u64,
     /// What the client said before the server was reached: it goes to the server leg when that opens.
     early: Vec<(Vec<u8>, u64)>,
-    /// The latest packet waits for a comment of the verdict.
-    pub waiting: Option<Pending>,
 }
 
-impl Written {
-    /// A session of which nothing is written yet.
-    pub fn new(session: u64, subject: &Subject) -> Written {
+/// A leg that bytes pass.
+pub(super) struct Side<'l> {
+    pub name: Leg,
+    leg: &'l mut SyntheticLeg,
+    sender: Sender,
+    keeps: bool,
+}
+
+impl Side<'_> {
+    /// A packet of `len` bytes, of which these are recorded.
+    pub fn packet<'a>(&mut self, kept: &'a [u8], len: u16) -> Packet<'a> {
+        self.leg.segment(self.sender, if self.keeps { kept } else { &[] }, len)
+    }
+}
+
+impl Legs {
+    /// Of a session that begins; `once` keeps its bytes on one leg alone.
+    pub fn new(session: u64, subject: &Subject, once: bool) -> Legs {
         let local = same_family(subject.relay[0].unwrap_or(unknown(0)), subject.client);
-        Written {
+        Legs {
             client: SyntheticLeg::new(subject.client, local, session as u32),
             server: None,
-            begun: [false; 2],
             dialing: None,
             reached: false,
-            name: subject.server_name.clone(),
+            client_is_gone: false,
+            once,
             session,
             early: Vec::new(),
-            waiting: None,
         }
     }
 
@@ -58,27 +71,57 @@ impl Written {
         }
     }
 
-    /// One entry as packets.
-    pub fn packets(&mut self, entry: &Entry) -> Vec<(Leg, Timestamp, Packet)> {
-        let time = entry.time;
-        match &entry.what {
+    /// What is no data, as packets.
+    pub fn packets(
+        &mut self,
+        time: Timestamp,
+        what: &What,
+    ) -> Vec<(Leg, Timestamp, Packet<'static>)> {
+        match what {
             What::Opened { leg, took, ends } => self.opened(*leg, time, *took, *ends),
             What::Dialing => {
                 self.dialing = Some(time);
                 Vec::new()
             }
             What::Failed(failure) => self.failed(time, failure),
-            What::Data { dir, kept, len } => self.data(time, *dir, kept, *len),
+            What::Data { .. } => Vec::new(),
             What::Skipped { dir, len } => {
                 // The acknowledgement tells a reader that the bytes passed: it need not wait for them.
-                let passed = self.both(*dir).into_iter().map(|(name, leg, sender)| {
-                    leg.skip(sender, *len);
-                    (name, time, leg.ack(sender.peer()))
+                let passed = self.both(*dir).into_iter().flatten().map(|side| {
+                    side.leg.skip(side.sender, *len);
+                    (side.name, time, side.leg.ack(side.sender.peer()))
                 });
                 passed.collect()
             }
             What::Closed { leg, dir, how } => self.closed(time, *leg, *dir, *how),
         }
+    }
+
+    /// The legs that bytes pass now, in their order, and the one of which it is told what they showed.
+    pub fn passed_by(
+        &mut self,
+        dir: Direction,
+        kept: &[u8],
+        len: u64,
+    ) -> ([Option<Side<'_>>; 2], Leg) {
+        if dir == Direction::ToServer && !self.reached {
+            self.early.push((if self.once { Vec::new() } else { kept.to_vec() }, len));
+        }
+        let sides = self.both(dir);
+        let source =
+            sides.iter().flatten().find(|side| side.keeps).map_or(Leg::Client, |side| side.name);
+        (sides, source)
+    }
+
+    /// What the client said before the server was reached.
+    pub fn early(&mut self) -> Vec<(Vec<u8>, u64)> {
+        if self.reached { std::mem::take(&mut self.early) } else { Vec::new() }
+    }
+
+    /// The server leg as what was early passes it.
+    pub fn late(&mut self) -> [Option<Side<'_>>; 2] {
+        let [_, server] = self.both(Direction::ToServer);
+        [None, server]
     }
 
     fn opened(
@@ -87,31 +130,25 @@ impl Written {
         time: Timestamp,
         took: Duration,
         ends: Option<(SocketAddr, SocketAddr)>,
-    ) -> Vec<(Leg, Timestamp, Packet)> {
+    ) -> Vec<(Leg, Timestamp, Packet<'static>)> {
         if let (Leg::Server, Some((from, to))) = (leg, ends) {
             self.server = Some(SyntheticLeg::new(from, to, !(self.session as u32)));
             self.reached = true;
         }
         let syn_time = Clock::before(time, took);
-        let early = if leg == Leg::Server { std::mem::take(&mut self.early) } else { Vec::new() };
         let Some(synthetic) = self.leg(leg) else { return Vec::new() };
-        let mut packets = vec![
+        vec![
             (leg, syn_time, synthetic.syn()),
             (leg, time, synthetic.syn_ack()),
             (leg, time, synthetic.ack(Sender::Opener)),
-        ];
-        for (kept, len) in early {
-            let made = carry(synthetic, Sender::Opener, &kept, len);
-            packets.extend(made.into_iter().map(|packet| (leg, time, packet)));
-        }
-        packets
+        ]
     }
 
     fn failed(
         &mut self,
         time: Timestamp,
         failure: &ConnectFailure,
-    ) -> Vec<(Leg, Timestamp, Packet)> {
+    ) -> Vec<(Leg, Timestamp, Packet<'static>)> {
         let Some(to) = failure.to else { return Vec::new() };
         let began = Clock::before(time, failure.after);
         // Each attempt is a connection of its own.
@@ -134,31 +171,13 @@ impl Written {
     }
 
     /// The SYNs of a dial that was still waiting when the session ended.
-    pub fn unanswered(&mut self, end: Timestamp) -> Vec<(Timestamp, Packet)> {
+    pub fn unanswered(&mut self, end: Timestamp) -> Vec<(Leg, Timestamp, Packet<'static>)> {
         let Some(began) = self.dialing.filter(|_| !self.reached) else { return Vec::new() };
         let to = unknown(3389);
         let from = unknown(49152 + (self.session % 16384) as u16);
         let mut leg = SyntheticLeg::new(from, to, self.session as u32);
-        let mut packets = vec![(began, leg.syn())];
-        packets.extend(retries(began, end).map(|at| (at, leg.syn_retry())));
-        packets
-    }
-
-    fn data(
-        &mut self,
-        time: Timestamp,
-        dir: Direction,
-        kept: &[u8],
-        len: u64,
-    ) -> Vec<(Leg, Timestamp, Packet)> {
-        if dir == Direction::ToServer && !self.reached {
-            self.early.push((kept.to_vec(), len));
-        }
-        let mut packets = Vec::new();
-        for (name, leg, sender) in self.both(dir) {
-            let made = carry(leg, sender, kept, len);
-            packets.extend(made.into_iter().map(|packet| (name, time, packet)));
-        }
+        let mut packets = vec![(Leg::Server, began, leg.syn())];
+        packets.extend(retries(began, end).map(|at| (Leg::Server, at, leg.syn_retry())));
         packets
     }
 
@@ -168,8 +187,11 @@ impl Written {
         leg: Leg,
         dir: Direction,
         how: Close,
-    ) -> Vec<(Leg, Timestamp, Packet)> {
+    ) -> Vec<(Leg, Timestamp, Packet<'static>)> {
         let sender = sender(dir);
+        if leg == Leg::Client && (how != Close::Fin || dir == Direction::ToClient) {
+            self.client_is_gone = true;
+        }
         let Some(synthetic) = self.leg(leg) else { return Vec::new() };
         let packet = match how {
             Close::Fin => synthetic.fin(sender),
@@ -186,26 +208,17 @@ impl Written {
     }
 
     /// Both legs in the order that bytes of a direction pass them.
-    fn both(&mut self, dir: Direction) -> Vec<(Leg, &mut SyntheticLeg, Sender)> {
-        let mut legs = vec![(Leg::Client, &mut self.client, sender(dir))];
-        if let Some(server) = self.server.as_mut().filter(|_| self.reached) {
-            legs.push((Leg::Server, server, sender(dir)));
-        }
-        if dir == Direction::ToClient {
-            legs.reverse();
-        }
-        legs
-    }
-}
-
-/// Bytes of which all or only the first are kept.
-fn carry(leg: &mut SyntheticLeg, sender: Sender, kept: &[u8], len: u64) -> Vec<Packet> {
-    match u32::try_from(len) {
-        _ if kept.len() as u64 == len => leg.data(sender, kept),
-        Ok(len) => leg.data_cut(sender, kept, len),
-        Err(_) => {
-            leg.skip(sender, len);
-            Vec::new()
+    fn both(&mut self, dir: Direction) -> [Option<Side<'_>>; 2] {
+        let sender = sender(dir);
+        let server = self.server.as_mut().filter(|_| self.reached);
+        let on_server =
+            self.once && self.client_is_gone && dir == Direction::ToClient && server.is_some();
+        let keeps = [!self.once || !on_server, !self.once || on_server];
+        let client = Side { name: Leg::Client, leg: &mut self.client, sender, keeps: keeps[0] };
+        let server = server.map(|leg| Side { name: Leg::Server, leg, sender, keeps: keeps[1] });
+        match dir {
+            Direction::ToServer => [Some(client), server],
+            Direction::ToClient => [server, Some(client)],
         }
     }
 }

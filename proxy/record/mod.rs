@@ -4,15 +4,21 @@
 //! of it, then writes through a bounded queue to the recorder's own thread. What can not be written is
 //! counted and said; the session goes on.
 
+mod buffers;
+mod entry;
 pub mod facts;
 mod file;
+mod held;
 mod legs;
 mod queue;
+mod recording;
 mod tape;
 mod writer;
 
+pub use buffers::Chunk;
+pub use entry::{Entry, Payload, Policy, What};
 pub use file::Ring;
-pub use tape::{Entry, Payload, Policy, Tape, What};
+pub use tape::Tape;
 pub use writer::{Recorder, stopped};
 
 #[cfg(test)]

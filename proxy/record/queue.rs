@@ -4,19 +4,22 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::buffers::Buffers;
+use super::entry::Policy;
 use super::writer::Job;
 
 /// Jobs that may wait.
 const JOBS: usize = 1024;
-/// Bytes that may wait in them; one job may go beyond it.
-const BYTES: usize = 64 << 20;
 
 /// What waits for the recorder.
-#[derive(Default)]
 pub struct Queue {
+    /// Bytes that may wait; one job may go beyond it.
+    most: usize,
     state: Mutex<State>,
     work: Condvar,
     room: Condvar,
+    /// What the bytes in the jobs are kept in.
+    pub buffers: Buffers,
 }
 
 #[derive(Default)]
@@ -27,10 +30,6 @@ struct State {
 }
 
 impl State {
-    fn is_full(&self) -> bool {
-        self.jobs.len() >= JOBS || self.bytes >= BYTES
-    }
-
     fn add(&mut self, job: Job) {
         let bytes = job.bytes();
         self.bytes += bytes;
@@ -39,13 +38,24 @@ impl State {
 }
 
 impl Queue {
+    /// An empty queue. Of a session that waits for the recorder little is under way, and that in memory still at
+    /// hand; where nobody waits, more gets over the recorder's bad moments.
+    pub fn new(policy: Policy) -> Queue {
+        let most = match policy {
+            Policy::Wait => 4 << 20,
+            Policy::Drop => 64 << 20,
+        };
+        let (state, work, room, buffers) = Default::default();
+        Queue { most, state, work, room, buffers }
+    }
+
     /// Adds a job, or gives it back where there is no room. A closed queue takes everything and keeps nothing.
     pub fn offer(&self, job: Job) -> Result<(), Job> {
         let mut state = self.lock();
         if state.closed {
             return Ok(());
         }
-        if state.is_full() {
+        if self.is_full(&state) {
             return Err(job);
         }
         state.add(job);
@@ -56,7 +66,7 @@ impl Queue {
     /// Adds a job as soon as there is room.
     pub fn put(&self, job: Job) {
         let mut state = self.lock();
-        while state.is_full() && !state.closed {
+        while self.is_full(&state) && !state.closed {
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if !state.closed {
@@ -86,6 +96,10 @@ impl Queue {
         self.lock().closed = true;
         self.work.notify_all();
         self.room.notify_all();
+    }
+
+    fn is_full(&self, state: &State) -> bool {
+        state.jobs.len() >= JOBS || state.bytes >= self.most
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,103 +1,20 @@
-//! One session's recording before it is written: what was read, when, and how much of it is kept.
+//! One session's recording before it is written.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rdpwhy_analyzer::facts::{Facts, Subject};
-use rdpwhy_analyzer::input::{Close, ConnectFailure, Direction, Input, Leg, RelayNote, Timestamp};
+use rdpwhy_analyzer::input::{Direction, Input, RelayNote, Timestamp};
 use rdpwhy_analyzer::records::{FrameKind, FrameStart, Piece, RecordScanner};
 use rdpwhy_analyzer::report::Connection;
 use rdpwhy_analyzer::wire::Reader;
 use rdpwhy_analyzer::wire::send_data::SendData;
 use rdpwhy_analyzer::wire::tls::ContentType;
 
+use super::buffers::Chunk;
+use super::entry::{Entry, Payload, Policy, What};
 use super::facts::{self, End};
 use super::queue::Queue;
 use super::writer::Job;
-
-/// How much of the bytes is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Payload {
-    /// Lengths only.
-    None,
-    /// Everything through TLS Finished (standard RDP security: up to Client Info), then the headers of
-    /// the first 64 records per direction, then counters.
-    Handshake,
-    /// Everything.
-    Full,
-}
-
-/// What happens when the recorder can not keep up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Policy {
-    /// Packets are dropped and counted; the relay is never held up.
-    Drop,
-    /// The session waits for the recorder.
-    Wait,
-}
-
-/// One thing to be written.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// When it happened.
-    pub time: Timestamp,
-    /// The number of the read it came from; evidence refers to it.
-    pub read: u64,
-    /// What happened.
-    pub what: What,
-}
-
-impl Entry {
-    /// Its size in memory.
-    pub fn bytes(&self) -> usize {
-        let kept = if let What::Data { kept, .. } = &self.what { kept.len() } else { 0 };
-        kept + size_of::<Entry>()
-    }
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum What {
-    /// A leg opened; its SYN is dated back by the time it took.
-    Opened {
-        /// Which leg.
-        leg: Leg,
-        /// Duration of the handshake.
-        took: Duration,
-        /// The relay's end and the peer's, on the server leg.
-        ends: Option<(SocketAddr, SocketAddr)>,
-    },
-    /// The relay began to dial the server.
-    Dialing,
-    /// An attempt to open the server leg failed.
-    Failed(ConnectFailure),
-    /// Bytes passed; `kept` are the first of `len`.
-    Data {
-        /// Which way.
-        dir: Direction,
-        /// What is kept of them.
-        kept: Vec<u8>,
-        /// How many they were.
-        len: u64,
-    },
-    /// Bytes passed that are only counted.
-    Skipped {
-        /// Which way.
-        dir: Direction,
-        /// How many.
-        len: u64,
-    },
-    /// A side closed.
-    Closed {
-        /// Which leg.
-        leg: Leg,
-        /// Its direction.
-        dir: Direction,
-        /// How.
-        how: Close,
-    },
-}
 
 /// A session's recording in the making.
 pub struct Tape {
@@ -111,7 +28,7 @@ pub struct Tape {
     sealed: bool,
     lanes: [Lane; 2],
     lost: u64,
-    subject: Subject,
+    subject: Arc<Subject>,
 }
 
 /// What a tape remembers of one direction.
@@ -179,7 +96,7 @@ impl Tape {
             sealed: false,
             lanes: Default::default(),
             lost: 0,
-            subject: subject.clone(),
+            subject: Arc::new(subject.clone()),
         }
     }
 
@@ -189,16 +106,20 @@ impl Tape {
         time: Timestamp,
         read: u64,
         dir: Direction,
-        bytes: &[u8],
+        chunk: Chunk<'_>,
         facts: &Facts,
     ) {
         if facts.rdp.connect_response.is_seen() {
             self.lanes[dir.index()].scanner.allow_fast_path();
         }
         match self.payload {
-            Payload::Full => self.keep(time, read, dir, bytes, bytes.len()),
-            Payload::None => self.keep(time, read, dir, &[], bytes.len()),
-            Payload::Handshake => self.handshake(time, read, dir, bytes, facts),
+            Payload::Full => {
+                let len = chunk.bytes().len();
+                let kept = self.queue.buffers.keep(chunk);
+                self.passed(time, read, dir, kept, len);
+            }
+            Payload::None => self.keep(time, read, dir, &[], chunk.bytes().len()),
+            Payload::Handshake => self.handshake(time, read, dir, chunk.bytes(), facts),
         }
         if facts.is_active() || self.held_bytes > HELD {
             self.release();
@@ -236,7 +157,7 @@ impl Tape {
         let job = Job::End {
             session: self.session,
             entries: std::mem::take(&mut self.held),
-            subject: Box::new(facts.subject.clone()),
+            subject: Arc::new(facts.subject.clone()),
             packets: facts::packets(self.session, facts),
             end: Box::new(End::of(self.session, facts, passed, self.lost)),
             report: Box::new(report.clone()),
@@ -313,9 +234,13 @@ impl Tape {
 
     fn keep(&mut self, time: Timestamp, read: u64, dir: Direction, kept: &[u8], len: usize) {
         if len > 0 {
-            let what = What::Data { dir, kept: kept.to_vec(), len: len as u64 };
-            self.push(Entry { time, read, what });
+            let kept = self.queue.buffers.copy(kept);
+            self.passed(time, read, dir, kept, len);
         }
+    }
+
+    fn passed(&mut self, time: Timestamp, read: u64, dir: Direction, kept: Vec<u8>, len: usize) {
+        self.push(Entry { time, read, what: What::Data { dir, kept, len: len as u64 } });
     }
 
     fn flush_skipped(&mut self, time: Timestamp, read: u64) {
@@ -348,11 +273,7 @@ impl Tape {
         if entries.is_empty() {
             return;
         }
-        let job = Job::Entries {
-            session: self.session,
-            subject: Box::new(self.subject.clone()),
-            entries,
-        };
+        let job = Job::Entries { session: self.session, subject: self.subject.clone(), entries };
         let Err(job) = self.queue.offer(job) else { return };
         match self.policy {
             Policy::Drop => self.lose(job),
@@ -369,6 +290,7 @@ impl Tape {
             let (dir, len) = match what {
                 What::Data { dir, kept, len } => {
                     self.lost += if kept.is_empty() { 0 } else { len };
+                    self.queue.buffers.give(kept);
                     (dir, len)
                 }
                 What::Skipped { dir, len } => (dir, len),

@@ -11,7 +11,7 @@ use rdpwhy_analyzer::session::Session;
 
 use crate::os::syn::SynFacts;
 use crate::packets::Heard;
-use crate::record::Tape;
+use crate::record::{Chunk, Tape};
 
 /// How inputs reach the engine; replaced in tests by one that fails.
 pub type Feed = fn(&mut Session, Timestamp, Origin, Input<'_>);
@@ -46,11 +46,11 @@ impl Observer {
     }
 
     /// Bytes that were read and written on.
-    pub fn bytes(&mut self, time: Timestamp, dir: Direction, bytes: &[u8]) {
+    pub fn bytes(&mut self, time: Timestamp, dir: Direction, chunk: Chunk<'_>) {
         self.reads += 1;
         let read = self.reads;
-        self.feed(time, Origin::Read(read), Input::Data { dir, bytes });
-        self.record(|tape, facts| tape.data(time, read, dir, bytes, facts));
+        self.feed(time, Origin::Read(read), Input::Data { dir, bytes: chunk.bytes() });
+        self.record(|tape, facts| tape.data(time, read, dir, chunk, facts));
     }
 
     /// Anything but bytes.

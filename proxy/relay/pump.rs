@@ -19,6 +19,7 @@ use super::added::Added;
 use super::death::{Watch, close_of};
 use crate::measures::Measures;
 use crate::os;
+use crate::record::Chunk;
 
 /// The worker's buffer. A flow reads at most its own limit of it at once.
 const BUFFER: usize = 1 << 20;
@@ -106,7 +107,7 @@ impl Pump {
     /// Moves bytes until at least one sender ends; `seen` gets every chunk after it was written.
     /// Gives the ends that are new since the last run: both, where both were dead before any was
     /// passed on.
-    pub async fn run(&mut self, seen: &mut impl FnMut(Direction, &[u8])) -> Deaths {
+    pub async fn run(&mut self, seen: &mut impl FnMut(Direction, Chunk<'_>)) -> Deaths {
         let before = self.ends();
         let Pump { client, server, flows } = self;
         let noticed = {
@@ -193,7 +194,7 @@ impl Pump {
         self.flows.each_ref().map(Flow::end)
     }
 
-    fn drain(&mut self, seen: &mut impl FnMut(Direction, &[u8])) {
+    fn drain(&mut self, seen: &mut impl FnMut(Direction, Chunk<'_>)) {
         let Pump { client, server, flows } = self;
         for dir in Direction::BOTH {
             let (source, sink) = ends(dir, client, server);
@@ -227,7 +228,7 @@ fn turn(
     client: &TcpStream,
     server: &TcpStream,
     flows: &mut [Flow; 2],
-    seen: &mut impl FnMut(Direction, &[u8]),
+    seen: &mut impl FnMut(Direction, Chunk<'_>),
 ) -> Poll<()> {
     let before = flows.each_ref().map(Flow::end);
     let mut progress = false;
@@ -255,7 +256,7 @@ fn poll_flow(
     sink: &TcpStream,
     flow: &mut Flow,
     dir: Direction,
-    seen: &mut impl FnMut(Direction, &[u8]),
+    seen: &mut impl FnMut(Direction, Chunk<'_>),
 ) -> Poll<()> {
     for _ in 0..TURNS {
         while !flow.pending.is_empty() {
@@ -303,7 +304,7 @@ fn move_once(
     sink: &TcpStream,
     flow: &mut Flow,
     dir: Direction,
-    seen: &mut impl FnMut(Direction, &[u8]),
+    seen: &mut impl FnMut(Direction, Chunk<'_>),
 ) -> io::Result<usize> {
     WORKER.with_borrow_mut(|buffer| {
         let read = match read_some(source, &mut buffer[..flow.limit]) {
@@ -338,7 +339,7 @@ fn move_once(
         if read == flow.limit {
             flow.limit = (flow.limit * 2).min(BUFFER);
         }
-        seen(dir, bytes);
+        seen(dir, Chunk::Buffer { buffer, len: read });
         Ok(read)
     })
 }

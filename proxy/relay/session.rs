@@ -24,6 +24,7 @@ use crate::desk::Message;
 use crate::dial::{self, DialOutcome};
 use crate::os;
 use crate::packets::Ends;
+use crate::record::Chunk;
 
 /// Bytes of the client kept while the server is being reached.
 const EARLY: usize = 64 << 10;
@@ -177,7 +178,8 @@ fn read_early(client: &TcpStream, early: &mut Vec<u8>, watched: &mut Watched) ->
         Ok(0) => Some(Close::Fin),
         Ok(read) => {
             early.extend_from_slice(&chunk[..read]);
-            watched.observer.bytes(watched.clock.now(), Direction::ToServer, &chunk[..read]);
+            let bytes = chunk[..read].into();
+            watched.observer.bytes(watched.clock.now(), Direction::ToServer, bytes);
             None
         }
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => None,
@@ -226,7 +228,7 @@ enum Carried {
 
 /// A session whose verdict is given: bytes still pass, nobody looks at them.
 async fn linger(mut pump: Box<Pump>, stop: &mut watch::Receiver<bool>) {
-    let mut unseen = |_: Direction, _: &[u8]| {};
+    let mut unseen = |_: Direction, _: Chunk<'_>| {};
     loop {
         tokio::select! {
             _ = pump.run(&mut unseen) => {
@@ -265,7 +267,7 @@ async fn carry(
         });
         let clock = watched.clock;
         let observer = &mut watched.observer;
-        let mut seen = |dir, bytes: &[u8]| observer.bytes(clock.now(), dir, bytes);
+        let mut seen = |dir, chunk: Chunk<'_>| observer.bytes(clock.now(), dir, chunk);
         let happened = tokio::select! {
             biased;
             deaths = pump.run(&mut seen) => Happened::Deaths(deaths),

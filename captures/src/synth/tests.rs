@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::{Icmpv4Slice, Icmpv6Slice, NetSlice, SlicedPacket, TcpHeader, TransportSlice};
 use proptest::prelude::*;
 
-use super::{MAX_SEGMENT, Packet, Sender, SyntheticLeg};
+use super::{MAX_SEGMENT, Packet, Sender, SyntheticLeg, pieces};
 
 const V4: (&str, &str) = ("10.0.0.2:50123", "192.0.2.7:3389");
 const V6: (&str, &str) = ("[2001:db8::2]:50123", "[2001:db8::7]:3389");
@@ -28,15 +28,19 @@ struct Seen {
 }
 
 fn read(packet: &Packet) -> Seen {
-    assert_eq!(packet.bytes.len(), packet.original_len as usize);
-    let sliced = SlicedPacket::from_ip(&packet.bytes).expect("an IP packet");
+    read_bytes(&packet.bytes(), packet.original_len)
+}
+
+fn read_bytes(bytes: &[u8], original_len: u32) -> Seen {
+    assert_eq!(bytes.len(), original_len as usize);
+    let sliced = SlicedPacket::from_ip(bytes).expect("an IP packet");
     let Some(TransportSlice::Tcp(slice)) = sliced.transport else { panic!("not TCP") };
     let tcp = slice.to_header();
     let payload = slice.payload().to_vec();
     match sliced.net {
         Some(NetSlice::Ipv4(ip)) => {
             let ip = ip.header().to_header();
-            assert_eq!(usize::from(ip.total_len), packet.bytes.len());
+            assert_eq!(usize::from(ip.total_len), bytes.len());
             assert_eq!(ip.header_checksum, ip.calc_header_checksum());
             assert_eq!(tcp.checksum, tcp.calc_checksum_ipv4(&ip, &payload).expect("fits"));
             assert!(ip.dont_fragment && ip.time_to_live == 64);
@@ -50,7 +54,7 @@ fn read(packet: &Packet) -> Seen {
         }
         Some(NetSlice::Ipv6(ip)) => {
             let ip = ip.header().to_header();
-            assert_eq!(usize::from(ip.payload_length) + 40, packet.bytes.len());
+            assert_eq!(usize::from(ip.payload_length) + 40, bytes.len());
             assert_eq!(tcp.checksum, tcp.calc_checksum_ipv6(&ip, &payload).expect("fits"));
             assert_eq!(ip.hop_limit, 64);
             Seen { from: ip.source.into(), to: ip.destination.into(), ip_id: None, tcp, payload }
@@ -125,26 +129,28 @@ fn cut_data_tells_its_true_length() {
     for (ends, headers) in [(V4, 40), (V6, 60)] {
         let mut leg = leg(ends);
         let before = read(&leg.ack(Sender::Opener)).tcp.sequence_number;
-        let packets = leg.data_cut(Sender::Opener, &[0xab; 61_000], 130_000);
+        let packets: Vec<_> = pieces(&[0xab; 61_000], 130_000)
+            .map(|(kept, len)| leg.segment(Sender::Opener, kept, len))
+            .collect();
         let lengths: Vec<_> = packets
             .iter()
-            .map(|p| (p.bytes.len() - headers, p.original_len - headers as u32))
+            .map(|p| (p.bytes().len() - headers, p.original_len - headers as u32))
             .collect();
         assert_eq!(lengths, [(60_000, 60_000), (1_000, 60_000), (0, 10_000)]);
         let at = if headers == 40 { 2 } else { 4 };
-        let ip_len =
-            u32::from(u16::from_be_bytes([packets[1].bytes[at], packets[1].bytes[at + 1]]));
+        let ip_len = u32::from(u16::from_be_bytes([packets[1].head[at], packets[1].head[at + 1]]));
         assert_eq!(ip_len, 60_000 + if headers == 40 { 40 } else { 20 });
         // The checksum is that of zeros in place of the missing bytes.
-        let mut filled = packets[1].clone();
-        filled.bytes.resize(filled.original_len as usize, 0);
-        read(&filled);
+        let mut filled = packets[1].bytes();
+        filled.resize(packets[1].original_len as usize, 0);
+        read_bytes(&filled, packets[1].original_len);
         assert_eq!(
             read(&leg.ack(Sender::Opener)).tcp.sequence_number,
             before.wrapping_add(130_000)
         );
-        assert!(leg.data_cut(Sender::Opener, &[1; 5], 0).is_empty());
-        assert_eq!(read(&leg.data_cut(Sender::Opener, &[1; 5], 3)[0]).payload, [1; 3]);
+        assert_eq!(pieces(&[1; 5], 0).count(), 0);
+        assert_eq!(pieces(&[1; 5], 3).collect::<Vec<_>>(), [(&[1; 3][..], 3)]);
+        assert_eq!(read(&leg.segment(Sender::Opener, &[1; 5], 3)).payload, [1; 3]);
     }
 }
 
@@ -178,7 +184,7 @@ fn icmp_quotes_the_last_syn() {
     leg.syn();
     let syn = leg.syn_retry();
     let packet = leg.icmp_error(3, 13, Some(address("[::ffff:198.51.100.1]:0").ip()));
-    let sliced = SlicedPacket::from_ip(&packet.bytes).expect("an IP packet");
+    let sliced = SlicedPacket::from_ip(&packet.head).expect("an IP packet");
     let Some(NetSlice::Ipv4(ip)) = sliced.net else { panic!("not IPv4") };
     assert_eq!(ip.header().source_addr(), address("198.51.100.1:0").ip());
     assert_eq!(ip.header().destination_addr(), address(V4.0).ip());
@@ -186,21 +192,21 @@ fn icmp_quotes_the_last_syn() {
     let icmp = Icmpv4Slice::from_slice(ip.payload().payload).expect("ICMP");
     assert_eq!((icmp.type_u8(), icmp.code_u8()), (3, 13));
     assert_eq!(icmp.checksum(), icmp.icmp_type().calc_checksum(icmp.payload()));
-    assert_eq!(icmp.payload(), syn.bytes);
+    assert_eq!(icmp.payload(), &*syn.head);
 }
 
 #[test]
 fn icmp_v6_and_an_unknown_offender() {
     let mut leg = leg(V6);
     let packet = leg.icmp_error(1, 4, None);
-    let sliced = SlicedPacket::from_ip(&packet.bytes).expect("an IP packet");
+    let sliced = SlicedPacket::from_ip(&packet.head).expect("an IP packet");
     let Some(NetSlice::Ipv6(ip)) = sliced.net else { panic!("not IPv6") };
     let (source, destination) = (ip.header().source(), ip.header().destination());
     assert_eq!((source, IpAddr::from(destination)), ([0; 16], address(V6.0).ip()));
     let icmp = Icmpv6Slice::from_slice(ip.payload().payload).expect("ICMPv6");
     assert_eq!((icmp.type_u8(), icmp.code_u8()), (1, 4));
     assert!(icmp.is_checksum_valid(source, destination));
-    assert_eq!(icmp.payload(), leg.last_syn.clone().expect("the quoted SYN"));
+    assert_eq!(icmp.payload(), &**leg.last_syn.as_ref().expect("the quoted SYN"));
 }
 
 #[derive(Clone, Debug)]
@@ -221,15 +227,19 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-fn perform(leg: &mut SyntheticLeg, call: Call) -> Vec<Packet> {
+/// Captured bytes and length of each packet.
+fn perform(leg: &mut SyntheticLeg, call: Call) -> Vec<(Vec<u8>, u32)> {
+    let owned = |packet: Packet| (packet.bytes(), packet.original_len);
     match call {
-        Call::Data(sender, n) => leg.data(sender, &vec![0x5a; n]),
-        Call::Cut(sender, n, len) => leg.data_cut(sender, &vec![0xa5; n], len),
+        Call::Data(sender, n) => leg.data(sender, &vec![0x5a; n]).into_iter().map(owned).collect(),
+        Call::Cut(sender, n, len) => pieces(&vec![0xa5; n], len.into())
+            .map(|(kept, len)| owned(leg.segment(sender, kept, len)))
+            .collect(),
         Call::Skip(sender, n) => {
             leg.skip(sender, n);
             Vec::new()
         }
-        Call::Plain(n, sender) => vec![match n {
+        Call::Plain(n, sender) => vec![owned(match n {
             0 => leg.syn(),
             1 => leg.syn_retry(),
             2 => leg.syn_ack(),
@@ -238,7 +248,7 @@ fn perform(leg: &mut SyntheticLeg, call: Call) -> Vec<Packet> {
             5 => leg.rst(sender),
             6 => leg.refused(),
             _ => leg.icmp_error(3, 1, None),
-        }],
+        })],
     }
 }
 
@@ -254,11 +264,11 @@ proptest! {
         let mut leg = SyntheticLeg::new(address(ends.0), address(ends.1), seed);
         for call in calls {
             let plain_tcp = !matches!(call, Call::Cut(..) | Call::Plain(7, _));
-            for packet in perform(&mut leg, call) {
-                prop_assert!(packet.bytes.len() <= packet.original_len as usize);
-                prop_assert!(packet.original_len <= u32::from(MAX_SEGMENT) + 60);
+            for (bytes, original_len) in perform(&mut leg, call) {
+                prop_assert!(bytes.len() <= original_len as usize);
+                prop_assert!(original_len <= u32::from(MAX_SEGMENT) + 60);
                 if plain_tcp {
-                    read(&packet);
+                    read_bytes(&bytes, original_len);
                 }
             }
         }

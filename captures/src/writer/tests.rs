@@ -12,7 +12,7 @@ use pcap_file::pcapng::{Block, PcapNgReader};
 use pcap_file::{DataLink, Endianness};
 use rdpwhy_analyzer::input::{Leg, Timestamp};
 
-use super::{MAX_COMMENT, MAX_PACKET, PcapngWriter};
+use super::{MANY, MAX_COMMENT, MAX_PACKET, PcapngWriter, Record};
 
 const TIME: Timestamp = Timestamp(1_700_000_000_123_456_789);
 
@@ -23,6 +23,17 @@ fn blocks(bytes: &[u8]) -> Vec<Block<'static>> {
         blocks.push(block.expect("a block").0.into_owned());
     }
     blocks
+}
+
+fn packet<W: Write>(
+    writer: &mut PcapngWriter<W>,
+    leg: Leg,
+    time: Timestamp,
+    bytes: [&[u8]; 2],
+    original_len: u32,
+    comments: &[String],
+) -> io::Result<()> {
+    writer.packets(&[Record { leg, time, bytes, original_len, comments }])
 }
 
 fn comments(block: &Block) -> Vec<String> {
@@ -38,13 +49,13 @@ fn comments(block: &Block) -> Vec<String> {
 fn every_block_reads_back() {
     let mut writer = PcapngWriter::new(Vec::new(), "rdpwhy 0.1.0", "a case").expect("written");
     let notes = ["first".to_string(), String::new(), "zweite ✓".to_string()];
-    writer.packet(Leg::Client, TIME, &[0x45, 1, 2], 99, &notes).expect("written");
-    writer.packet(Leg::Server, Timestamp(u64::MAX), &[], 0, &[]).expect("written");
+    packet(&mut writer, Leg::Client, TIME, [&[0x45], &[1, 2]], 99, &notes).expect("written");
+    packet(&mut writer, Leg::Server, Timestamp(u64::MAX), [&[]; 2], 0, &[]).expect("written");
     writer.interface_statistics(Leg::Server, TIME, 5, 2, "summary").expect("written");
     writer.interface_statistics(Leg::Client, Timestamp(0), 0, 0, "").expect("written");
     writer.flush().expect("flushed");
     let written = writer.bytes_written();
-    let bytes = writer.into_inner();
+    let bytes = writer.into_inner().expect("written");
     assert_eq!(written, bytes.len() as u64);
 
     let blocks = blocks(&bytes);
@@ -80,7 +91,8 @@ fn every_block_reads_back() {
 
 #[test]
 fn the_fixed_start_on_the_wire() {
-    let bytes = PcapngWriter::new(Vec::new(), "", "").expect("written").into_inner();
+    let bytes =
+        PcapngWriter::new(Vec::new(), "", "").expect("written").into_inner().expect("written");
     let section = [
         0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 0xff, 0xff, 0xff,
         0xff, 0xff, 0xff, 0xff, 0xff, 28, 0, 0, 0,
@@ -96,11 +108,10 @@ fn the_fixed_start_on_the_wire() {
 fn long_comments_are_cut_between_characters() {
     let long = format!("a{}", "é".repeat(MAX_COMMENT));
     let mut writer = PcapngWriter::new(Vec::new(), &long, &long).expect("written");
-    writer
-        .packet(Leg::Single, TIME, &[], 0, &[long.clone(), "nul\0within".into()])
+    packet(&mut writer, Leg::Single, TIME, [&[]; 2], 0, &[long.clone(), "nul\0within".into()])
         .expect("written");
     writer.interface_statistics(Leg::Client, TIME, 0, 0, &long).expect("written");
-    let blocks = blocks(&writer.into_inner());
+    let blocks = blocks(&writer.into_inner().expect("written"));
     let cut = &long[..MAX_COMMENT - 1];
     assert_eq!(comments(&blocks[3]), [cut, "nul within"]);
 }
@@ -111,16 +122,50 @@ fn what_a_recording_can_not_hold_is_refused_and_harms_nothing() {
     let start = writer.bytes_written();
     let many = vec!["x".repeat(MAX_COMMENT); 18];
     let refusals = [
-        writer.packet(Leg::Client, TIME, &[0; 10], 9, &[]),
-        writer.packet(Leg::Client, TIME, &vec![0; MAX_PACKET + 1], u32::MAX, &[]),
-        writer.packet(Leg::Client, TIME, &[0; 10], 10, &many),
+        packet(&mut writer, Leg::Client, TIME, [&[0; 4], &[0; 6]], 9, &[]),
+        packet(&mut writer, Leg::Client, TIME, [&[0], &vec![0; MAX_PACKET]], u32::MAX, &[]),
+        packet(&mut writer, Leg::Client, TIME, [&[0; 10], &[]], 10, &many),
     ];
     for refusal in refusals {
         assert_eq!(refusal.expect_err("refused").kind(), io::ErrorKind::InvalidInput);
     }
     assert_eq!(writer.bytes_written(), start);
-    writer.packet(Leg::Client, TIME, &[0; 10], 10, &[]).expect("written");
-    assert_eq!(blocks(&writer.into_inner()).len(), 4);
+    packet(&mut writer, Leg::Client, TIME, [&[0; 10], &[]], 10, &[]).expect("written");
+    assert_eq!(blocks(&writer.into_inner().expect("written")).len(), 4);
+}
+
+/// Many bytes at once go another way than few; a reader sees no difference, whatever their padding.
+#[test]
+fn payloads_of_any_length_read_back() {
+    let mut writer = PcapngWriter::new(Vec::new(), "", "").expect("written");
+    let payload = |len: usize| (0..len).map(|at| (at * 7) as u8).collect::<Vec<u8>>();
+    let lengths = [0, 1, 2, 3, 60_000, 60_001, 5, 30_002, 60_003];
+    let payloads = lengths.map(payload);
+    let note = ["a comment".to_owned()];
+    let records: Vec<Record> = payloads
+        .iter()
+        .flat_map(|payload| [(payload, &note[..]), (payload, &[])])
+        .map(|(payload, comments)| Record {
+            leg: Leg::Client,
+            time: TIME,
+            bytes: [&[0x60, 9], payload],
+            original_len: payload.len() as u32 + 2,
+            comments,
+        })
+        .collect();
+    assert!(2 * lengths.iter().sum::<usize>() > MANY && lengths[4] + lengths[5] < MANY);
+    for at_once in [1, 2, records.len()] {
+        records.chunks(at_once).for_each(|some| writer.packets(some).expect("written"));
+    }
+    let blocks = blocks(&writer.into_inner().expect("written"));
+    assert_eq!(blocks.len(), 3 + 3 * records.len());
+    for (block, record) in blocks[3..].iter().zip(records.iter().cycle()) {
+        let packet = block.as_enhanced_packet().expect("a packet");
+        assert_eq!(packet.original_len, 4 + record.original_len);
+        assert_eq!(packet.data[..6], [30, 0, 0, 0, 0x60, 9]);
+        assert!(packet.data[6..] == *record.bytes[1], "{} bytes", record.original_len);
+        assert_eq!(comments(block), record.comments);
+    }
 }
 
 /// A disk of `room` bytes.
@@ -150,7 +195,8 @@ fn a_full_disk_ends_the_recording_for_good() {
         PcapngWriter::new(SmallDisk { room: 400, held: Vec::new() }, "", "").expect("written");
     let mut packets = 0;
     let error = loop {
-        match writer.packet(Leg::Client, TIME, &[7; 50], 50, &[]) {
+        let written = packet(&mut writer, Leg::Client, TIME, [&[7; 50], &[]], 50, &[]);
+        match written.and_then(|()| writer.flush()) {
             Ok(()) => packets += 1,
             Err(error) => break error,
         }
@@ -158,7 +204,7 @@ fn a_full_disk_ends_the_recording_for_good() {
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     writer.sink.room = 10_000; // room again: still no block behind half a block
     let later = [
-        writer.packet(Leg::Client, TIME, &[7; 50], 50, &[]),
+        packet(&mut writer, Leg::Client, TIME, [&[7; 50], &[]], 50, &[]),
         writer.interface_statistics(Leg::Client, TIME, 0, 0, ""),
         writer.flush(),
     ];
@@ -166,7 +212,7 @@ fn a_full_disk_ends_the_recording_for_good() {
         assert_eq!(result.expect_err("refused").kind(), io::ErrorKind::StorageFull);
     }
     let whole = writer.bytes_written() as usize;
-    let held = writer.into_inner().held;
+    let held = writer.sink.held;
     assert!(packets > 0 && held.len() == 400 && whole < 400);
     assert_eq!(blocks(&held[..whole]).len(), 3 + packets);
 }

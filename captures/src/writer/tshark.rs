@@ -7,8 +7,8 @@ use std::process::Command;
 use rdpwhy_analyzer::input::{Leg, Timestamp};
 use tempfile::NamedTempFile;
 
-use super::PcapngWriter;
-use crate::synth::{Packet, Sender, SyntheticLeg};
+use super::{PcapngWriter, Record};
+use crate::synth::{Packet, Sender, SyntheticLeg, pieces};
 
 const START: u64 = 1_700_000_000_000_000_001;
 const V4: (&str, &str) = ("10.0.0.2:50123", "192.0.2.7:3389");
@@ -31,12 +31,23 @@ impl Recording {
         Recording { writer, packets: 0 }
     }
 
-    fn put(&mut self, leg: Leg, packets: impl IntoIterator<Item = Packet>, comments: &[&str]) {
+    fn put<'a>(
+        &mut self,
+        leg: Leg,
+        packets: impl IntoIterator<Item = Packet<'a>>,
+        comments: &[&str],
+    ) {
         let comments: Vec<String> = comments.iter().map(ToString::to_string).collect();
         for packet in packets {
             let time = Timestamp(START + self.packets * 1_001);
             self.writer
-                .packet(leg, time, &packet.bytes, packet.original_len, &comments)
+                .packets(&[Record {
+                    leg,
+                    time,
+                    bytes: [&packet.head, packet.payload],
+                    original_len: packet.original_len,
+                    comments: &comments,
+                }])
                 .expect("written");
             self.packets += 1;
         }
@@ -50,7 +61,7 @@ impl Recording {
 
     fn file(self) -> NamedTempFile {
         let mut file = NamedTempFile::new().expect("a temporary file");
-        file.write_all(&self.writer.into_inner()).expect("written");
+        file.write_all(&self.writer.into_inner().expect("written")).expect("written");
         file
     }
 }
@@ -170,10 +181,11 @@ fn cut_data_has_its_true_length_and_no_bad_checksum() {
         recording.open(Leg::Client, &mut tcp);
         recording.put(
             Leg::Client,
-            tcp.data_cut(Sender::Acceptor, &[0x17, 3, 3, 0x10, 0], 70_000),
+            pieces(&[0x17, 3, 3, 0x10, 0], 70_000)
+                .map(|(kept, len)| tcp.segment(Sender::Acceptor, kept, len)),
             &[],
         );
-        recording.put(Leg::Client, tcp.data_cut(Sender::Opener, &[], 1), &[]);
+        recording.put(Leg::Client, [tcp.segment(Sender::Opener, &[], 1)], &[]);
         recording.put(Leg::Client, tcp.data(Sender::Acceptor, b"whole again"), &[]);
         recording.put(Leg::Client, [tcp.rst(Sender::Opener)], &[]);
     }
@@ -204,9 +216,17 @@ fn a_wrong_checksum_would_be_seen() {
     let mut recording = Recording::new();
     let mut tcp = leg(V4);
     for at in [11, 37] {
-        let mut packet = tcp.syn();
-        packet.bytes[at] ^= 1; // IPv4 header checksum, TCP checksum
-        recording.put(Leg::Client, [packet], &[]);
+        let mut bytes = tcp.syn().bytes();
+        bytes[at] ^= 1; // IPv4 header checksum, TCP checksum
+        let record = Record {
+            leg: Leg::Client,
+            time: Timestamp(START),
+            bytes: [&bytes, &[]],
+            original_len: bytes.len() as u32,
+            comments: &[],
+        };
+        let written = recording.writer.packets(&[record]);
+        written.expect("written");
     }
     let Some(bad) = lines(&recording.file(), BAD) else { return };
     assert_eq!(bad, 2);

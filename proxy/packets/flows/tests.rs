@@ -33,7 +33,7 @@ impl Stage {
     }
 
     fn pass(&mut self, packet: &Packet) {
-        self.pass_on(LO, &packet.bytes, packet.original_len);
+        self.pass_on(LO, &packet.bytes(), packet.original_len);
     }
 
     fn pass_on(&mut self, interface: i32, bytes: &[u8], len: u32) {
@@ -173,10 +173,10 @@ fn a_packet_shown_by_two_interfaces_counts_once_and_a_reset_is_taken_from_any() 
     stage.pass(&data[0]);
     // The copy comes late, as behind a full queue.
     stage.ms += 50;
-    stage.pass_on(2, &data[0].bytes, data[0].original_len);
+    stage.pass_on(2, &data[0].bytes(), data[0].original_len);
     stage.pass(&one.ack(Sender::Acceptor));
     let rst = one.rst(Sender::Acceptor);
-    stage.pass_on(2, &rst.bytes, rst.original_len);
+    stage.pass_on(2, &rst.bytes(), rst.original_len);
     assert!(stage.finish(1));
     let heard = inbox.take();
     assert_eq!(segments(&heard).last(), Some(&(Leg::Client, SegmentKind::Rst)));
@@ -191,19 +191,19 @@ fn only_a_window_that_stays_closed_is_told() {
         let mut one = leg(50001);
         let inbox = stage.claim(1, Leg::Client, 50001);
         stage.handshake(&mut one);
-        let mut ack = one.ack(Sender::Acceptor);
+        let mut ack = one.ack(Sender::Acceptor).bytes();
         let window = 20 + 14..20 + 16;
-        let open: Vec<u8> = ack.bytes[window.clone()].to_vec();
-        ack.bytes[window.clone()].fill(0);
-        stage.pass(&ack);
+        let open: Vec<u8> = ack[window.clone()].to_vec();
+        ack[window.clone()].fill(0);
+        stage.pass_on(LO, &ack, ack.len() as u32);
         stage.ms += closed_ms;
         stage.flows.look_over(at(stage.ms));
         use SegmentKind::*;
         let live = inbox.take();
         let has = |heard: &[Heard], kind| segments(heard).contains(&(Leg::Client, kind));
         assert_eq!(has(&live, ZeroWindow), told);
-        ack.bytes[window].copy_from_slice(&open);
-        stage.pass(&ack);
+        ack[window].copy_from_slice(&open);
+        stage.pass_on(LO, &ack, ack.len() as u32);
         assert_eq!(has(&inbox.take(), WindowOpen), told);
     }
 }
