@@ -14,9 +14,10 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let port = plan.port;
-    let program = match draw.of_half(&["dead", "socat"], &["disabled"]) {
+    let program = match draw.of_half(&["dead", "disabled", "socat"], &["nginx"]) {
         "dead" => haproxy(port, "127.0.0.1:9"),
         "disabled" => haproxy(port, "127.0.0.1:9 disabled"),
+        "nginx" => forwarder(port),
         _ => Program {
             program: "socat",
             arguments: vec![
@@ -43,6 +44,22 @@ fn plan(draw: &mut Draw) -> Plan {
     // What a client tries afterwards can be less than a whole attempt.
     plan.first_only();
     plan
+}
+
+/// nginx as a forwarder of TCP to a server that is dead.
+fn forwarder(port: u16) -> Program {
+    let configuration = format!(
+        "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\ndaemon off;\nworker_processes 1;\n\
+         user root;\npid {{folder}}/nginx.pid;\nerror_log {{folder}}/nginx.error;\n\
+         events {{ worker_connections 64; }}\n\
+         stream {{ server {{ listen [::]:{port} ipv6only=off; proxy_pass 127.0.0.1:9; }} }}\n"
+    );
+    Program {
+        program: "nginx",
+        arguments: vec!["-c".into(), "{folder}/nginx.conf".into(), "-p".into(), "{folder}".into()],
+        files: vec![("nginx.conf", configuration)],
+        ready: Ready::Listens(port),
+    }
 }
 
 /// HAProxy on a port in front of one server.

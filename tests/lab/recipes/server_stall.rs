@@ -3,8 +3,10 @@
 
 use super::server_closes::cut;
 use crate::draw::Draw;
-use crate::recipe::{Caller, Expected, FAILED, HANDSHAKE, Plan, Recipe, Why, everywhere};
+use crate::recipe::{Caller, Expected, FAILED, HANDSHAKE, Plan, Recipe, Server, Why, everywhere};
+use crate::support::certs::Kind;
 use crate::support::clients::Client;
+use crate::support::xrdp::{Options, SOUND};
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -33,12 +35,15 @@ fn plan(draw: &mut Draw) -> Plan {
         plan.hint(&everywhere(), seen);
         return plan;
     }
-    let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
-    let thinks = draw.range_of_half([1500, 3000], [3400, 4400]);
+    let client = draw.of_half(&[Client::Xfreerdp, Client::Xfreerdp3], &[Client::Rdesktop]);
+    if client == Client::Rdesktop {
+        plan.server = Server::Xrdp(Options { certificate: Kind::Ec384, ..SOUND });
+    }
+    let thinks = draw.range_of_half([1500, 4400], [4800, 5600]);
     plan.note("user thinks", format!("{thinks} ms"));
     plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_millis(thinks))];
     plan.callers[0].lasts = Duration::from_millis(thinks + 8500);
-    let pause = draw.range_of_half([200, 500], [900, 1500]);
+    let pause = draw.range_of_half([200, 1000], [1600, 2400]);
     plan.act = Some(Box::new(move |scene| {
         scene.until_server_sent(HANDSHAKE);
         std::thread::sleep(Duration::from_millis(pause));
