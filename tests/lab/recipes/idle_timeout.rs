@@ -117,7 +117,7 @@ fn forgotten(draw: &mut Draw, verdict: &str) -> Plan {
         let family = if plan.ip == Ip::V4 { "ipv4" } else { "ipv6" };
         let port = plan.port.to_string();
         let line = match how {
-            ANOTHER => "nft 'table inet other { chain z { type filter hook prerouting priority raw\n ct zone set 7\n } }'".to_owned(),
+            ANOTHER => "nft 'table inet other { chain z { type filter hook prerouting priority raw\n ct zone set 7\n }\n }'".to_owned(),
             _ => format!("conntrack {} -f {family} >/dev/null 2>&1", how.replace("{port}", &port)),
         };
         let network = thinks.saturating_sub(Duration::from_millis(1500));
