@@ -17,6 +17,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
+use tempfile::TempDir;
 
 /// One run that is to be made.
 #[derive(Clone, Copy)]
@@ -116,9 +117,7 @@ const BENIGN: [&str; 2] = ["none", "client-rehearsal-close"];
 /// Makes one run and prints how it fared; its samples, or `None` where it broke down.
 fn report(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
     let started = Instant::now();
-    // Before anything is judged a busy machine can spoil a run: a capture with a gap, a server that is late.
-    let make = || std::panic::catch_unwind(|| make(house, job, arguments));
-    let result = make().or_else(|_| make());
+    let result = std::panic::catch_unwind(|| make(house, job, arguments));
     let seconds = started.elapsed().as_secs_f32();
     let name = job.name();
     let Ok(made) = result else {
@@ -152,16 +151,19 @@ type Made = (Vec<Sample>, Checked);
 /// Makes one run and judges it at every vantage its labels name.
 fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
     let seed = job.seed.wrapping_mul(1_000_003) ^ hash(job.recipe.name);
-    let mut plan = (job.recipe.plan)(&mut Draw::new(seed, job.half));
-    if !job.faulty {
-        plan = plan.without_fault();
-    }
-    let scratch = crate::support::scratch();
-    open_to_all(scratch.path());
+    let planned = || {
+        let plan = (job.recipe.plan)(&mut Draw::new(seed, job.half));
+        if job.faulty { plan } else { plan.without_fault() }
+    };
+    // A busy machine can spoil a run before anything is judged: a capture with a gap, a server that is late.
+    let (played, plan, scratch) = std::panic::catch_unwind(|| play(house, planned(), job))
+        .unwrap_or_else(|_| {
+            println!("again: {}", job.name());
+            play(house, planned(), job)
+        })?;
     let vantages: Vec<Vantage> =
         plan.labels.iter().flat_map(|label| label.vantages.iter().copied()).collect();
     let ports = captures_for(&vantages);
-    let played = stage::play(house, &mut plan, job.packets, scratch.path())?;
     // One run in three is looked at more closely: worse captures, and the citations of one capture.
     let closely = arguments.full && job.faulty && job.seed.is_multiple_of(3);
     let damages = if closely { &DAMAGES[..] } else { &[] };
@@ -194,6 +196,14 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
         crate::keep::keep(&keep.join(name), &plan, &played, &samples, scratch.path());
     }
     Some((samples, citations))
+}
+
+/// Plays a plan in a folder of its own; `None` where a peer is missing.
+fn play(house: &House, mut plan: Plan, job: Job) -> Option<(Played, Plan, TempDir)> {
+    let scratch = crate::support::scratch();
+    open_to_all(scratch.path());
+    let played = stage::play(house, &mut plan, job.packets, scratch.path())?;
+    Some((played, plan, scratch))
 }
 
 /// What was said at each vantage, judged by every label of the plan.
