@@ -248,7 +248,7 @@ impl Race<'_> {
         (self.on_attempt)(&attempt);
         self.attempts.push(attempt);
         match begun {
-            Ok(stream) => self.running.push(Running { index, end: Box::pin(finish(stream)) }),
+            Ok(stream) => self.running.push(Running { index, end: Box::pin(finish(stream, to)) }),
             Err(broken) => self.fail(index, broken),
         }
     }
@@ -296,7 +296,7 @@ fn begin(to: SocketAddr, options: &DialOptions) -> Result<TcpStream, Broken> {
         Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP)).map_err(broken)?;
     socket.set_nonblocking(true).map_err(broken)?;
     socket.set_tcp_nodelay(true).map_err(broken)?;
-    let _ = os::keep_connect_error(&socket); // where it is not supported we know less, no more
+    let _ = os::keep_connect_error(&socket, to); // where it is not supported we know less, no more
     if options.foreign_source {
         os::set_transparent(&socket).map_err(broken)?;
     }
@@ -313,7 +313,7 @@ fn begin(to: SocketAddr, options: &DialOptions) -> Result<TcpStream, Broken> {
 }
 
 /// Waits for the answer to the SYN.
-async fn finish(stream: TcpStream) -> Result<TcpStream, Broken> {
+async fn finish(stream: TcpStream, to: SocketAddr) -> Result<TcpStream, Broken> {
     loop {
         let ready = stream.writable().await;
         let error = match ready {
@@ -324,7 +324,7 @@ async fn finish(stream: TcpStream) -> Result<TcpStream, Broken> {
             return Err(explain(&SockRef::from(&stream), &error));
         }
         if stream.peer_addr().is_ok() {
-            let _ = os::drop_connect_error(&stream);
+            let _ = os::drop_connect_error(&stream, to);
             return Ok(stream);
         }
         // Woken by an ICMP error that the kernel queued but did not take as final: wait again.

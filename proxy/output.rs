@@ -205,9 +205,8 @@ impl Output {
         }
         match self.format {
             Format::Text => {
-                let words = text::connection(connection, &self.style);
+                let words = text::connection(connection, &self.style) + "\n";
                 self.write(words.as_bytes());
-                self.write(b"\n");
             }
             Format::Jsonl => self.json(connection),
             Format::Json => return self.kept.push(connection.clone()),

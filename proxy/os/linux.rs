@@ -35,8 +35,8 @@ pub fn saved_syn(stream: &Socket) -> Option<Vec<u8>> {
 }
 
 /// `IP_RECVERR` or `IPV6_RECVERR`, by the family of the socket.
-pub fn keep_connect_error(socket: &Socket, on: bool) -> io::Result<()> {
-    if socket.domain()? == Domain::IPV6 {
+pub fn keep_connect_error(socket: &Socket, v6: bool, on: bool) -> io::Result<()> {
+    if v6 {
         set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, on.into())
     } else {
         set_option(socket, libc::IPPROTO_IP, libc::IP_RECVERR, on.into())

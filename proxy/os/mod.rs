@@ -111,15 +111,15 @@ pub fn reset_on_close<'s>(stream: impl Into<SockRef<'s>>) -> io::Result<()> {
     stream.into().set_linger(Some(Duration::ZERO))
 }
 
-/// Before `connect()`: asks the kernel to keep the ICMP error that may end it, for [`connect_error`].
-pub fn keep_connect_error<'s>(socket: impl Into<SockRef<'s>>) -> io::Result<()> {
-    platform::keep_connect_error(&socket.into(), true)
+/// Before `connect()` to an address: asks the kernel to keep the ICMP error that may end it, for [`connect_error`].
+pub fn keep_connect_error<'s>(socket: impl Into<SockRef<'s>>, to: SocketAddr) -> io::Result<()> {
+    platform::keep_connect_error(&socket.into(), to.is_ipv6(), true)
 }
 
 /// After a successful `connect()`: undoes [`keep_connect_error`]. With it left on, Linux turns every ICMP error
 /// on the open connection into a failed read, which a transparent relay must not suffer.
-pub fn drop_connect_error<'s>(socket: impl Into<SockRef<'s>>) -> io::Result<()> {
-    platform::keep_connect_error(&socket.into(), false)
+pub fn drop_connect_error<'s>(socket: impl Into<SockRef<'s>>, to: SocketAddr) -> io::Result<()> {
+    platform::keep_connect_error(&socket.into(), to.is_ipv6(), false)
 }
 
 /// After a failed `connect()`: the ICMP error behind it. `None` after [`keep_connect_error`] on Linux means

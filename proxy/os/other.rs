@@ -28,7 +28,7 @@ pub fn saved_syn(_stream: &Socket) -> Option<Vec<u8>> {
 }
 
 /// Not told here.
-pub fn keep_connect_error(_socket: &Socket, _on: bool) -> io::Result<()> {
+pub fn keep_connect_error(_socket: &Socket, _v6: bool, _on: bool) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

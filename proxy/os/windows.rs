@@ -56,7 +56,7 @@ pub fn saved_syn(_stream: &Socket) -> Option<Vec<u8>> {
 }
 
 /// Makes an ICMP error end `connect()`, as it does on Linux; without it Windows waits for the timeout.
-pub fn keep_connect_error(socket: &Socket, on: bool) -> io::Result<()> {
+pub fn keep_connect_error(socket: &Socket, _v6: bool, on: bool) -> io::Result<()> {
     let value = u32::from(on);
     let (level, name, len) = (IPPROTO_TCP, TCP_FAIL_CONNECT_ON_ICMP_ERROR, size_of::<u32>() as i32);
     // SAFETY: the pointer and `len` describe `value`, which lives through the call and is only read.

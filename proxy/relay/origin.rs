@@ -31,6 +31,8 @@ pub struct Origin {
     pub client: SocketAddr,
     /// The address it called.
     pub called: SocketAddr,
+    /// The relay's end of the client leg.
+    pub own: Option<SocketAddr>,
     /// The other end of the client leg: the client itself, or the proxy in front of it.
     pub peer: SocketAddr,
     /// When it was accepted.
@@ -41,8 +43,9 @@ impl Origin {
     /// What the socket alone tells.
     pub fn of(relay: &Relay, client: &TcpStream, peer: SocketAddr) -> Origin {
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let called = client.local_addr().unwrap_or(nowhere);
-        Origin { client: peer, called, peer, accepted: relay.clock.now() }
+        let own = client.local_addr().ok();
+        let called = own.unwrap_or(nowhere);
+        Origin { client: peer, called, own, peer, accepted: relay.clock.now() }
     }
 
     /// Takes the header from the connection, where there must be one, and not a byte more. Gives why the client is

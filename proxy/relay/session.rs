@@ -207,11 +207,10 @@ fn answered(outcome: DialOutcome, watched: &mut Watched) -> Option<TcpStream> {
     let took = connected.map(|attempt| attempt.after);
     let since = connected.map_or_else(Instant::now, |attempt| attempt.started + attempt.after);
     let session = watched.observer.session_mut();
-    if let Ok(peer) = server.peer_addr() {
-        let local = server.local_addr().ok();
-        session.set_server(peer, local);
-        if let Some(local) = local {
-            watched.claim(Leg::Server, Ends { client: local, server: peer }, true);
+    if let Some((to, from)) = connected.and_then(|attempt| Some((attempt.to?, attempt.from))) {
+        session.set_server(to, from);
+        if let Some(from) = from {
+            watched.claim(Leg::Server, Ends { client: from, server: to }, true);
         }
     }
     watched.observer.note(watched.clock.at(since), Input::Opened { leg: Leg::Server, took });

@@ -65,7 +65,7 @@ impl Watched {
             client: origin.client,
             server,
             server_name,
-            relay: [client.local_addr().ok(), None],
+            relay: [origin.own, None],
             vantage: Vantage::Relay,
             starts_in_the_middle: false,
             started,
@@ -93,7 +93,7 @@ impl Watched {
             counted: 0,
             saved_syn,
         };
-        if let Ok(server) = client.local_addr() {
+        if let Some(server) = origin.own {
             watched.claim(Leg::Client, Ends { client: origin.peer, server }, true);
         }
         watched
