@@ -81,7 +81,7 @@ const ANOTHER: &str = "another router";
 /// that anybody has.
 fn forgotten(draw: &mut Draw, verdict: &str) -> Plan {
     let mut plan = Plan::sound(draw);
-    let client = draw.of_half(&[Client::Xfreerdp, Client::Xfreerdp3], &[Client::Rdesktop]);
+    let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
     let certificate = draw.of_half(&[Kind::Good, Kind::Ec], &[Kind::Ec384]);
     plan.server = Server::Xrdp(Options { certificate, ..SOUND });
     let limit = draw.range_of_half([30, 37], [40, 43]);
