@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::input::{SegmentCounts, TcpSample};
-
 /// The schema's name, in every object.
 pub const SCHEMA: &str = "rdpwhy/1";
 
@@ -269,41 +267,7 @@ pub struct LegReport {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<String>,
     /// What the socket or the capture tells.
-    pub tcp: TcpReport,
-}
-
-/// What a socket, and what packets tell of a TCP connection.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TcpReport {
-    /// The relay's socket, under the kernel's names.
-    #[serde(flatten)]
-    pub socket: TcpSample,
-    /// What a capture shows of the client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from_client: Option<SegmentCounts>,
-    /// What a capture shows of the server.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from_server: Option<SegmentCounts>,
-    /// RST segments, the first ones.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub resets: Vec<ResetReport>,
-}
-
-/// A RST beside what its sender's other segments were like.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ResetReport {
-    /// `client` or `server`: whose it is by its addresses.
-    pub from: String,
-    /// Its time to live or hop limit.
-    pub ttl: Option<u8>,
-    /// The median of its sender's.
-    pub usual_ttl: Option<u8>,
-    /// Of how many segments before it.
-    pub earlier_segments: u32,
-    /// How far it begins behind everything sent (positive) or before everything acknowledged, in bytes.
-    pub offset: Option<i32>,
-    /// Segments of the same sender that came behind it.
-    pub followed_by: usize,
+    pub tcp: serde_json::Map<String, serde_json::Value>,
 }
 
 /// X.224 and negotiation.

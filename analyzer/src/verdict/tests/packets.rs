@@ -77,11 +77,11 @@ fn a_reset_is_reported_beside_its_senders_other_segments() {
     let report = report(&heard);
     let leg = report.legs.server.unwrap();
     assert_eq!(
-        serde_json::to_value(&leg.tcp.resets).unwrap(),
+        leg.tcp["resets"],
         serde_json::json!([{"from": "server", "ttl": 55, "usual_ttl": 64, "earlier_segments": 5,
             "offset": 0, "followed_by": 2}])
     );
-    assert!(report.legs.client.unwrap().tcp.resets.is_empty());
+    assert!(!report.legs.client.unwrap().tcp.contains_key("resets"));
 }
 
 #[test]
