@@ -150,8 +150,9 @@ impl Summary {
         same_server && together && between(self.started, other.started) >= APART
     }
 
-    /// True when this began after `earlier` was over for the side that closed it, within the time a rehearsal can be followed. Two
-    /// connections side by side are two attempts; the last segments of an end may cross the next SYN.
+    /// True when this began after `earlier` was over for the side that closed it, within the time a rehearsal can
+    /// be followed. Two connections side by side are two attempts; the last segments of an end may cross the next
+    /// SYN.
     pub fn follows(&self, earlier: &Summary) -> bool {
         const CROSSING: Duration = Duration::from_secs(1);
         // What the other side still tries, or a relay for it, is no part of the attempt.

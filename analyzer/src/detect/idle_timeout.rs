@@ -1,6 +1,8 @@
 //! `idle-timeout-silent`, `idle-timeout-rst`: something on the way forgot the connection while nothing was
 //! said. RFC 5382 REQ-5, RFC 7857.
 
+use std::time::Duration;
+
 use super::battery;
 use super::opinion::{Band, Class, Control, Detector, Evidence, Group, Kind, Next, Opinion};
 use super::stalled::stalled;
@@ -39,7 +41,7 @@ fn silent(case: &Case<'_>) -> Option<Opinion> {
     let opinion =
         opinion(case, idle, "dropped what was said next").party(found.party(), Band::Possible);
     Some(
-        opinion
+        came_through(case, opinion)
             .supports(found.evidence)
             .unknown("whether the other host went away in the meantime (sleep, power, roaming)"),
     )
@@ -57,6 +59,7 @@ fn reset(case: &Case<'_>) -> Option<Opinion> {
         .party(who::network(facts, ending.dir), Band::Possible)
         .supports(who::ended(ending));
     let Some(rst) = who::closing_segment(facts, ending) else {
+        // A host that was started anew answers just so, and lets the next attempt through.
         return Some(opinion.unknown("who made the RST: its packets were not captured"));
     };
     let tests = battery::of(facts, rst);
@@ -67,6 +70,7 @@ fn reset(case: &Case<'_>) -> Option<Opinion> {
                 .contradicts(Evidence::of(rst, "the RST looks like its sender's other packets")),
         );
     }
+    let opinion = came_through(case, opinion);
     let control = tests.control().or(opinion.control);
     Some(tests.argue(opinion).control(control))
 }
@@ -83,24 +87,26 @@ fn opinion(case: &Case<'_>, idle: &Silence, then: &str) -> Opinion {
         idle.broken,
         format!("after {seconds:.1} s without a byte the {side} spoke again, {after:.1} s into the connection"),
     ));
-    let opinion = if idle.is_long() { opinion.weigh(Group::Timing, 0.7) } else { opinion };
-    match came_through(case) {
-        Some(next) => opinion
-            .weigh(Group::Siblings, 1.0)
-            .control(Some(Control::Sibling))
-            .supports(Evidence::absent(format!(
-                "{:.1} s after the end the same client came through to the same server: neither host had gone away",
-                next.started.since(facts.ending().map_or(facts.now, |ending| ending.at.time)).as_secs_f64()
-            ))),
-        None => opinion,
-    }
+    if idle.is_long() { opinion.weigh(Group::Timing, 0.7) } else { opinion }
 }
 
-/// The next attempt, where it got past the step at which this one broke: then the server was there and the way
-/// to it open, to those who did not pause.
-fn came_through<'a>(case: &Case<'a>) -> Option<&'a Summary> {
+/// Strengthens the opinion where the next attempt soon got past the step at which this one broke: then both hosts
+/// were there and the way between them open, to those who did not pause.
+fn came_through(case: &Case<'_>, opinion: Opinion) -> Opinion {
+    /// A host that went to sleep or was started anew is not back so soon.
+    const SOON: Duration = Duration::from_secs(10);
+    let over = case.this.ending().map_or(case.this.now, |ending| ending.at.time);
     let reached = case.this.reached().map(|(reached, _)| reached);
-    case.later().find(|next| {
+    let through = |next: &&Summary| {
         next.reached > reached || next.reached.is_some_and(|next| next >= Reached::Active)
-    })
+    };
+    match case.later().filter(|next| next.started.since(over) <= SOON).find(through) {
+        Some(next) => opinion.weigh(Group::Siblings, 1.0).control(Some(Control::Sibling)).supports(
+            Evidence::absent(format!(
+                "{:.1} s after the end the same client came through to the same server",
+                next.started.since(over).as_secs_f64()
+            )),
+        ),
+        None => opinion,
+    }
 }

@@ -297,11 +297,14 @@ fn a_connection_that_was_forgotten_while_it_was_idle() {
     assert_eq!(silent_drop.verdict.cause, None, "a host that went to sleep looks the same");
     assert!(silent_drop.verdict.sentence.contains("Later: "));
     // It did not: the same client came through to it at once. One that came no further tells nothing.
-    let next = || Trace::relay().starting_at(320_000);
+    let next = || Trace::relay().starting_at(315_000);
     let again = || broken(idle(300_000), in_vain(4_000, 4_060, 0)).rst(ToServer);
     let known = again().report_with(&[next().negotiated(MSTSC, SSL).tls13().desktop()]);
     assert_eq!(known.verdict.cause.as_deref(), Some("idle-timeout-silent"), "{known:#?}");
     assert_eq!(known.verdict.control.as_deref(), Some("sibling"));
+    // Later on, the host may have come back as well.
+    let late = Trace::relay().starting_at(335_000).negotiated(MSTSC, SSL).tls13().desktop();
+    assert_eq!(again().report_with(&[late]).verdict.cause, None);
     // Neither is it a client that paused for its user, although it leaves and comes back: it had spoken in vain.
     let prompt =
         || Trace::relay().negotiated(MSTSC, SSL).tls13().after_ms(300_000).app(ToServer, 60, 1);
@@ -356,9 +359,14 @@ fn a_reset_in_answer_to_the_first_word_after_a_pause() {
     let odd = reset(paused(), 62, 0);
     assert_eq!(odd.verdict.cause, None);
     assert!(odd.causes.iter().any(|cause| cause.id == "idle-timeout-rst"));
-    let next = Trace::capture().starting_at(270_000).negotiated(MSTSC, SSL).tls13().desktop();
+    let next = Trace::capture().starting_at(255_000).negotiated(MSTSC, SSL).tls13().desktop();
     let known = reset_of(paused(), 62, 0).report_with(&[next]);
     assert_eq!(known.verdict.cause.as_deref(), Some("idle-timeout-rst"), "{known:#?}");
+    // A relay that does not see the RST's packets cannot tell a host that was started anew.
+    let unseen = idle(300_000).after_ms(5).rst(ToClient);
+    let after = Trace::relay().starting_at(301_000).negotiated(MSTSC, SSL).tls13().desktop();
+    let unseen = unseen.report_with(&[after]);
+    assert_ne!(unseen.verdict.cause.as_deref(), Some("idle-timeout-rst"), "{unseen:#?}");
     // The server's own RST after a pause; a forged one without a pause.
     let own = reset(paused(), 64, 101);
     assert_eq!(own.verdict.cause, None);
