@@ -45,6 +45,8 @@ pub enum There<'a> {
     Absent {
         /// It holds other sessions of the same server's address.
         same_host: bool,
+        /// It holds connections of that time that a server accepted and that are nobody's here: one of them may be it.
+        unclaimed: bool,
         /// What both captures tell of the name that led the session to its server.
         names: Names<'a>,
     },

@@ -11,6 +11,7 @@ use rdpwhy_analyzer::case::{Case, Names, Pair, Summary, There};
 use rdpwhy_analyzer::casebook;
 use rdpwhy_analyzer::diff::{Clock, Diff, Held, Side, Span};
 use rdpwhy_analyzer::facts::{Facts, Resolved, Vantage};
+use rdpwhy_analyzer::input::{Leg, SegmentKind, Timestamp};
 use rdpwhy_analyzer::pairing::{self, Pairing};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
@@ -106,7 +107,8 @@ pub fn analyze(
         }
     };
     let names = [client.name.as_str(), server.name.as_str()];
-    let reached = reached(client, &pairing);
+    let far = Other::of(server, Side::Server, &pairing, reached(client, &pairing));
+    let near = Other::of(client, Side::Client, &pairing, Vec::new());
     let ours = client.reported(scope);
     let compared: Vec<Option<Compared>> =
         ours.iter().map(|at| compared(taken, &pairing, &hops, *at)).collect();
@@ -119,7 +121,7 @@ pub fn analyze(
                 View { at, there: There::Seen(facts, diff), between: *between, source }
             }
             None => {
-                let there = missing(client, at, (server, &reached), Side::Client, pairing.clock);
+                let there = far.lacks(client, at);
                 View { at, there, between: names, source: client.file.clone() }
             }
         })
@@ -130,7 +132,7 @@ pub fn analyze(
     let theirs = server.reported(scope).into_iter().filter(|at| !known.contains(at));
     let views: Vec<View> = theirs
         .map(|at| {
-            let there = missing(server, at, (client, &[]), Side::Server, pairing.clock);
+            let there = near.lacks(server, at);
             View { at, there, between: names, source: server.file.clone() }
         })
         .collect();
@@ -212,29 +214,67 @@ fn reached(client: &Taken, pairing: &Pairing) -> Vec<IpAddr> {
     servers.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// What it means that a capture does not hold a session of another one.
-fn missing<'a>(
-    capture: &'a Taken,
-    at: usize,
-    (other, reached): (&'a Taken, &'a [IpAddr]),
+/// A capture beside which the sessions are looked at that it does not hold.
+struct Other<'a> {
+    taken: &'a Taken,
     side: Side,
-    clock: Option<Clock>,
-) -> There<'a> {
-    let facts = capture.sessions[at].facts();
-    let clock = clock.unwrap_or(Clock::ASSUMED);
-    let started = clock.on_other(side, facts.subject.started);
-    if !other.span.covers(started, clock.error) {
-        return There::NotRunning;
+    clock: Clock,
+    /// Its connections that were accepted and are no session of the other capture, in order of start.
+    unclaimed: Vec<&'a Facts>,
+    /// The servers of the other capture of whose sessions it holds some.
+    reached: Vec<IpAddr>,
+}
+
+impl<'a> Other<'a> {
+    fn of(taken: &'a Taken, side: Side, pairing: &Pairing, reached: Vec<IpAddr>) -> Other<'a> {
+        let matched = pairing.matched.iter();
+        let claimed: HashSet<usize> = match side {
+            Side::Client => matched.map(|matched| matched.client).collect(),
+            Side::Server => matched.map(|matched| matched.server).collect(),
+        };
+        let unclaimed = taken.sessions.iter().enumerate().filter_map(|(at, session)| {
+            let facts = session.facts();
+            let leg = facts.tcp.leg(Leg::Single);
+            let accepted = leg.opened.is_seen() || leg.kept(SegmentKind::SynAck).next().is_some();
+            (accepted && !claimed.contains(&at)).then_some(facts)
+        });
+        let clock = pairing.clock.unwrap_or(Clock::ASSUMED);
+        Other { taken, side, clock, unclaimed: unclaimed.collect(), reached }
     }
-    let host = |facts: &Facts| facts.subject.server.map(|server| server.ip());
-    let same_host = other.sessions.iter().any(|session| host(session.facts()) == host(facts));
-    let names = facts.resolved.as_ref().map(|led| Names {
-        here: capture.answers(&led.name),
-        there: other.answers(&led.name),
-        hosts: &other.hosts,
-        reached,
-    });
-    There::Absent { same_host, names: names.unwrap_or_default() }
+
+    /// What it means that it does not hold a session of the capture at the other side.
+    fn lacks(&'a self, capture: &'a Taken, at: usize) -> There<'a> {
+        let facts = capture.sessions[at].facts();
+        let here = |time| self.clock.on_other(self.side.other(), time);
+        let started = here(facts.subject.started);
+        if !self.taken.span.covers(started, self.clock.error) {
+            return There::NotRunning;
+        }
+        let host = |facts: &Facts| facts.subject.server.map(|server| server.ip());
+        let same_host = self.taken.sessions.iter().any(|it| host(it.facts()) == host(facts));
+        let names = facts.resolved.as_ref().map(|led| Names {
+            here: capture.answers(&led.name),
+            there: self.taken.answers(&led.name),
+            hosts: &self.taken.hosts,
+            reached: &self.reached,
+        });
+        let unclaimed = self.may_hold(facts, [started, here(facts.now)]);
+        There::Absent { same_host, unclaimed, names: names.unwrap_or_default() }
+    }
+
+    /// A connection that nobody claims began meanwhile and may be the session, passed on by something that ends
+    /// TCP.
+    fn may_hold(&self, facts: &Facts, [started, ended]: [Timestamp; 2]) -> bool {
+        let window = self.clock.error.saturating_mul(3).max(Clock::ASSUMED.error);
+        let port = |facts: &Facts| facts.subject.server.map(|server| server.port());
+        let began = |other: &Facts| other.subject.started.0;
+        let from =
+            self.unclaimed.partition_point(|it| began(it) < started.0.saturating_sub(window));
+        let meanwhile = self.unclaimed[from..]
+            .iter()
+            .take_while(|it| began(it) <= ended.0.saturating_add(window));
+        meanwhile.into_iter().any(|it| it.x224.request.is_seen() || port(it) == port(facts))
+    }
 }
 
 /// A session to be judged.

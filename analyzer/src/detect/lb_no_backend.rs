@@ -4,6 +4,8 @@
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
+use crate::event::At;
+use crate::facts::{Ending, Facts};
 use crate::input::{Close, ConnectFailureKind, Direction, Leg};
 use crate::wire::x224::Protocols;
 
@@ -32,21 +34,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
                 .supports(Evidence::at(last.at, "the handshake was answered and reset before any byte was sent")),
         );
     }
-    let ending =
-        facts.ending().filter(|ending| ending.dir == Direction::ToClient && !ending.both)?;
-    let opened = leg.opened.seen()?;
-    if facts.stream(Direction::ToClient).bytes > 0 {
-        return None;
-    }
-    // A request that crosses the end did not bring it about.
-    let request = facts.x224.request.seen().filter(|request| request.at.time <= ending.at.time);
-    let since = request.map_or(opened.at, |request| request.at);
-    let ms = ending.at.time.since(since.time).as_secs_f64() * 1000.0;
-    /// Slower ends are a service's own doing.
-    const AT_ONCE_MS: f64 = 2000.0;
-    if ms > AT_ONCE_MS || matches!(ending.how, Close::Error(_)) {
-        return None;
-    }
+    let Dropped { since, ms, ending } = dropped(facts)?;
     let opinion = Opinion::new(
         Band::Weak,
         "What accepted the connection may be a forwarder, tunnel or load balancer with no Remote Desktop host behind it.",
@@ -65,4 +53,34 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     } else {
         opinion
     })
+}
+
+/// A connection that was accepted and ended by who accepted it, at once and without a byte.
+pub(super) struct Dropped<'a> {
+    /// When its end was due: since it was accepted, or asked for something.
+    pub(super) since: At,
+    /// How long it took from there, in milliseconds.
+    pub(super) ms: f64,
+    /// How it ended.
+    pub(super) ending: &'a Ending,
+}
+
+/// The session as such a connection, if it is one.
+pub(super) fn dropped(facts: &Facts) -> Option<Dropped<'_>> {
+    let ending =
+        facts.ending().filter(|ending| ending.dir == Direction::ToClient && !ending.both)?;
+    let opened = facts.tcp.leg(Leg::Server).opened.seen()?;
+    if facts.stream(Direction::ToClient).bytes > 0 {
+        return None;
+    }
+    // A request that crosses the end did not bring it about.
+    let request = facts.x224.request.seen().filter(|request| request.at.time <= ending.at.time);
+    let since = request.map_or(opened.at, |request| request.at);
+    let ms = ending.at.time.since(since.time).as_secs_f64() * 1000.0;
+    /// Slower ends are a service's own doing.
+    const AT_ONCE_MS: f64 = 2000.0;
+    if ms > AT_ONCE_MS || matches!(ending.how, Close::Error(_)) {
+        return None;
+    }
+    Some(Dropped { since, ms, ending })
 }

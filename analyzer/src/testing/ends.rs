@@ -93,12 +93,18 @@ pub(crate) fn both(client: &Trace, server: &Trace) -> Connection {
 
 /// The report of a client's session that the running capture at the server's side does not hold.
 pub(crate) fn absent(client: &Trace, same_host: bool) -> Connection {
-    report(client.session().facts(), There::Absent { same_host, names: Names::default() })
+    absent_beside(client, same_host, false)
+}
+
+/// The same where that capture holds connections of its time, or none, that are nobody's.
+pub(crate) fn absent_beside(client: &Trace, same_host: bool, unclaimed: bool) -> Connection {
+    let names = Names::default();
+    report(client.session().facts(), There::Absent { same_host, unclaimed, names })
 }
 
 /// The same of a session that this DNS answer led to its server.
 pub(crate) fn named(client: &Trace, given: &Resolved, names: Names<'_>) -> Connection {
-    report(led(client, given).facts(), There::Absent { same_host: false, names })
+    report(led(client, given).facts(), There::Absent { same_host: false, unclaimed: false, names })
 }
 
 /// The same where the capture at the server's side was not running.

@@ -17,7 +17,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let program = match draw.of_half(&["dead", "disabled", "socat"], &["nginx"]) {
         "dead" => haproxy(port, "127.0.0.1:9"),
         "disabled" => haproxy(port, "127.0.0.1:9 disabled"),
-        "nginx" => forwarder(port),
+        "nginx" => forwarder(port, "127.0.0.1:9"),
         _ => Program {
             program: "socat",
             arguments: vec![
@@ -46,13 +46,14 @@ fn plan(draw: &mut Draw) -> Plan {
     plan
 }
 
-/// nginx as a forwarder of TCP to a server that is dead.
-fn forwarder(port: u16) -> Program {
+/// nginx on a port as a forwarder of TCP to one server.
+pub fn forwarder(port: u16, backend: &str) -> Program {
     let configuration = format!(
         "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\ndaemon off;\nworker_processes 1;\n\
          user root;\npid {{folder}}/nginx.pid;\nerror_log {{folder}}/nginx.error;\n\
          events {{ worker_connections 64; }}\n\
-         stream {{ server {{ listen [::]:{port} ipv6only=off; proxy_pass 127.0.0.1:9; }} }}\n"
+         stream {{\n upstream one {{ server {backend} max_fails=0; }}\n\
+         server {{ listen [::]:{port} ipv6only=off; proxy_pass one; }}\n}}\n"
     );
     Program {
         program: "nginx",

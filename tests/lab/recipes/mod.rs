@@ -26,6 +26,7 @@ mod http_answer;
 mod http_portal;
 mod icmp_reject;
 mod idle_timeout;
+mod lb_between;
 mod lb_no_backend;
 mod lb_reset;
 mod neg_failure_forged;
@@ -99,6 +100,7 @@ pub const RECIPES: &[Recipe] = &[
     proxy_connect_needed::RECIPE,
     tls_first_endpoint::RECIPE,
     tls_first_silent::RECIPE,
+    lb_between::RECIPE,
     lb_no_backend::RECIPE,
     service_down::RECIPE,
     server_stall::RECIPE,

@@ -1,7 +1,7 @@
 //! What a capture at the other end adds to an opinion that one capture allows: where a SYN was lost, who
 //! refused it, whether a close was its apparent sender's own.
 
-use super::{capped, lost, reset, wrong_address};
+use super::{capped, lost, no_backend, reset, wrong_address};
 use crate::case::{Case, There};
 use crate::detect::opinion::{Band, Control, Evidence, Opinion, Party};
 use crate::detect::who::{endpoint, sender};
@@ -12,12 +12,16 @@ use crate::input::{Close, ConnectFailureKind, Direction, Leg, SegmentKind};
 /// An opinion in the light of the other capture; `None` where that contradicts it.
 pub(crate) fn located(id: &str, case: &Case<'_>, opinion: Opinion) -> Option<Opinion> {
     let Some(pair) = case.pair else { return Some(opinion) };
-    if case.at_server().is_some_and(|(_, diff)| diff.key == Key::Time) {
-        return Some(opinion);
-    }
     if wrong_address::is_shown(case) {
         // Whatever answers there, or does not, is no part of the way to the server that was meant.
         return Some(opinion.party(Party::Unknown, Band::Weak));
+    }
+    let nobody = no_backend::nobody_accepted(case).filter(|nobody| nobody.same_host);
+    if nobody.is_some() && ENDS_OF_SERVER.contains(&id) {
+        return Some(elsewhere(opinion, case.this));
+    }
+    if case.at_server().is_some_and(|(_, diff)| diff.key == Key::Time) {
+        return Some(opinion);
     }
     match (id, pair.there) {
         ("tcp-syn-drop" | "tcp-refused-rst" | "icmp-reject", There::Absent { same_host, .. }) => {
@@ -54,6 +58,22 @@ fn is_outdone(id: &str, case: &Case<'_>, diff: &Diff) -> bool {
         // The server's own SYN-ACK arrived.
         "syn-proxy-fake-open" => diff.syn_ack.as_ref().is_some_and(|opening| opening.same_isn),
         _ => false,
+    }
+}
+
+/// What the server is thought to end a session with.
+const ENDS_OF_SERVER: &[&str] = &["rst-genuine-server", "clean-close-no-reason", "truncated-tls"];
+
+/// The server accepted no such session: whoever ended it from that side is not the server. Without a word of it,
+/// nothing else stands there.
+fn elsewhere(opinion: Opinion, facts: &Facts) -> Opinion {
+    if facts.ending().is_none_or(|ending| ending.dir != Direction::ToClient) {
+        return opinion;
+    }
+    let silent = facts.stream(Direction::ToClient).bytes == 0;
+    match silent {
+        true => opinion.party(Party::Network, Band::Probable),
+        false => opinion.party(Party::Unknown, Band::Weak),
     }
 }
 

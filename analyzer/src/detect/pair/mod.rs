@@ -8,6 +8,7 @@ mod hello;
 mod located;
 mod lost;
 mod negotiation;
+mod no_backend;
 mod opening;
 mod partner;
 mod reset;
@@ -46,6 +47,7 @@ pub const ALL: &[Detector] = &[
     lost::BLACKHOLE_S2C,
     opening::HALF_OPEN,
     opening::FAKE_OPEN,
+    no_backend::NO_BACKEND,
     // Seen, and open why.
     reset::UNCLEAR,
     lost::STALLED,

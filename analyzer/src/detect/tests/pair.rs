@@ -3,6 +3,7 @@
 
 mod content;
 mod names;
+mod nobody;
 mod transport;
 
 use super::silent;

@@ -1,0 +1,96 @@
+//! A load balancer on the way accepts connections for a server that it does not pass them on to: all it has is
+//! dead, disabled, or failed by a probe that asks the wrong port.
+
+use super::lb_no_backend::{forwarder, haproxy};
+use crate::draw::Draw;
+use crate::recipe::{
+    ESTABLISHED, Expected, FAILED, HANDSHAKE, Leg, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
+};
+use crate::stage::Scene;
+use crate::topology::Node;
+
+pub const RECIPE: Recipe = Recipe {
+    name: "lb-between",
+    row: "lb-no-backend",
+    decoys: &["lb-no-backend", "syn-proxy-fake-open", "lb-reset", "transparent-tcp-proxy"],
+    smoke: true,
+    plan,
+};
+
+/// Where the load balancer listens.
+const PORT: u16 = 8080;
+
+fn plan(draw: &mut Draw) -> Plan {
+    let mut plan = Plan::sound(draw);
+    let how = draw.of_half(&["dead", "probed", "emptied"], &["nginx dead", "nginx emptied"]);
+    plan.note("how", how);
+    let program = match how {
+        "probed" => haproxy(PORT, "{server} check port 9 inter 100 fall 1"),
+        "nginx dead" | "nginx emptied" => forwarder(PORT, "{server}"),
+        _ => haproxy(PORT, "{server}"),
+    };
+    plan.fault = vec![
+        Step::Program(Node::M2, program),
+        Step::Nft(
+            Node::M2,
+            format!(
+                "chain n {{ type nat hook prerouting priority dstnat\n \
+                 iifname m2p tcp dport {{port}} redirect to :{PORT}\n }}"
+            ),
+        ),
+    ];
+    if how.ends_with("dead") {
+        plan.faulty_server = Some(Server::Nobody);
+    }
+    let emptied = how.ends_with("emptied");
+    if emptied {
+        // The first client is served, and then nobody is left for the second.
+        plan.callers.push(plan.callers[0].clone());
+        let nginx = how.starts_with("nginx");
+        plan.act = Some(Box::new(move |scene| {
+            scene.until_server_sent(HANDSHAKE);
+            if nginx { reload(scene) } else { disable(scene) }
+        }));
+    }
+    labels(&mut plan, usize::from(emptied));
+    plan
+}
+
+/// What is right of the session with this number, which nobody serves.
+fn labels(plan: &mut Plan, number: usize) {
+    let [near, _] = Leg::Server.ends();
+    if number > 0 {
+        plan.label_nth(0, &[Vantage::At(near), Leg::Server.pair()], ESTABLISHED);
+    }
+    let seen = Expected {
+        reached: &["tcp", "x224_request"],
+        from: &["server"],
+        what: &["lb-no-backend", "rst-genuine-server", "clean-close-no-reason"],
+        why: Why::Perhaps("lb-no-backend"),
+        ..FAILED
+    };
+    // It ends TCP: who sees one side of it takes it for the server.
+    let party = &["server", "server_network", "network"];
+    let alone = Expected { party, ..seen.clone() };
+    plan.hint_nth(number, &[&RELAY[..], &[Vantage::At(near)]].concat(), alone);
+    plan.label_nth(
+        number,
+        &[Leg::Server.pair()],
+        Expected { party: Leg::Server.network(), why: Why::Is("lb-no-backend"), ..seen },
+    );
+}
+
+/// An administrator takes the only server out of service; sessions stay.
+fn disable(scene: &mut Scene<'_>) {
+    let socket = scene.folder.join("haproxy.sock");
+    let line = format!("echo 'disable server rdp/one' | socat - UNIX-CONNECT:{}", socket.display());
+    scene.network.sh(Node::M2, &line);
+}
+
+/// The same by a new configuration, which old sessions outlive.
+fn reload(scene: &mut Scene<'_>) {
+    let file = scene.folder.join("nginx.conf");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("max_fails=0", "down")).unwrap();
+    scene.programs[0].signal("HUP");
+}
