@@ -1,10 +1,11 @@
 //! A load balancer on the way accepts connections for a server that it does not pass them on to: all it has is
-//! dead, disabled, or failed by a probe that asks the wrong port.
+//! dead, disabled, or taken for dead by its probe.
 
 use super::lb_no_backend::{forwarder, haproxy};
 use crate::draw::Draw;
 use crate::recipe::{
-    ESTABLISHED, Expected, FAILED, HANDSHAKE, Leg, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
+    ESTABLISHED, Expected, FAILED, HANDSHAKE, Leg, Plan, Program, RELAY, Ready, Recipe, Server,
+    Step, Vantage, Why,
 };
 use crate::stage::Scene;
 use crate::topology::Node;
@@ -20,40 +21,59 @@ pub const RECIPE: Recipe = Recipe {
 /// Where the load balancer listens.
 const PORT: u16 = 8080;
 
+/// Where it probes whether the server is well.
+const PROBED: u16 = 9100;
+
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    let how = draw.of_half(&["dead", "probed", "emptied"], &["nginx dead", "nginx emptied"]);
+    let how = draw.of_half(&["dead", "probe fails", "emptied"], &["nginx dead", "nginx emptied"]);
     plan.note("how", how);
     let program = match how {
-        "probed" => haproxy(PORT, "{server} check port 9 inter 100 fall 1"),
+        "probe fails" => haproxy(PORT, &format!("{{server}} check port {PROBED} inter 100 fall 1")),
         "nginx dead" | "nginx emptied" => forwarder(PORT, "{server}"),
         _ => haproxy(PORT, "{server}"),
     };
-    plan.fault = vec![
-        Step::Program(Node::M2, program),
-        Step::Nft(
-            Node::M2,
-            format!(
-                "chain n {{ type nat hook prerouting priority dstnat\n \
-                 iifname m2p tcp dport {{port}} redirect to :{PORT}\n }}"
-            ),
-        ),
-    ];
-    if how.ends_with("dead") {
-        plan.faulty_server = Some(Server::Nobody);
+    if how == "probe fails" {
+        plan.fault.push(Step::Program(Node::S, probed()));
     }
-    let emptied = how.ends_with("emptied");
-    if emptied {
+    plan.fault.push(Step::Program(Node::M2, program));
+    plan.fault.push(Step::Nft(
+        Node::M2,
+        format!(
+            "chain n {{ type nat hook prerouting priority dstnat\n \
+             iifname m2p tcp dport {{port}} redirect to :{PORT}\n }}"
+        ),
+    ));
+    let served = !how.ends_with("dead");
+    if served {
         // The first client is served, and then nobody is left for the second.
         plan.callers.push(plan.callers[0].clone());
-        let nginx = how.starts_with("nginx");
         plan.act = Some(Box::new(move |scene| {
             scene.until_server_sent(HANDSHAKE);
-            if nginx { reload(scene) } else { disable(scene) }
+            match how {
+                "probe fails" => scene.programs[0].signal("KILL"),
+                "emptied" => disable(scene),
+                _ => reload(scene),
+            }
         }));
+    } else {
+        plan.faulty_server = Some(Server::Nobody);
     }
-    labels(&mut plan, usize::from(emptied));
+    labels(&mut plan, usize::from(served));
     plan
+}
+
+/// What answers the load balancer's probe beside the server, as an agent does.
+fn probed() -> Program {
+    Program {
+        program: "socat",
+        arguments: vec![
+            format!("TCP6-LISTEN:{PROBED},fork,reuseaddr,ipv6only=0"),
+            "/dev/null".into(),
+        ],
+        files: Vec::new(),
+        ready: Ready::Listens(PROBED),
+    }
 }
 
 /// What is right of the session with this number, which nobody serves.
