@@ -318,6 +318,7 @@ impl Desk {
     ) -> Option<Connection> {
         let siblings = self.book.siblings(index);
         let together = self.book.together(index);
+        let (sent_by, sent_to) = (self.book.sent_by(index), self.book.sent_to(index));
         let place = Place {
             source: source.to_owned(),
             file: None,
@@ -327,7 +328,7 @@ impl Desk {
             supersedes: (last && self.provisional.contains(&index)).then_some(index),
         };
         let judge = |session: &Session| {
-            let case = Case { together, ..Case::new(session.facts(), &siblings) };
+            let case = Case { together, sent_by, sent_to, ..Case::new(session.facts(), &siblings) };
             catch_unwind(AssertUnwindSafe(|| verdict::connection(&case, &place, &self.identities)))
         };
         judge(session)

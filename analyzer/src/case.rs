@@ -19,6 +19,10 @@ pub struct Case<'a> {
     pub siblings: &'a [&'a Summary],
     /// How many other sessions of the same server, whoever's, its side ended in the same second.
     pub together: usize,
+    /// The session of the same client, with any server, from which a token may have led here.
+    pub sent_by: Option<&'a Summary>,
+    /// The session of the same client, with any server, to which a token may have led from here.
+    pub sent_to: Option<&'a Summary>,
     /// What another capture of the same traffic holds of it, where there is one.
     pub pair: Option<Pair<'a>>,
 }
@@ -77,6 +81,8 @@ pub struct Summary {
     pub server: Option<SocketAddr>,
     /// The cookie's id, as sent.
     pub cookie: Option<Vec<u8>>,
+    /// It brought a token by which a load balancer knows its server (`msts=`). MS-RDPBCGR 2.2.13.1.
+    pub token: bool,
     /// First and latest observation.
     pub started: Timestamp,
     /// Latest observation.
@@ -112,6 +118,9 @@ impl Summary {
                 Some(Routing::Cookie(id)) => Some(id.clone()),
                 _ => None,
             }),
+            token: request
+                .and_then(|request| request.routing.as_ref())
+                .is_some_and(Routing::is_balanced),
             started: facts.subject.started,
             ended: facts.now,
             reached: facts.reached().map(|(reached, _)| reached),
@@ -152,6 +161,21 @@ impl Summary {
         same_server && together && between(self.started, other.started) >= APART
     }
 
+    /// True when this one's server may have sent the client to `next`: a session behind its TLS handshake was left
+    /// for one that brings a token. MS-RDPBCGR 2.2.13.1, 3.2.5.3.1.
+    pub fn may_have_sent(&self, next: &Summary) -> bool {
+        const AT_ONCE: Duration = Duration::from_secs(5);
+        const CROSSING: Duration = Duration::from_secs(1);
+        let Some((_, left)) = self.closed else { return false };
+        let may_know = self.reached.is_some_and(|reached| reached >= Reached::TlsFinished);
+        may_know
+            && next.token
+            && self.client == next.client
+            && self.started < next.started
+            && left.since(next.started) <= CROSSING
+            && next.started.since(left) <= AT_ONCE
+    }
+
     /// True when this began after `earlier` was over for the side that closed it, within the time a rehearsal can
     /// be followed. Two connections side by side are two attempts; the last segments of an end may cross the next
     /// SYN.
@@ -169,7 +193,7 @@ impl Summary {
 impl<'a> Case<'a> {
     /// A session and its siblings, seen from one place.
     pub fn new(this: &'a Facts, siblings: &'a [&'a Summary]) -> Case<'a> {
-        Case { this, siblings, together: 0, pair: None }
+        Case { this, siblings, together: 0, sent_by: None, sent_to: None, pair: None }
     }
 
     /// The same session as captured at the server's side, and what differs; `None` without it.

@@ -65,6 +65,23 @@ impl CaseBook {
         others.filter(|entry| this.summary.ended_with(&entry.summary)).count()
     }
 
+    /// The latest session that may have sent this one's client here.
+    pub fn sent_by(&self, index: u64) -> Option<&Summary> {
+        let at = self.position(index)?;
+        let this = &self.entries.get(at)?.summary;
+        // Few bring a token.
+        let before = this.token.then(|| self.before(at)).into_iter().flatten();
+        before.map(|entry| &entry.summary).find(|earlier| earlier.may_have_sent(this))
+    }
+
+    /// The first session to which this one may have sent its client.
+    pub fn sent_to(&self, index: u64) -> Option<&Summary> {
+        let at = self.position(index)?;
+        let this = &self.entries.get(at)?.summary;
+        let behind = self.entries.range(at + 1..).map(|entry| &entry.summary);
+        behind.into_iter().find(|next| this.may_have_sent(next))
+    }
+
     /// Sessions noted earlier to which this one may be the awaited sibling.
     pub fn awaited_by(&self, index: u64) -> Vec<u64> {
         let Some((at, this)) =
@@ -132,6 +149,18 @@ pub fn together(summaries: &[Summary], of: usize) -> usize {
     nearby(summaries, of)
         .filter(|other| *other != of && summaries[*other].ended_with(&summaries[of]))
         .count()
+}
+
+/// The latest session of a whole input that may have sent the client of one here.
+pub fn sent_by(summaries: &[Summary], of: usize) -> Option<&Summary> {
+    let before = nearby(summaries, of).filter(|other| *other < of).rev();
+    before.map(|other| &summaries[other]).find(|earlier| earlier.may_have_sent(&summaries[of]))
+}
+
+/// The first session of a whole input to which one may have sent its client.
+pub fn sent_to(summaries: &[Summary], of: usize) -> Option<&Summary> {
+    let behind = nearby(summaries, of).filter(|other| *other > of);
+    behind.map(|other| &summaries[other]).find(|next| summaries[of].may_have_sent(next))
 }
 
 /// Sessions that began around the same time: a bound, because a brute-force attack makes thousands.

@@ -303,7 +303,9 @@ impl Report<'_> {
             let siblings = casebook::siblings(&summaries, n);
             let (there, between) = (view.there, view.between);
             let pair = Some(Pair { here, there, file: &other.file, between });
-            let case = Case { pair, ..Case::new(facts(view), &siblings) };
+            let sent_by = casebook::sent_by(&summaries, n);
+            let sent_to = casebook::sent_to(&summaries, n);
+            let case = Case { pair, sent_by, sent_to, ..Case::new(facts(view), &siblings) };
             self.reported += 1;
             let place = Place {
                 source: view.source.clone(),

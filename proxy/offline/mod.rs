@@ -349,7 +349,9 @@ fn report(
         }
         let siblings = casebook::siblings(&summaries, at);
         let together = casebook::together(&summaries, at);
-        let case = Case { together, ..Case::new(session.facts(), &siblings) };
+        let sent_by = casebook::sent_by(&summaries, at);
+        let sent_to = casebook::sent_to(&summaries, at);
+        let case = Case { together, sent_by, sent_to, ..Case::new(session.facts(), &siblings) };
         let place = Place {
             source: source.to_owned(),
             file: Some(source.to_owned()),

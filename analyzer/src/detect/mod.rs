@@ -56,6 +56,7 @@ mod rst_immune;
 mod rst_injected;
 mod rst_inpath_reject;
 mod server_error_info;
+mod server_redirection;
 mod server_rejects_client_cert;
 mod server_stall;
 mod service_down_after_accept;
@@ -98,6 +99,7 @@ pub const ALL: &[Detector] = &[
     rst_injected::TO_CLIENT,
     rst_injected::TO_SERVER,
     fin_injected::DETECTOR,
+    server_redirection::DETECTOR,
     client_rehearsal_close::DETECTOR,
     name_not_found::DETECTOR,
     icmp_reject::DETECTOR,

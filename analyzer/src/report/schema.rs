@@ -85,7 +85,7 @@ pub enum Vantage {
 pub enum Outcome {
     /// The session was up.
     Established,
-    /// mstsc tried, left for a prompt, and came back.
+    /// The client left for a prompt, or because it was sent on, and came back.
     Rehearsal,
     /// It failed.
     Failed,

@@ -26,7 +26,12 @@ fn may_be_rehearsal(facts: &Facts) -> bool {
 
 pub(super) fn outcome(case: &Case<'_>, opinions: &[Ranked]) -> Outcome {
     let facts = case.this;
-    if opinions.iter().any(|opinion| opinion.row.id == "client-rehearsal-close") {
+    let left_for_the_next = |o: &Ranked| match o.row.id {
+        "client-rehearsal-close" => true,
+        "server-redirection" => o.is_seen(),
+        _ => false,
+    };
+    if opinions.iter().any(left_for_the_next) {
         return Outcome::Rehearsal;
     }
     if facts.is_active() {

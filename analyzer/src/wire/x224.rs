@@ -125,6 +125,12 @@ pub enum Routing {
 
 impl Routing {
     const COOKIE: &'static [u8] = b"Cookie: mstshash=";
+    const BALANCED: &'static [u8] = b"Cookie: msts=";
+
+    /// A token that names the server of a farm, which a client gets by a redirection. MS-RDPBCGR 2.2.1.1, 2.2.13.1.
+    pub fn is_balanced(&self) -> bool {
+        matches!(self, Routing::Token(token) if token.starts_with(Self::BALANCED))
+    }
 
     fn from_bytes(bytes: &[u8]) -> Routing {
         match bytes.strip_prefix(Self::COOKIE) {

@@ -17,6 +17,7 @@ pub const RULES: &[Rule] = &[
     Rule { words: "no security negotiation", by: By::Client, shows: asks_nothing },
     Rule { words: "flags announce correlation", by: By::Client, shows: correlation_gone },
     Rule { words: "the client asked for", by: By::Client, shows: asks },
+    Rule { words: "the request brings a token", by: By::Client, shows: brings_token },
     Rule { words: "without a further message", by: By::Client, shows: only_request },
     Rule { words: "are an HTTP response", by: By::Server, shows: |scene| begins(scene, "HTTP") },
     Rule { words: "it redirects, demands", by: By::Server, shows: portal },
@@ -50,6 +51,11 @@ pub const RULES: &[Rule] = &[
 fn x224(scene: &Scene, code: u8) -> Option<Vec<u8>> {
     let frames = scene.new_frames().into_iter().filter(|frame| frame.kind == TPKT);
     frames.map(|frame| frame.body).find_map(|body| variable_part(&body, code))
+}
+
+/// A routing token of a server farm stands first in the request.
+fn brings_token(scene: &Scene) -> bool {
+    x224(scene, 0xE0).is_some_and(|said| said.starts_with(b"Cookie: msts="))
 }
 
 /// The first one of a side anywhere in the capture.

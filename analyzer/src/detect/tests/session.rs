@@ -1,7 +1,11 @@
 //! Credentials by their shape, users who cancel, sessions that give way, requests that contradict themselves.
 
 use super::{claims, silent};
+use crate::case::Case;
+use crate::casebook;
 use crate::report::{Connection, Outcome};
+use crate::testing::bytes::tpdu;
+use crate::testing::contract;
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
 use crate::wire::tls::samples::EC_CERTIFICATE;
 
@@ -12,6 +16,7 @@ pub(super) const FIRED: &[&str] = &[
     "credssp-pubkey-mismatch",
     "user-cancel",
     "session-replaced",
+    "server-redirection",
     "x224-correlation-stripped",
     "x224-negreq-removed",
     "cert-untrusted-chain",
@@ -155,6 +160,52 @@ fn a_second_session_of_one_user_ends_the_first() {
     silent(&first().fin(ToClient).report(), "session-replaced");
     let late = first().after_ms(60_000).fin(ToClient).report_with(&[second(15_000)]);
     silent(&late, "session-replaced");
+}
+
+#[test]
+fn a_token_right_after_a_session_tells_of_a_broker() {
+    let asks = |trace: Trace, routing: &[u8]| {
+        let request = [routing, b"\r\n\x01\0\x08\0\x01\0\0\0"].concat();
+        trace.open().to_server(&tpdu(0xE0, &request)).cc(SSL)
+    };
+    let token = b"Cookie: msts=3640205228.15629.0000";
+    let next = |ms, routing: &[u8]| asks(Trace::capture().starting_at(ms), routing).tls13();
+    // A broker may send its client on before it shows anything.
+    let broker = || asks(Trace::capture(), b"Cookie: mstshash=alice").tls13().after_ms(100);
+    let pairs = |first: &Trace, second: &Trace| {
+        let summaries = [first.summary(), second.summary()];
+        let case = |trace: &Trace, of: usize| {
+            let session = trace.session();
+            let sent_by = casebook::sent_by(&summaries, of);
+            let sent_to = casebook::sent_to(&summaries, of);
+            contract::of_case(&Case { sent_by, sent_to, ..Case::new(session.facts(), &[]) })
+        };
+        [case(first, 0), case(second, 1)]
+    };
+    let left = broker().fin(ToServer);
+    let [from, to] = pairs(&left, &next(300, token));
+    assert_eq!(from.verdict.what.as_deref(), Some("server-redirection"), "{from:#?}");
+    assert_eq!((from.outcome, from.verdict.confidence.what), (Outcome::Rehearsal, 0.55));
+    assert!(to.findings.iter().any(|finding| finding.id == "server-redirection"), "{to:#?}");
+    // A session that came up is none that failed.
+    let desktop = broker().desktop().fin(ToServer);
+    let [shown, _] = pairs(&desktop, &next(900, token));
+    assert_eq!((shown.outcome, shown.verdict.what), (Outcome::Established, None));
+    // Decoys: the user himself comes again; a farm's user comes much later; somebody was refused, or is another.
+    let another = |mut trace: Trace| {
+        trace.subject.client = "192.0.2.77:50000".parse().unwrap();
+        trace
+    };
+    for (first, second) in [
+        (left.clone(), next(300, b"Cookie: mstshash=alice")),
+        (left.clone(), next(9_000, token)),
+        (asks(Trace::capture(), b"Cookie: mstshash=alice").fin(ToServer), next(300, token)),
+        (another(left), next(300, token)),
+    ] {
+        for report in pairs(&first, &second) {
+            silent(&report, "server-redirection");
+        }
+    }
 }
 
 #[test]

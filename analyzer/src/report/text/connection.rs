@@ -163,6 +163,9 @@ fn mstsc(m: &Mstsc) -> Option<String> {
 fn brief(c: &Connection) -> String {
     let text = match c.outcome {
         Outcome::Established => return established(c),
+        Outcome::Rehearsal if c.verdict.what.as_deref() == Some("server-redirection") => {
+            "left for another server: perhaps sent on by a broker; no failure"
+        }
         Outcome::Rehearsal => "left for a prompt: mstsc asks its user and comes back; no failure",
         Outcome::NotRdp => "NOT RDP",
         Outcome::Unknown if c.reached.is_none() => "not known: the capture starts in the middle",

@@ -31,6 +31,12 @@ fn requests() -> Vec<Case> {
             &["this request carries no security negotiation"],
         ),
         Case::new(agreed().fin(false), 6, "the client closed without a further message", &[]),
+        Case::new(
+            Story::opened().client(&x224(0xE0, b"Cookie: msts=1.2.3\r\n\x01\0\x08\0\x01\0\0\0")),
+            4,
+            "the request brings a token (msts)",
+            &["this request carries no security negotiation"],
+        ),
     ]
 }
 
