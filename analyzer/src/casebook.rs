@@ -78,8 +78,10 @@ impl CaseBook {
     pub fn sent_to(&self, index: u64) -> Option<&Summary> {
         let at = self.position(index)?;
         let this = &self.entries.get(at)?.summary;
-        let behind = self.entries.range(at + 1..).map(|entry| &entry.summary);
-        behind.into_iter().find(|next| this.may_have_sent(next))
+        let next = self.entries.range(at + 1..).find(|next| this.may_have_sent(&next.summary))?;
+        // Of several that were left, the last one sent it.
+        let sender = self.sent_by(next.index)?;
+        std::ptr::eq(sender, this).then_some(&next.summary)
     }
 
     /// Sessions noted earlier to which this one may be the awaited sibling.
@@ -159,8 +161,11 @@ pub fn sent_by(summaries: &[Summary], of: usize) -> Option<&Summary> {
 
 /// The first session of a whole input to which one may have sent its client.
 pub fn sent_to(summaries: &[Summary], of: usize) -> Option<&Summary> {
-    let behind = nearby(summaries, of).filter(|other| *other > of);
-    behind.map(|other| &summaries[other]).find(|next| summaries[of].may_have_sent(next))
+    let this = &summaries[of];
+    let mut behind = nearby(summaries, of).filter(|other| *other > of);
+    let next = behind.find(|other| this.may_have_sent(&summaries[*other]))?;
+    let sender = sent_by(summaries, next)?;
+    std::ptr::eq(sender, this).then_some(&summaries[next])
 }
 
 /// Sessions that began around the same time: a bound, because a brute-force attack makes thousands.
@@ -171,7 +176,8 @@ fn nearby(summaries: &[Summary], of: usize) -> impl DoubleEndedIterator<Item = u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{MSTSC, ToClient, ToServer, Trace};
+    use crate::testing::bytes::tpdu;
+    use crate::testing::{MSTSC, SSL, ToClient, ToServer, Trace};
 
     fn summary(client: [u8; 4], at: u64) -> Summary {
         let mut trace = Trace::relay().starting_at(at);
@@ -215,6 +221,41 @@ mod tests {
         let counted: Vec<usize> = (0..all.len()).map(|at| together(&all, at)).collect();
         assert_eq!(counted, [3, 3, 2, 0, 0, 2]);
         assert_eq!((0..6).map(|index| book.together(index)).collect::<Vec<_>>(), counted);
+    }
+
+    #[test]
+    fn a_token_leads_from_the_session_that_was_left_last_whatever_its_server() {
+        let session = |started: u64, server: &str, routing: &[u8]| {
+            let mut trace = Trace::relay().starting_at(started);
+            trace.subject.server = server.parse().ok();
+            let request = [routing, b"\r\n\x01\0\x08\0\x01\0\0\0"].concat();
+            let trace = trace.open().to_server(&tpdu(0xE0, &request)).cc(SSL).tls13();
+            trace.after_ms(400).fin(ToServer).summary()
+        };
+        let (user, token) = (&b"Cookie: mstshash=alice"[..], &b"Cookie: msts=9"[..]);
+        let all = [
+            session(0, "10.0.0.1:3389", user),
+            session(2_000, "10.0.0.1:3389", user),
+            session(3_000, "10.0.0.2:3389", token),
+            session(20_000, "10.0.0.3:3389", token),
+        ];
+        let mut book = CaseBook::default();
+        for (index, summary) in (0..).zip(&all) {
+            book.note(index, summary.clone());
+        }
+        let places =
+            |found: Option<&Summary>| found.and_then(|found| all.iter().position(|it| it == found));
+        for (of, by, to) in
+            [(0, None, None), (1, None, Some(2)), (2, Some(1), None), (3, None, None)]
+        {
+            assert_eq!((places(sent_by(&all, of)), places(sent_to(&all, of))), (by, to), "{of}");
+            let index = of as u64;
+            assert_eq!(
+                (places(book.sent_by(index)), places(book.sent_to(index))),
+                (by, to),
+                "{of}"
+            );
+        }
     }
 
     #[test]
