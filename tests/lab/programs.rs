@@ -3,7 +3,7 @@
 
 use crate::recipe::Ready;
 use crate::support::process::{Process, command_in};
-use crate::support::{need, text_of, wait_until};
+use crate::support::{freerdp3_libraries, freerdp3_root, need, skip, text_of, wait_until};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -63,9 +63,29 @@ fn compiled(name: &str) -> Option<PathBuf> {
     let file = folder.path().join(name.trim_end_matches(".c"));
     let mut command = Command::new(compiler);
     command.args(["-O2", "-Wall", "-Werror", "-o", &text_of(&file), &text_of(&source(name))]);
+    if name.starts_with("freerdp") {
+        command.args(freerdp3_flags()?);
+    }
     let output = command.output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name} does not compile: {errors}");
     built.insert(name.to_owned(), file.clone());
     Some(file)
+}
+
+/// What a C compiler has to be told for a program of FreeRDP 3's libraries, or `None` after a skip was noted.
+fn freerdp3_flags() -> Option<Vec<String>> {
+    let include = freerdp3_root().map(|root| root.join("usr/include")).filter(|root| root.is_dir());
+    let Some((include, libraries)) = include.zip(freerdp3_libraries()) else {
+        skip("FreeRDP 3's headers are not there: `tests/run install` unpacks them");
+        return None;
+    };
+    let mut flags: Vec<String> =
+        ["freerdp3", "winpr3"].map(|name| format!("-I{}", text_of(&include.join(name)))).into();
+    let libraries = text_of(&libraries);
+    flags.extend(["-l:libfreerdp3.so.3", "-l:libwinpr3.so.3"].map(str::to_owned));
+    // Found again when it runs, by the libraries themselves as well.
+    flags.push(format!("-L{libraries}"));
+    flags.push(format!("-Wl,-rpath,{libraries},--disable-new-dtags"));
+    Some(flags)
 }

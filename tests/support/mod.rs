@@ -86,32 +86,33 @@ pub fn need_freerdp3(program: &str) -> Option<PathBuf> {
 }
 
 /// The folder of FreeRDP 3: `RDPWHY_FREERDP3`, else the cache folder of `tests/run`.
-fn freerdp3_root() -> Option<PathBuf> {
+pub fn freerdp3_root() -> Option<PathBuf> {
     if let Some(root) = std::env::var_os("RDPWHY_FREERDP3") {
         return Some(root.into());
     }
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    Some(cache.or_else(home)?.join("rdpwhy-tests/fr3"))
+    Some(cache.or_else(home)?.join("rdpwhy-tests/freerdp3"))
 }
 
 /// The environment FreeRDP 3 needs to run from its own folder: its libraries, and an OpenSSL
 /// configuration with the legacy provider (without MD4 and RC4 there is no NTLM, so no NLA).
 pub fn freerdp3_env(scratch: &Path) -> Vec<(String, String)> {
-    let libraries = freerdp3_root()
-        .and_then(|root| std::fs::read_dir(root.join("usr/lib")).ok())
-        .and_then(|entries| {
-            let mut folders = entries.flatten().map(|entry| entry.path());
-            folders.find(|path| path.to_string_lossy().ends_with("-linux-gnu"))
-        });
     let config = scratch.join("openssl-providers.cnf");
     let text = "openssl_conf = init\n[init]\nproviders = list\n[list]\ndefault = on\n\
                 legacy = on\n[on]\nactivate = 1\n";
     std::fs::write(&config, text).unwrap();
     vec![
-        ("LD_LIBRARY_PATH".into(), text_of(&libraries.unwrap_or_default())),
+        ("LD_LIBRARY_PATH".into(), text_of(&freerdp3_libraries().unwrap_or_default())),
         ("OPENSSL_CONF".into(), text_of(&config)),
     ]
+}
+
+/// The folder of FreeRDP 3's libraries.
+pub fn freerdp3_libraries() -> Option<PathBuf> {
+    let entries = std::fs::read_dir(freerdp3_root()?.join("usr/lib")).ok()?;
+    let mut folders = entries.flatten().map(|entry| entry.path());
+    folders.find(|path| path.to_string_lossy().ends_with("-linux-gnu"))
 }
 
 /// A path as a text argument.

@@ -53,6 +53,7 @@ mod rst_injected_toserver;
 mod rst_inpath_reject;
 mod server_closes;
 mod server_rejects_client_cert;
+mod server_says;
 mod server_stall;
 mod service_down;
 mod ssl_cert_not_on_server;
@@ -103,6 +104,9 @@ pub const RECIPES: &[Recipe] = &[
     lb_between::RECIPE,
     lb_no_backend::RECIPE,
     service_down::RECIPE,
+    server_says::SENT_ON,
+    server_says::TIME_LIMIT,
+    server_says::CRASH,
     server_stall::RECIPE,
     payload_trigger_drop::RECIPE,
     relay_induced::RECIPE,
