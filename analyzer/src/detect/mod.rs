@@ -55,6 +55,7 @@ mod rst_genuine;
 mod rst_immune;
 mod rst_injected;
 mod rst_inpath_reject;
+mod server_crash_close;
 mod server_error_info;
 mod server_redirection;
 mod server_rejects_client_cert;
@@ -157,6 +158,7 @@ pub const ALL: &[Detector] = &[
     payload_trigger_drop::DETECTOR,
     packet_loss::DETECTOR,
     slow_path_timeout::DETECTOR,
+    server_crash_close::DETECTOR,
     session_replaced::DETECTOR,
     user_cancel::DETECTOR,
     nla::PUBKEY_MISMATCH,

@@ -190,6 +190,19 @@ impl Facts {
         })
     }
 
+    /// The end, where the server's side ended the session in the middle of a message of its own, with a FIN: all
+    /// that was written came before it. A RST throws away what was not sent yet, at the end of good sessions, too.
+    pub fn cut_off_by_server(&self) -> Option<&Ending> {
+        let server = Direction::ToClient;
+        let stream = self.stream(server);
+        let cut = stream.open_frame.is_some() && !stream.gap && self.relay_fault().is_none();
+        self.ending().filter(|ending| {
+            let client_left = self.took_leave(ending).is_some_and(|dir| dir != server);
+            let own = ending.dir == server && ending.how == Close::Fin && !ending.both;
+            cut && own && !client_left
+        })
+    }
+
     /// A deadline, limit or failure of the relay itself that came before any outside party's close.
     /// What the relay could no longer do for a dead session ended nothing.
     pub fn relay_fault(&self) -> Option<&Seen<RelayNote>> {

@@ -114,7 +114,9 @@ pub fn judge(case: &Case<'_>) -> Judgement {
     let what = match outcome {
         Outcome::Failed | Outcome::Rehearsal => opinions.iter().find(|o| o.is_seen()).cloned(),
         Outcome::Established => {
-            opinions.iter().find(|o| o.is_seen() && o.breaks_sessions()).cloned()
+            let cut =
+                |o: &Ranked| o.id() == "truncated-tls" && case.this.cut_off_by_server().is_some();
+            opinions.iter().find(|o| o.is_seen() && (o.breaks_sessions() || cut(o))).cloned()
         }
         _ => None,
     };

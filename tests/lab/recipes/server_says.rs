@@ -4,7 +4,7 @@
 use crate::boxes::freerdp;
 use crate::draw::Draw;
 use crate::recipe::{
-    Caller, ENDS, ESTABLISHED, Expected, Plan, Program, RELAY, Ready, Recipe, Server, Step,
+    Caller, ENDS, ESTABLISHED, Expected, Plan, Program, RELAY, Ready, Recipe, Server, Step, Why,
     everywhere,
 };
 use crate::topology::Node;
@@ -51,7 +51,7 @@ fn time_limit(draw: &mut Draw) -> Plan {
     // ERRINFO_IDLE_TIMEOUT and ERRINFO_LOGON_TIMEOUT. MS-RDPBCGR 2.2.5.1.1.
     let code = draw.of_half(&["3"], &["4"]);
     let mut plan = served(draw, &["errorinfo", code], after);
-    ended(&mut plan, &["clean-close-no-reason"]);
+    ended(&mut plan, &["clean-close-no-reason"], Why::Open);
     plan
 }
 
@@ -59,7 +59,7 @@ fn crash(draw: &mut Draw) -> Plan {
     let after = draw.range_of_half([500, 3000], [3200, 5000]);
     let how = draw.of_half(&["crash"], &["crash-rst"]);
     let mut plan = served(draw, &[how], after);
-    ended(&mut plan, &["truncated-tls", "rst-genuine-server"]);
+    ended(&mut plan, &["truncated-tls", "rst-genuine-server"], Why::Perhaps("server-crash-close"));
     plan
 }
 
@@ -91,7 +91,7 @@ fn served(draw: &mut Draw, act: &[&str], after: u64) -> Plan {
 }
 
 /// A session that came up, and that the server ended: why is not to be seen.
-fn ended(plan: &mut Plan, what: &'static [&'static str]) {
+fn ended(plan: &mut Plan, what: &'static [&'static str], why: Why) {
     let party = &["server"];
-    plan.hint(&everywhere(), Expected { from: &["server"], what, party, ..ESTABLISHED });
+    plan.hint(&everywhere(), Expected { from: &["server"], what, why, party, ..ESTABLISHED });
 }

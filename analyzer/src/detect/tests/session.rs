@@ -17,6 +17,7 @@ pub(super) const FIRED: &[&str] = &[
     "user-cancel",
     "session-replaced",
     "server-redirection",
+    "server-crash-close",
     "x224-correlation-stripped",
     "x224-negreq-removed",
     "cert-untrusted-chain",
@@ -160,6 +161,31 @@ fn a_second_session_of_one_user_ends_the_first() {
     silent(&first().fin(ToClient).report(), "session-replaced");
     let late = first().after_ms(60_000).fin(ToClient).report_with(&[second(15_000)]);
     silent(&late, "session-replaced");
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_of_a_message_is_no_usual_end() {
+    let up = || Trace::capture().negotiated(SSL, SSL).tls13().desktop().after_ms(900);
+    let half = [23, 3, 3, 4, 0, 1, 2, 3];
+    let report = up().to_client(&half).fin(ToClient).report();
+    assert_eq!(report.outcome, Outcome::Established);
+    assert_eq!(report.verdict.what.as_deref(), Some("truncated-tls"), "{report:#?}");
+    assert_eq!((report.verdict.party.as_str(), report.verdict.cause.as_deref()), ("server", None));
+    assert!(claims(&report, "server-crash-close"));
+    // A message that was finished; the client's own; one that a RST may have overtaken; no session yet.
+    for other in [
+        up().fin(ToClient),
+        up().to_server(&half).fin(ToServer),
+        up().to_client(&half).fin(ToServer),
+        up().to_client(&half).rst(ToClient),
+        Trace::capture().negotiated(SSL, SSL).client_hello_13().to_client(&half).fin(ToClient),
+    ] {
+        silent(&other.report(), "server-crash-close");
+    }
+    assert_eq!(up().fin(ToClient).report().verdict.what, None);
+    for end in [up().to_client(&half).fin(ToServer), up().to_client(&half).rst(ToClient)] {
+        assert_eq!(end.report().verdict.what, None);
+    }
 }
 
 #[test]
