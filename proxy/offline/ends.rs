@@ -11,7 +11,7 @@ use rdpwhy_analyzer::case::{Case, Names, Pair, Summary, There};
 use rdpwhy_analyzer::casebook;
 use rdpwhy_analyzer::diff::{Clock, Diff, Held, Side, Span};
 use rdpwhy_analyzer::facts::{Facts, Resolved, Vantage};
-use rdpwhy_analyzer::input::{Leg, SegmentKind, Timestamp};
+use rdpwhy_analyzer::input::Timestamp;
 use rdpwhy_analyzer::pairing::{self, Pairing};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
@@ -234,9 +234,7 @@ impl<'a> Other<'a> {
         };
         let unclaimed = taken.sessions.iter().enumerate().filter_map(|(at, session)| {
             let facts = session.facts();
-            let leg = facts.tcp.leg(Leg::Single);
-            let accepted = leg.opened.is_seen() || leg.kept(SegmentKind::SynAck).next().is_some();
-            (accepted && !claimed.contains(&at)).then_some(facts)
+            (!facts.was_only_dialled() && !claimed.contains(&at)).then_some(facts)
         });
         let clock = pairing.clock.unwrap_or(Clock::ASSUMED);
         Other { taken, side, clock, unclaimed: unclaimed.collect(), reached }

@@ -29,6 +29,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     left(case).or_else(|| came(case))
 }
 
+/// A client that is sent on does not wait.
+const AT_ONCE_S: f64 = 1.0;
+
 /// This session was left for one with a token.
 fn left(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
@@ -51,9 +54,10 @@ fn left(case: &Case<'_>) -> Option<Opinion> {
         )))
         .unknown("the order itself: it is encrypted");
     let came_up = facts.reached().is_some_and(|(reached, _)| reached >= Reached::Active);
-    let by_client = ending.dir == Direction::ToServer;
-    // A session that the server cut off failed, whatever came then.
-    (came_up || by_client).then(|| if came_up { opinion.only_a_fact() } else { opinion })
+    // A session that the server cut off failed, whatever came then; and of one that was left before, somebody else
+    // behind the same address may have brought the token a while later.
+    let explains = ending.dir == Direction::ToServer && seconds <= AT_ONCE_S;
+    Some(if came_up || !explains { opinion.only_a_fact() } else { opinion })
 }
 
 /// This session brings the token with which another one was left.

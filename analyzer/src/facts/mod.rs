@@ -22,7 +22,7 @@ pub use tls::{AlertSeen, Records, TlsFacts};
 pub use turns::Turns;
 
 use crate::event::{At, Event};
-use crate::input::{Close, Direction, Leg, RelayNote, SegmentCounts, Timestamp};
+use crate::input::{Close, Direction, Leg, RelayNote, SegmentCounts, SegmentKind, Timestamp};
 use crate::wire::x224::Protocols;
 
 /// Who talks to whom, and how we come to see it. Known before the first byte.
@@ -188,6 +188,14 @@ impl Facts {
         self.ending().filter(|ending| {
             !ending.both && (Some(ending.dir) == client || self.took_leave(ending) == client)
         })
+    }
+
+    /// A capture shows a SYN that nobody accepted, and nothing else.
+    pub fn was_only_dialled(&self) -> bool {
+        let leg = self.tcp.leg(Leg::Single);
+        let accepted = leg.opened.is_seen() || leg.kept(SegmentKind::SynAck).next().is_some();
+        let silent = Direction::BOTH.iter().all(|dir| self.stream(*dir).bytes == 0);
+        leg.kept(SegmentKind::Syn).next().is_some() && !accepted && silent
     }
 
     /// The end, where the server's side ended the session in the middle of a message of its own, with a FIN: all

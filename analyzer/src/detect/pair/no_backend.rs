@@ -64,8 +64,7 @@ pub(super) fn nobody_accepted(case: &Case<'_>) -> Option<Nobody> {
         // Who ends TCP dials by itself: a connection of the right time that nobody accepted, instead of none.
         There::Seen(server, diff) if diff.key == Key::Time => {
             let leg = server.tcp.leg(Leg::Single);
-            let accepted = leg.opened.is_seen() || leg.kept(SegmentKind::SynAck).next().is_some();
-            let syn = leg.kept(SegmentKind::Syn).next().filter(|_| !accepted)?;
+            let syn = leg.kept(SegmentKind::Syn).next().filter(|_| server.was_only_dialled())?;
             let host = |facts: &Facts| facts.subject.server.map(|server| server.ip());
             let fact = "the only connection of that time at the server's side was not accepted";
             let evidence = Evidence::of(syn, fact).side(Side::Server);

@@ -217,6 +217,9 @@ fn a_token_right_after_a_session_tells_of_a_broker() {
     let desktop = broker().desktop().fin(ToServer);
     let [shown, _] = pairs(&desktop, &next(900, token));
     assert_eq!((shown.outcome, shown.verdict.what), (Outcome::Established, None));
+    // Of one that was left before, it explains little when it comes later.
+    let [later, _] = pairs(&left, &next(2_900, token));
+    assert_eq!(later.outcome, Outcome::Failed);
     // Decoys: the user himself comes again; a farm's user comes much later; somebody was refused, or is another.
     let another = |mut trace: Trace| {
         trace.subject.client = "192.0.2.77:50000".parse().unwrap();
