@@ -192,6 +192,9 @@ impl<W: Write> PcapngWriter<W> {
     /// Hands what was gathered to the sink, with these bytes at their places in it.
     fn pass_on(&mut self, aside: &[(usize, &[u8])]) -> io::Result<()> {
         let gathered = self.encoder.get_ref();
+        if gathered.is_empty() && aside.is_empty() {
+            return Ok(());
+        }
         let (mut slices, mut from) = (Vec::with_capacity(2 * aside.len() + 1), 0);
         for (place, bytes) in aside {
             slices.extend([IoSlice::new(&gathered[from..*place]), IoSlice::new(bytes)]);

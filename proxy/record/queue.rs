@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::buffers::Buffers;
 use super::entry::Policy;
@@ -27,6 +28,10 @@ struct State {
     jobs: VecDeque<(Job, usize)>,
     bytes: usize,
     closed: bool,
+    /// Somebody waits for a job and was not woken yet. To wake who does not wait costs as much.
+    idle: bool,
+    /// So many wait for room.
+    crowded: usize,
 }
 
 impl State {
@@ -58,8 +63,7 @@ impl Queue {
         if self.is_full(&state) {
             return Err(job);
         }
-        state.add(job);
-        self.work.notify_one();
+        self.add(&mut state, job);
         Ok(())
     }
 
@@ -67,28 +71,37 @@ impl Queue {
     pub fn put(&self, job: Job) {
         let mut state = self.lock();
         while self.is_full(&state) && !state.closed {
+            state.crowded += 1;
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.crowded -= 1;
         }
         if !state.closed {
-            state.add(job);
-            self.work.notify_one();
+            self.add(&mut state, job);
         }
     }
 
-    /// The next job; `None` when the queue is closed and empty.
-    pub fn take(&self) -> Option<Job> {
+    /// The next job, if there is one.
+    pub fn next(&self) -> Option<Job> {
         let mut state = self.lock();
-        loop {
-            if let Some((job, bytes)) = state.jobs.pop_front() {
-                state.bytes -= bytes;
-                self.room.notify_all();
-                return Some(job);
-            }
-            if state.closed {
-                return None;
-            }
+        let (job, bytes) = state.jobs.pop_front()?;
+        state.bytes -= bytes;
+        if state.crowded > 0 {
+            self.room.notify_all();
+        }
+        Some(job)
+    }
+
+    /// Waits until there is a job; false when the queue is closed and empty. To wake a thread costs more than most
+    /// jobs: those that come soon behind one another are awaited together.
+    pub fn wait(&self) -> bool {
+        const SOON: Duration = Duration::from_millis(1);
+        std::thread::sleep(SOON);
+        let mut state = self.lock();
+        while state.jobs.is_empty() && !state.closed {
+            state.idle = true;
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        !state.jobs.is_empty()
     }
 
     /// No more jobs: those that wait are still given out, nobody waits any longer.
@@ -96,6 +109,13 @@ impl Queue {
         self.lock().closed = true;
         self.work.notify_all();
         self.room.notify_all();
+    }
+
+    fn add(&self, state: &mut State, job: Job) {
+        state.add(job);
+        if std::mem::take(&mut state.idle) {
+            self.work.notify_one();
+        }
     }
 
     fn is_full(&self, state: &State) -> bool {

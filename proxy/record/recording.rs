@@ -100,9 +100,18 @@ impl Recording {
 
     /// Writes what comes until the queue is closed and empty.
     pub fn work(&mut self, queue: &Queue, broken: &AtomicBool) {
-        while let Some(job) = queue.take() {
-            if let Err(error) = self.job(job, &queue.buffers) {
+        loop {
+            while let Some(job) = queue.next() {
+                if let Err(error) = self.job(job, &queue.buffers) {
+                    self.stop(&error, broken);
+                }
+            }
+            // Whoever reads the file meanwhile finds in it what was said until now.
+            if let Err(error) = self.writer.as_mut().map_or(Ok(()), PcapngWriter::flush) {
                 self.stop(&error, broken);
+            }
+            if !queue.wait() {
+                break;
             }
         }
         if let Err(error) = self.close_file() {
@@ -129,8 +138,7 @@ impl Recording {
             }
             Job::End { session, subject, entries, packets, end, report } => {
                 self.entries(session, &subject, entries, &evidence(&report), buffers)?;
-                self.end(session, &packets, &end, &report, buffers)?;
-                self.writer.as_mut().map_or(Ok(()), |writer| writer.flush())
+                self.end(session, &packets, &end, &report, buffers)
             }
         }?;
         self.turn_over()

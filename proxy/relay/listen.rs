@@ -1,5 +1,6 @@
 //! The accept loop.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -9,8 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
 use super::{Relay, session};
@@ -96,6 +96,12 @@ impl fmt::Display for Listen {
     }
 }
 
+/// A session's place among those that are open, given up with it.
+pub struct Place {
+    _room: OwnedSemaphorePermit,
+    _open: mpsc::Sender<Infallible>,
+}
+
 /// A bound listener.
 pub struct Listening {
     listener: TcpListener,
@@ -150,30 +156,30 @@ impl Listening {
         mut terms: watch::Receiver<Terms>,
         mut stop: watch::Receiver<bool>,
     ) {
-        let mut sessions = JoinSet::new();
+        // Every session holds a sender: the channel is over with the last of them, and none wakes this task before.
+        let (open, mut over) = mpsc::channel(1);
         let mut short = false;
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok(accepted) => {
                         short = false;
-                        begin(accepted, &terms.borrow(), &stop, &mut sessions);
+                        begin(accepted, &terms.borrow(), &stop, &open);
                     }
                     Err(error) => wait_for_room(&error, &mut short).await,
                 },
-                Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
                 changed = terms.changed() => if changed.is_err() {
                     // Whoever had connected by then is served.
                     while let Ok(Ok(accepted)) = timeout(Duration::ZERO, self.listener.accept()).await {
-                        begin(accepted, &terms.borrow(), &stop, &mut sessions);
+                        begin(accepted, &terms.borrow(), &stop, &open);
                     }
                     break;
                 },
                 _ = stop.changed() => break,
             }
         }
-        drop((self.listener, terms));
-        while sessions.join_next().await.is_some() {}
+        drop((self.listener, terms, open));
+        let _: Option<Infallible> = over.recv().await;
     }
 }
 
@@ -182,15 +188,14 @@ fn begin(
     (client, peer): (TcpStream, SocketAddr),
     Terms { relay, guard }: &Terms,
     stop: &watch::Receiver<bool>,
-    sessions: &mut JoinSet<()>,
+    open: &mpsc::Sender<Infallible>,
 ) {
-    let Some((client, place)) = admitted(guard, client, peer) else { return };
+    let Some((client, room)) = admitted(guard, client, peer) else { return };
+    let place = Place { _room: room, _open: open.clone() };
     let index = relay.numbers.fetch_add(1, Ordering::Relaxed);
     let (relay, stop) = (relay.clone(), stop.clone());
     let workers = relay.workers.clone();
-    workers.serve(sessions, client, move |client| {
-        session::run(relay, (client, peer), index, stop, place)
-    });
+    workers.serve(client, move |client| session::run(relay, (client, peer), index, stop, place));
 }
 
 fn admitted(

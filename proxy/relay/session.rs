@@ -9,11 +9,12 @@ use rdpwhy_analyzer::input::{
     Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote,
 };
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
 use super::Relay;
 use super::death::close_of;
+use super::listen::Place;
 use super::origin::Origin;
 use super::pump::{Deaths, Pump};
 use super::seldom::Seldom;
@@ -42,7 +43,7 @@ pub async fn run(
     client: (TcpStream, SocketAddr),
     index: u64,
     mut stop: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 ) {
     // What a session needs for a moment is given back: its task lives long.
     let (mut watched, pump) = Box::pin(open(&relay, client, index, &mut stop)).await;

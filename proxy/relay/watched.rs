@@ -73,11 +73,12 @@ impl Watched {
         let tape = relay.recorder.as_ref().map(|recorder| recorder.tape(index, &subject));
         let mut observer = Observer::new(subject, tape, relay.feed);
         let syn = os::saved_syn(client).and_then(|bytes| SynFacts::parse(&bytes).ok());
-        let saved_syn = syn.map(|syn| Box::new((started, syn_segment(&syn))));
+        let mut saved_syn = syn.map(|syn| Box::new((started, syn_segment(&syn))));
         let packets = relay.packets.as_ref().map(|packets| packets.watch());
-        if let (None, Some(saved)) = (&packets, &saved_syn) {
-            let (time, syn) = &**saved;
-            observer.note(*time, Input::Segment(syn.clone()));
+        if packets.is_none()
+            && let Some((time, syn)) = saved_syn.take().map(|saved| *saved)
+        {
+            observer.note(time, Input::Segment(syn));
         }
         observer.note(now, Input::Opened { leg: Leg::Client, took: rtt });
         if origin.client != origin.peer {

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 /// Threads that relay; they end with the last clone.
 #[derive(Clone)]
@@ -45,27 +44,20 @@ impl Workers {
 
     /// Gives a client to the thread whose turn it is, where `session` serves it. Called on the accepting thread, to
     /// which the socket belongs; it changes hands where that is another one.
-    pub fn serve<S>(
-        &self,
-        sessions: &mut JoinSet<()>,
-        client: TcpStream,
-        session: impl FnOnce(TcpStream) -> S + Send + 'static,
-    ) where
+    pub fn serve<S>(&self, client: TcpStream, session: impl FnOnce(TcpStream) -> S + Send + 'static)
+    where
         S: Future<Output = ()> + Send + 'static,
     {
         let Threads { runtimes, next, .. } = &*self.0;
         match next.fetch_add(1, Ordering::Relaxed) % runtimes.len() {
-            0 => drop(sessions.spawn(session(client))),
-            turn => drop(sessions.spawn_on(
-                async move {
-                    // A socket that can not be watched is closed, as one that could not be accepted.
-                    match client.into_std().and_then(TcpStream::from_std) {
-                        Ok(client) => session(client).await,
-                        Err(error) => tracing::warn!("can not serve a client: {error}"),
-                    }
-                },
-                &runtimes[turn],
-            )),
+            0 => drop(runtimes[0].spawn(session(client))),
+            turn => drop(runtimes[turn].spawn(async move {
+                // A socket that can not be watched is closed, as one that could not be accepted.
+                match client.into_std().and_then(TcpStream::from_std) {
+                    Ok(client) => session(client).await,
+                    Err(error) => tracing::warn!("can not serve a client: {error}"),
+                }
+            })),
         }
     }
 }
@@ -106,19 +98,17 @@ mod tests {
         let served = Arc::new(Mutex::new(BTreeSet::new()));
         let (names, of_all) = (served.clone(), workers.clone());
         let accepting = workers.accepting().spawn(async move {
-            let mut sessions = JoinSet::new();
             for _ in 0..2 * THREADS {
                 let (client, _) = listener.accept().await.unwrap();
                 let names = names.clone();
-                of_all.serve(&mut sessions, client, |mut client| async move {
+                of_all.serve(client, |mut client| async move {
+                    let name = std::thread::current().name().map(str::to_owned);
+                    names.lock().unwrap().insert(name.unwrap());
                     let mut word = [0; 5];
                     client.read_exact(&mut word).await.unwrap();
                     client.write_all(&word).await.unwrap();
-                    let name = std::thread::current().name().map(str::to_owned);
-                    names.lock().unwrap().insert(name.unwrap());
                 });
             }
-            sessions.join_all().await
         });
         for _ in 0..2 * THREADS {
             let mut client = TcpStream::connect(address).await.unwrap();
