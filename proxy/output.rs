@@ -246,7 +246,9 @@ impl Output {
 /// JSON escapes the control characters of ASCII (RFC 8259 7); terminals obey those of ISO 6429 beyond it, too.
 fn harmless(json: String) -> String {
     let obeyed = |c: char| ('\u{7f}'..'\u{a0}').contains(&c);
-    if !json.contains(obeyed) {
+    // In UTF-8 they begin with one of these. All bytes are looked at, which is faster than to stop at the first.
+    let may_hold = json.bytes().fold(false, |found, byte| found | matches!(byte, 0x7f | 0xc2));
+    if !may_hold || !json.contains(obeyed) {
         return json;
     }
     let mut safe = String::with_capacity(json.len() + 16);

@@ -1,5 +1,5 @@
 //! What happened, once, with its evidence. The session turns PDUs into events; facts are folded from
-//! events and from nothing else.
+//! events and from counts of bytes and records, and from nothing else.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -116,8 +116,6 @@ pub enum Event {
     EncryptedAlert(Direction),
     /// A handshake record behind ChangeCipherSpec: Finished, in TLS 1.2 and older.
     EncryptedHandshake(Direction),
-    /// An application data record: its length, and how many of its bytes are certain.
-    ApplicationData(Direction, u16),
     /// Records and their bytes that the source only counted.
     RecordsPassed(Direction, u64, u64),
     /// A handshake message that can not be what it claims.

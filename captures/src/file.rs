@@ -135,7 +135,9 @@ impl<R: Read> PacketReader<R> {
     /// After a damage the reader goes on where the file allows it; call until none.
     pub fn next_packet(&mut self) -> Option<Result<Packet<'_>, Damage>> {
         self.buffer.consume(std::mem::take(&mut self.given));
-        self.comments.clear();
+        if !self.comments.is_empty() {
+            self.comments.clear();
+        }
         let located = match self.locate()? {
             Ok(located) => located,
             Err(damage) => return Some(Err(damage)),
@@ -175,13 +177,20 @@ impl<R: Read> PacketReader<R> {
 
     fn locate(&mut self) -> Option<Result<Located, Damage>> {
         while !self.stopped {
-            let mut kept = Kept {
-                interfaces: &mut self.interfaces,
-                comments: &mut self.comments,
-                previous: self.previous,
-                ended: &mut self.ended,
+            let bytes = self.buffer.available();
+            let step = match &mut self.blocks {
+                Blocks::Pcap(pcap) => pcap.step(bytes),
+                Blocks::Pcapng(pcapng) => {
+                    let mut kept = Kept {
+                        interfaces: &mut self.interfaces,
+                        comments: &mut self.comments,
+                        previous: self.previous,
+                        ended: &mut self.ended,
+                    };
+                    pcapng.step(bytes, &mut kept)
+                }
             };
-            match self.blocks.step(self.buffer.available(), &mut kept) {
+            match step {
                 Step::Packet(located) => return Some(Ok(located)),
                 Step::Skip(consumed) => self.buffer.consume(consumed),
                 Step::Damaged { what, consumed } => {
@@ -258,15 +267,6 @@ fn first_format<R: Read>(buffer: &mut Buffer<R>) -> Result<Format, OpenError> {
 enum Blocks {
     Pcap(Pcap),
     Pcapng(Pcapng),
-}
-
-impl Blocks {
-    fn step(&mut self, bytes: &[u8], kept: &mut Kept<'_>) -> Step {
-        match self {
-            Blocks::Pcap(pcap) => pcap.step(bytes),
-            Blocks::Pcapng(pcapng) => pcapng.step(bytes, kept),
-        }
-    }
 }
 
 /// What lies at the start of the unread bytes.

@@ -71,16 +71,26 @@ enum Step<'a> {
 ///
 /// In: the link type (LINKTYPE_ registry), the captured bytes and the length on the wire. Out: the IP packet
 /// or fragment, or the name of what else it is.
+#[inline]
 pub fn ip_packet<'a>(
     link_type: u32,
     bytes: &'a [u8],
     original_len: u32,
 ) -> Result<Decoded<'a>, Unreadable> {
-    if link_type == 1
-        && let Some(packet) = ip::usual(bytes)
-    {
-        return Ok(Decoded::Ip(packet));
+    match usual(link_type, bytes) {
+        Some(packet) => Ok(Decoded::Ip(packet)),
+        None => any_packet(link_type, bytes, original_len),
     }
+}
+
+/// The packet that most captures are full of; none for every other, and the long way gives the same for this one.
+#[inline]
+pub(crate) fn usual(link_type: u32, bytes: &[u8]) -> Option<IpPacket<'_>> {
+    if link_type == 1 { ip::usual(bytes) } else { None }
+}
+
+/// The long way, for packets of every kind.
+fn any_packet(link_type: u32, bytes: &[u8], original_len: u32) -> Result<Decoded<'_>, Unreadable> {
     let span = Span::new(bytes, original_len.min(MAX_WIRE));
     let (layer, span) = match link_type {
         0 | 108 => null(span)?,

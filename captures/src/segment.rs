@@ -32,6 +32,7 @@ pub struct IcmpQuote {
 
 /// Reads the TCP segment of an IP packet (RFC 9293 3.1). None for another protocol, a header cut short by the
 /// capture or a data offset that points outside the packet; options and payload may be cut.
+#[inline]
 pub fn tcp_segment<'a>(ip: &IpPacket<'a>) -> Option<TcpSegment<'a>> {
     if ip.protocol != TCP {
         return None;

@@ -3,7 +3,9 @@
 mod direction;
 mod flow;
 mod handshake;
+mod history;
 mod key;
+mod state;
 mod stats;
 mod table;
 mod waiting;
@@ -17,7 +19,7 @@ use rdpwhy_analyzer::input::{Input, Origin, Timestamp};
 
 pub use table::FlowTable;
 
-use crate::packet::{IpPacket, TcpSegment};
+use crate::packet::TcpSegment;
 
 /// Number of a flow: dense, in the order of the flows' first packets, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,12 +95,13 @@ struct At {
     number: u64,
 }
 
-/// A segment with its surroundings.
+/// A segment, and what of the packet around it matters.
 #[derive(Clone, Copy)]
 struct Packet<'p> {
     at: At,
-    ip: &'p IpPacket<'p>,
-    tcp: &'p TcpSegment<'p>,
+    ttl: u8,
+    ip_id: Option<u16>,
+    tcp: TcpSegment<'p>,
 }
 
 impl Packet<'_> {

@@ -179,15 +179,26 @@ impl Reading {
         self.counts.packets += 1;
         self.first.get_or_insert(packet.time);
         self.now = self.now.max(packet.time);
+        let tag = match *interface_name {
+            Some("client-leg") => 1,
+            Some("server-leg") => 2,
+            _ => 0,
+        };
+        let Reading { table, streams, .. } = self;
+        if comments.is_empty()
+            && table.push_frame(packet, tag, &mut streams.sink(tag, &[])).is_some()
+        {
+            return;
+        }
         let facts: Vec<Comment> =
             comments.iter().filter_map(|text| Comment::from_text(text)).collect();
         match link::ip_packet(packet.link_type, packet.bytes, packet.original_len) {
-            Ok(Decoded::Ip(ip)) => self.ip(packet, &ip, &facts, *interface_name),
+            Ok(Decoded::Ip(ip)) => self.ip(packet, &ip, &facts, tag),
             Ok(Decoded::Fragment(fragment)) => {
                 if let Some(whole) = self.fragments.push(packet.time, fragment)
                     && let Decoded::Ip(ip) = link::undo_tunnels(whole.packet())
                 {
-                    self.ip(packet, &ip, &facts, *interface_name);
+                    self.ip(packet, &ip, &facts, tag);
                 }
             }
             Ok(Decoded::Other(_)) => {}
@@ -198,24 +209,10 @@ impl Reading {
         }
     }
 
-    fn ip(
-        &mut self,
-        packet: &RawPacket<'_>,
-        ip: &IpPacket<'_>,
-        comments: &[Comment],
-        interface: Option<&str>,
-    ) {
-        let tag = match interface {
-            Some("client-leg") => 1,
-            Some("server-leg") => 2,
-            _ => 0,
-        };
+    fn ip(&mut self, packet: &RawPacket<'_>, ip: &IpPacket<'_>, comments: &[Comment], tag: u8) {
         let Reading { table, streams, .. } = self;
-        let mut sink =
-            |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
-                streams.feed(flow, (tag, comments), time, origin, input);
-            };
         if let Some(segment) = segment::tcp_segment(ip) {
+            let mut sink = streams.sink(tag, comments);
             table.push(packet.time, packet.number, tag, ip, &segment, &mut sink);
         } else if let Some(quote) = segment::icmp_error(ip) {
             let error = tcp::IcmpError {
@@ -226,6 +223,7 @@ impl Reading {
                 destination: quote.destination,
                 seq: quote.seq,
             };
+            let mut sink = streams.sink(tag, comments);
             table.icmp(packet.time, packet.number, tag, &error, &mut sink);
         } else {
             match segment::udp_ports(ip) {
@@ -241,11 +239,7 @@ impl Reading {
 
     fn finish(&mut self) {
         let Reading { table, streams, now, .. } = self;
-        let mut sink =
-            |_: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
-                streams.feed(flow, (0, &[]), time, origin, input);
-            };
-        table.finish(*now, &mut sink);
+        table.finish(*now, &mut streams.sink(0, &[]));
         self.streams.recorded.finish(&mut self.streams.sessions);
         for session in &mut self.streams.sessions {
             let last = session.facts().now;
@@ -267,6 +261,15 @@ struct Streams {
 }
 
 impl Streams {
+    /// Takes the inputs of flows, with tag and comments of the packet that brings them.
+    fn sink(
+        &mut self,
+        tag: u8,
+        comments: &[Comment],
+    ) -> impl FnMut(FlowId, &FlowInfo, Timestamp, Origin, Input<'_>) {
+        move |_, flow, time, origin, input| self.feed(flow, (tag, comments), time, origin, input)
+    }
+
     /// Takes an input of a flow, with tag and comments of the packet that brought it.
     fn feed(
         &mut self,

@@ -313,6 +313,12 @@ impl Facts {
         stream.before_last = stream.last.replace(at);
     }
 
+    /// Counts a TLS record of application data, whose body has `length` bytes.
+    pub fn count_record(&mut self, dir: Direction, at: At, length: u16) {
+        self.now = self.now.max(at.time);
+        self.tls.count_record(at, dir, length);
+    }
+
     fn close(&mut self, at: At, dir: Direction, how: Close) {
         let after_bytes = [self.streams[0].bytes, self.streams[1].bytes];
         let outside = at.leg() == Leg::Single || at.leg() == self.source_leg(dir);

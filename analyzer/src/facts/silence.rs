@@ -62,8 +62,13 @@ impl Silences {
         /// Nobody calls a shorter pause idle.
         const IDLE: Duration = Duration::from_secs(2);
         const KEPT: usize = 2;
+        // Its sender's own last word tells of most that there was none, and of the rest the later one.
+        let paused = |last: At| broken.time.since(last.time) >= IDLE;
+        if streams[by.index()].last.is_some_and(|last| !paused(last)) {
+            return;
+        }
         let before = streams.iter().filter_map(|stream| stream.last).max_by_key(|at| at.time);
-        let Some(since) = before.filter(|last| broken.time.since(last.time) >= IDLE) else {
+        let Some(since) = before.filter(|last| paused(*last)) else {
             return;
         };
         if self.0.len() == KEPT {

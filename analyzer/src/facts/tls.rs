@@ -202,7 +202,6 @@ impl TlsFacts {
             Event::EncryptedHandshake(dir) => self.finished[dir.index()].set(at, ()),
             Event::Alert(dir, alert) => self.note_alert(at, dir, Some(alert)),
             Event::EncryptedAlert(dir) => self.note_alert(at, dir, None),
-            Event::ApplicationData(dir, length) => self.count_record(at, dir, length),
             Event::RecordsPassed(dir, records, bytes) => {
                 let sum = &mut self.records[dir.index()];
                 sum.count = sum.count.saturating_add(records);
@@ -220,13 +219,13 @@ impl TlsFacts {
         }
     }
 
-    fn count_record(&mut self, at: At, dir: Direction, length: u16) {
-        if self.client_finished().is_some() && self.dialogue.len() < Self::DIALOGUE {
+    pub(super) fn count_record(&mut self, at: At, dir: Direction, length: u16) {
+        if self.dialogue.len() < Self::DIALOGUE && self.client_finished().is_some() {
             self.dialogue.push((dir, length));
         }
-        let alert = self.is_13() && length == TLS13_ALERT;
-        if dir == Direction::ToServer && !alert && self.client_finished().is_some() {
-            self.first_data.get_or_insert(at);
+        if dir == Direction::ToServer && self.first_data.is_none() {
+            let alert = length == TLS13_ALERT && self.is_13();
+            self.first_data = self.client_finished().and((!alert).then_some(at));
         }
         let peer_began = self.records[dir.reverse().index()].first.is_some();
         let records = &mut self.records[dir.index()];

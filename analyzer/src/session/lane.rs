@@ -12,8 +12,15 @@ pub(super) struct Lane {
     pub first: Option<Vec<u8>>,
     /// Bytes of a preconnection PDU or PROXY header still to pass.
     pub preamble: usize,
-    /// The frame being read.
-    pub frame: Option<FrameStart>,
+    /// What the scanner is in the middle of.
+    pub frame: Frame,
+}
+
+/// A frame being read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Frame {
+    /// Its header; `None` between two frames.
+    pub start: Option<FrameStart>,
     /// What was kept of its body.
     pub body: Vec<u8>,
     /// How much of it is worth keeping.
@@ -29,8 +36,16 @@ pub(super) struct Lane {
 impl Lane {
     /// How many first bytes are held back at most: enough for an HTTP status line and its headers.
     pub const FIRST: usize = 2048;
-    /// Memory that a lane keeps from frame to frame: long ones are rare and come early.
+}
+
+impl Frame {
+    /// Memory that is kept from frame to frame: long ones are rare and come early.
     pub const KEPT: usize = 512;
+
+    /// Nobody wants more of its body than there is.
+    pub fn has_enough(&self) -> bool {
+        self.cut || self.body.len() >= self.wanted
+    }
 }
 
 impl Default for Lane {
@@ -39,12 +54,7 @@ impl Default for Lane {
             scanner: RecordScanner::default(),
             first: Some(Vec::new()),
             preamble: 0,
-            frame: None,
-            body: Vec::new(),
-            wanted: 0,
-            cut: false,
-            handshake: HandshakeBuffer::default(),
-            fast_path_begins: false,
+            frame: Frame::default(),
         }
     }
 }

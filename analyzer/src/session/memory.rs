@@ -18,7 +18,8 @@ impl Session {
 }
 
 fn of_lane(lane: &Lane) -> usize {
-    lane.body.capacity() + lane.first.as_ref().map_or(0, Vec::capacity) + lane.handshake.capacity()
+    let first = lane.first.as_ref().map_or(0, Vec::capacity);
+    first + lane.frame.body.capacity() + lane.frame.handshake.capacity()
 }
 
 fn of_facts(facts: &Facts) -> usize {

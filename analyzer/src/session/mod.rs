@@ -17,7 +17,7 @@ use crate::wire::Reader;
 use crate::wire::mcs::McsPdu;
 use crate::wire::send_data::SendData;
 use crate::wire::x224::{Protocols, Tpdu};
-use lane::Lane;
+use lane::{Frame, Lane};
 
 /// One RDP session, as far as it was observed.
 #[derive(Clone, Debug)]
@@ -149,26 +149,21 @@ impl Session {
         if let Some(transcript) = &mut self.transcript {
             transcript.delivered(dir, at.time, bytes);
         }
-        let bytes = match self.classify_first(at, dir, bytes) {
-            Some(rest) => rest,
-            None => return,
-        };
-        self.scan(at, dir, &bytes);
-    }
-
-    /// Holds back the first bytes until they tell what the peer speaks; `None` while they do not.
-    fn classify_first<'a>(
-        &mut self,
-        at: At,
-        dir: Direction,
-        bytes: &'a [u8],
-    ) -> Option<std::borrow::Cow<'a, [u8]>> {
         let lane = &mut self.lanes[dir.index()];
-        let Some(mut first) = lane.first.take() else {
+        if lane.first.is_none() {
             let skip = lane.preamble.min(bytes.len());
             lane.preamble -= skip;
-            return Some(bytes[skip..].into());
-        };
+            self.scan(at, dir, &bytes[skip..]);
+        } else if let Some(first) = self.classify_first(at, dir, bytes) {
+            self.scan(at, dir, &first);
+        }
+    }
+
+    /// Holds back the first bytes until they tell what the peer speaks, and gives those behind a preamble; `None`
+    /// while they do not.
+    fn classify_first(&mut self, at: At, dir: Direction, bytes: &[u8]) -> Option<Vec<u8>> {
+        let lane = &mut self.lanes[dir.index()];
+        let mut first = lane.first.take()?;
         first.extend_from_slice(bytes);
         let Some((what, preamble)) = first::classify(&first, Lane::FIRST) else {
             lane.first = Some(first);
@@ -185,7 +180,7 @@ impl Session {
             }
         }
         self.facts.apply(at, Event::FirstBytes(dir, what));
-        Some(first.into())
+        Some(first)
     }
 
     /// A direction that ends before its first bytes were enough to decide is classified as it stands.
@@ -201,21 +196,18 @@ impl Session {
 
     fn scan(&mut self, at: At, dir: Direction, mut bytes: &[u8]) {
         let Session { facts, lanes, transcript } = self;
-        let lane = &mut lanes[dir.index()];
+        let Lane { scanner, frame, .. } = &mut lanes[dir.index()];
         // Most bytes of a session lie within a body that nobody wants more of.
-        let enough = lane.cut || lane.body.len() >= lane.wanted;
-        if enough && lane.scanner.pass(bytes.len()) {
+        if frame.has_enough() && scanner.pass(bytes.len()) {
             return;
         }
         let mut fold = Fold { facts, transcript };
-        let mut scanner = std::mem::take(&mut lane.scanner);
         while !bytes.is_empty() {
-            bytes = scanner.scan_frame(bytes, &mut |piece| fold.piece(at, dir, lane, piece));
-            if std::mem::take(&mut lane.fast_path_begins) {
+            bytes = scanner.scan_frame(bytes, &mut |piece| fold.piece(at, dir, frame, piece));
+            if std::mem::take(&mut frame.fast_path_begins) {
                 scanner.allow_fast_path();
             }
         }
-        lane.scanner = scanner;
     }
 
     fn skipped(&mut self, at: At, dir: Direction, bytes: u64) {
@@ -228,11 +220,10 @@ impl Session {
             self.scan(at, dir, &first);
         }
         let Session { facts, lanes, transcript } = self;
-        let (lane, mut fold) = (&mut lanes[dir.index()], Fold { facts, transcript });
-        let mut scanner = std::mem::take(&mut lane.scanner);
-        lane.cut = true;
-        scanner.skip(bytes, &mut |piece| fold.piece(at, dir, lane, piece));
-        lane.scanner = scanner;
+        let Lane { scanner, frame, .. } = &mut lanes[dir.index()];
+        let mut fold = Fold { facts, transcript };
+        frame.cut = true;
+        scanner.skip(bytes, &mut |piece| fold.piece(at, dir, frame, piece));
     }
 
     fn gap(&mut self, at: At, dir: Direction, bytes: Option<u64>) {
@@ -244,13 +235,13 @@ impl Session {
             self.skipped(at, dir, bytes);
         } else {
             let lane = &mut self.lanes[dir.index()];
-            lane.cut = true;
+            lane.frame.cut = true;
             lane.first = None;
             lane.scanner.lose();
         }
         let lane = &mut self.lanes[dir.index()];
         lane.preamble = 0;
-        lane.handshake = Default::default();
+        lane.frame.handshake = Default::default();
     }
 }
 
@@ -261,36 +252,41 @@ struct Fold<'s> {
 }
 
 impl Fold<'_> {
-    fn piece(&mut self, at: At, dir: Direction, lane: &mut Lane, piece: Piece<'_>) {
+    fn piece(&mut self, at: At, dir: Direction, frame: &mut Frame, piece: Piece<'_>) {
         match piece {
             Piece::Start(start) => {
-                lane.frame = Some(start);
-                lane.body.clear();
-                lane.cut = false;
-                lane.wanted = self.wanted(dir, start);
+                frame.start = Some(start);
+                frame.body.clear();
+                frame.cut = false;
+                frame.wanted = self.wanted(dir, start);
             }
             Piece::Body(bytes) => {
                 // Behind a hole the bytes have no place in the body any more.
-                let room = if lane.cut { 0 } else { lane.wanted.saturating_sub(lane.body.len()) };
-                let kept = bytes.len().min(room);
-                lane.body.extend_from_slice(&bytes[..kept]);
+                if !frame.has_enough() {
+                    let kept = bytes.len().min(frame.wanted - frame.body.len());
+                    frame.body.extend_from_slice(&bytes[..kept]);
+                }
             }
             Piece::End => {
-                if let Some(frame) = lane.frame.take() {
-                    if let Some(transcript) = self.transcript {
-                        let end = frame.offset + u64::from(frame.header) + u64::from(frame.body);
-                        transcript.frame(dir, frame.kind, frame.offset, end);
-                    }
-                    self.frame(at, dir, lane, frame);
-                    // Behind the handshake no body is kept, and sessions are idle for long.
-                    let steady = self.facts.tls.is_established();
-                    if lane.body.capacity() > if steady { 0 } else { Lane::KEPT } {
-                        lane.body = Vec::new();
-                        lane.handshake.release();
-                    }
+                if let Some(start) = frame.start.take() {
+                    self.end(at, dir, frame, start);
                 }
             }
             Piece::Opaque(error) => self.facts.apply(at, Event::Opaque(dir, error)),
+        }
+    }
+
+    fn end(&mut self, at: At, dir: Direction, frame: &mut Frame, start: FrameStart) {
+        if let Some(transcript) = self.transcript {
+            let end = start.offset + u64::from(start.header) + u64::from(start.body);
+            transcript.frame(dir, start.kind, start.offset, end);
+        }
+        self.frame(at, dir, frame, start);
+        let held = frame.body.capacity();
+        // Behind the handshake no body is kept, and sessions are idle for long.
+        if held > Frame::KEPT || (held > 0 && self.facts.tls.is_established()) {
+            frame.body = Vec::new();
+            frame.handshake.release();
         }
     }
 
@@ -308,22 +304,22 @@ impl Fold<'_> {
         }
     }
 
-    fn frame(&mut self, at: At, dir: Direction, lane: &mut Lane, frame: FrameStart) {
-        match frame.kind {
-            FrameKind::Tpkt if lane.body.len() < lane.wanted.min(frame.body as usize) => {
+    fn frame(&mut self, at: At, dir: Direction, frame: &mut Frame, start: FrameStart) {
+        match start.kind {
+            FrameKind::Tpkt if frame.body.len() < frame.wanted.min(start.body as usize) => {
                 // Behind the negotiation a source may leave bodies out on purpose.
                 let negotiated = self.facts.x224.confirm.is_seen();
                 let cut = Event::Limit("a TPKT packet was cut in the input");
                 self.facts.apply(at, if negotiated { Event::ClearFrame(dir) } else { cut });
             }
-            FrameKind::Tpkt => self.tpdu(at, dir, lane),
+            FrameKind::Tpkt => self.tpdu(at, dir, frame),
             FrameKind::FastPath => self.facts.apply(at, Event::FastPath(dir)),
-            FrameKind::Tls(header) => tls::record(self.facts, at, dir, lane, header),
+            FrameKind::Tls(header) => tls::record(self.facts, at, dir, frame, header),
         }
     }
 
-    fn tpdu(&mut self, at: At, dir: Direction, lane: &mut Lane) {
-        let event = match Tpdu::parse(&lane.body) {
+    fn tpdu(&mut self, at: At, dir: Direction, frame: &mut Frame) {
+        let event = match Tpdu::parse(&frame.body) {
             Ok(Tpdu::ConnectionRequest(request)) if dir == Direction::ToServer => {
                 Event::ConnectionRequest(request)
             }
@@ -349,7 +345,7 @@ impl Fold<'_> {
         self.facts.apply(at, event);
         // From MCS on, standard RDP security mixes TPKT and fast-path.
         let standard = self.facts.x224.selected() == Some(Protocols::RDP);
-        lane.fast_path_begins = standard && self.facts.rdp.connect_response.is_seen();
+        frame.fast_path_begins = standard && self.facts.rdp.connect_response.is_seen();
     }
 }
 

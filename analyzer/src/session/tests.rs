@@ -230,12 +230,12 @@ fn a_session_keeps_little_of_what_it_is_given() {
         trace = trace.connect_failed(ConnectFailureKind::Refused, 1);
     }
     let steady = trace.session_in_chunks(&mut |bytes| bytes.chunks(1_000).collect());
-    assert!(steady.lanes.iter().all(|lane| lane.body.capacity() <= Lane::KEPT));
+    assert!(steady.lanes.iter().all(|lane| lane.frame.body.capacity() <= Frame::KEPT));
     // Every prefix, ends within frames included.
     trace = trace.to_client(&record(22, &[11; 16_384])[..16_000]);
     let session = trace.session_in_chunks(&mut |bytes| bytes.chunks(1_000).collect());
     for lane in &session.lanes {
-        assert!(lane.body.len() <= 20 * 1024, "{}", lane.body.len());
+        assert!(lane.frame.body.len() <= 20 * 1024, "{}", lane.frame.body.len());
         assert!(lane.first.is_none());
     }
     let facts = session.facts();

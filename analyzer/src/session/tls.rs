@@ -1,6 +1,6 @@
 //! TLS records to events, without keys. RFC 5246, RFC 8446.
 
-use super::lane::Lane;
+use super::lane::Frame;
 use crate::event::{At, Event};
 use crate::facts::Facts;
 use crate::input::Direction;
@@ -23,35 +23,33 @@ pub(super) fn record(
     facts: &mut Facts,
     at: At,
     dir: Direction,
-    lane: &mut Lane,
+    frame: &mut Frame,
     header: RecordHeader,
 ) {
     match header.content_type {
         ContentType::CHANGE_CIPHER_SPEC => facts.apply(at, Event::ChangeCipherSpec(dir)),
-        ContentType::APPLICATION_DATA => {
-            facts.apply(at, Event::ApplicationData(dir, header.length));
-        }
-        ContentType::ALERT if lane.cut && header.length == 2 => {
+        ContentType::APPLICATION_DATA => facts.count_record(dir, at, header.length),
+        ContentType::ALERT if frame.cut && header.length == 2 => {
             facts.apply(at, Event::Limit("a TLS alert was cut in the input"));
         }
-        ContentType::ALERT => facts.apply(at, alert(facts, dir, lane, header)),
+        ContentType::ALERT => facts.apply(at, alert(facts, dir, frame, header)),
         ContentType::HANDSHAKE if is_encrypted(facts, dir) => {
             facts.apply(at, Event::EncryptedHandshake(dir));
         }
-        ContentType::HANDSHAKE if lane.cut => {
-            lane.handshake = Default::default();
+        ContentType::HANDSHAKE if frame.cut => {
+            frame.handshake = Default::default();
             facts.apply(at, Event::Limit("a TLS handshake record was cut in the input"));
         }
-        ContentType::HANDSHAKE => handshake(facts, at, dir, lane),
+        ContentType::HANDSHAKE => handshake(facts, at, dir, frame),
         _ => {}
     }
 }
 
 /// An alert record is in clear when it has the size of one and its sender has not switched to
 /// encryption; in TLS 1.3 encrypted alerts travel as application data.
-fn alert(facts: &Facts, dir: Direction, lane: &Lane, header: RecordHeader) -> Event {
+fn alert(facts: &Facts, dir: Direction, frame: &Frame, header: RecordHeader) -> Event {
     let clear = header.length == 2 && !is_encrypted(facts, dir);
-    match Alert::parse(&lane.body) {
+    match Alert::parse(&frame.body) {
         Ok(alert) if clear => Event::Alert(dir, alert),
         _ => Event::EncryptedAlert(dir),
     }
@@ -61,11 +59,11 @@ fn is_encrypted(facts: &Facts, dir: Direction) -> bool {
     !facts.tls.is_13() && facts.tls.change_cipher_spec[dir.index()].is_seen()
 }
 
-fn handshake(facts: &mut Facts, at: At, dir: Direction, lane: &mut Lane) {
-    if lane.handshake.push(&lane.body).is_err() {
+fn handshake(facts: &mut Facts, at: At, dir: Direction, frame: &mut Frame) {
+    if frame.handshake.push(&frame.body).is_err() {
         return facts.apply(at, Event::Limit("a TLS handshake message is too long"));
     }
-    for (kind, body) in &mut lane.handshake {
+    for (kind, body) in &mut frame.handshake {
         if let Some(event) = message(dir, kind, &body) {
             facts.apply(at, event);
         }

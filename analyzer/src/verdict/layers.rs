@@ -1,11 +1,12 @@
 //! The report's parts on X.224 and TLS.
 
 use super::Identities;
-use super::words::{date, hex};
+use super::words::date;
 use crate::codes::cipher::cipher_suite_name;
 use crate::facts::{Facts, Known, Why};
 use crate::input::Direction;
 use crate::report::{AlertReport, CertificateReport, Rdp, Tls};
+use crate::wire::hex;
 use crate::wire::tls::CertificateSummary;
 use crate::wire::x224::Routing;
 

@@ -25,7 +25,3 @@ pub(super) fn rfc3339(time: Timestamp) -> String {
 pub(super) fn date(seconds: i64) -> String {
     Instant::from_second(seconds).unwrap_or(Instant::UNIX_EPOCH).to_string()
 }
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -7,6 +7,7 @@
 
 pub mod credssp;
 pub mod first_bytes;
+mod hex;
 pub mod licensing;
 pub mod mcs;
 mod reader;
@@ -16,6 +17,7 @@ pub mod tls;
 pub mod tpkt;
 pub mod x224;
 
+pub(crate) use hex::{hex, push_hex};
 pub use reader::{ParseError, Parsed, Reader, complete};
 
 #[cfg(test)]

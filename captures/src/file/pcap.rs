@@ -22,7 +22,8 @@ pub(super) struct Pcap {
     order: Endianness,
     /// Nanoseconds in a unit of the fraction.
     unit: u64,
-    modified: bool,
+    /// Bytes of a record's header.
+    record: usize,
     lengths: Lengths,
     link_type: u32,
     longest: usize,
@@ -71,63 +72,65 @@ impl Pcap {
             PcapTsResolution::NanoSecond => 1,
         };
         let order = fields.endianness;
-        Some((Pcap { order, unit, modified, lengths, link_type, longest }, interface))
+        let record = if modified { MODIFIED_RECORD } else { RECORD };
+        Some((Pcap { order, unit, record, lengths, link_type, longest }, interface))
     }
 
     /// Reads the record at the start of `bytes`.
-    pub(super) fn step(&self, bytes: &[u8]) -> Step {
-        if self.modified { self.read::<MODIFIED_RECORD>(bytes) } else { self.read::<RECORD>(bytes) }
-    }
-
+    ///
     /// Read here: the parser refuses a record longer than the snaplen that the header declares, or with more
     /// than a second in its fraction, and gets no further; it takes the packet to begin after 16 bytes, and the
     /// first length to be that of the captured packet.
-    fn read<const HEAD: usize>(&self, bytes: &[u8]) -> Step {
-        let header = bytes.first_chunk::<HEAD>().and_then(|header| header.first_chunk());
-        match header {
-            None => Step::Need(HEAD),
-            Some(header) => self.record(bytes, HEAD, self.fields(header)),
-        }
-    }
-
-    fn fields(&self, header: &[u8; RECORD]) -> [u32; 4] {
-        let (words, _) = header.as_chunks::<4>();
-        let mut fields = [0; 4];
-        for (field, word) in fields.iter_mut().zip(words) {
-            *field = match self.order {
-                Endianness::Big => u32::from_be_bytes(*word),
-                Endianness::Little => u32::from_le_bytes(*word),
-            };
-        }
-        fields
-    }
-
-    fn record(&self, bytes: &[u8], header: usize, fields: [u32; 4]) -> Step {
-        let [seconds, fraction, first, second] = fields;
+    #[inline]
+    pub(super) fn step(&self, bytes: &[u8]) -> Step {
+        let Some(fields) = bytes.first_chunk::<RECORD>() else { return Step::Need(self.record) };
+        let [seconds, fraction, first, second] = self.words(fields);
         let (captured, original_len) = match self.lengths {
             Lengths::CapturedFirst => (first, second),
             Lengths::SmallerIsCaptured => (first.min(second), first.max(second)),
             Lengths::OriginalFirst => (second, first),
         };
         let captured = usize::try_from(captured).unwrap_or(usize::MAX);
-        if captured > self.longest {
-            return Step::Broken(format!(
-                "a record of {captured} bytes, where {} are the most",
-                self.longest
-            ));
-        }
-        let end = header + captured;
-        if bytes.len() < end {
-            return Step::Need(end);
+        let end = self.record.saturating_add(captured);
+        if bytes.len() < end || captured > self.longest {
+            return self.not_there(bytes, captured);
         }
         let nanoseconds = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.unit;
         Step::Packet(Located {
             time: Timestamp(nanoseconds),
             interface: 0,
             link_type: self.link_type,
-            data: header..end,
+            data: self.record..end,
             original_len,
             consumed: end,
         })
+    }
+
+    fn words(&self, header: &[u8; RECORD]) -> [u32; 4] {
+        let (words, _) = header.as_chunks::<4>();
+        let mut fields = [0; 4];
+        for (field, word) in fields.iter_mut().zip(words) {
+            let little = u32::from_le_bytes(*word);
+            *field = match self.order {
+                Endianness::Big => little.swap_bytes(),
+                Endianness::Little => little,
+            };
+        }
+        fields
+    }
+
+    /// Why a record whose packet has so many bytes can not be read.
+    #[cold]
+    fn not_there(&self, bytes: &[u8], captured: usize) -> Step {
+        if bytes.len() < self.record {
+            return Step::Need(self.record);
+        }
+        if captured > self.longest {
+            return Step::Broken(format!(
+                "a record of {captured} bytes, where {} are the most",
+                self.longest
+            ));
+        }
+        Step::Need(self.record + captured)
     }
 }

@@ -179,6 +179,7 @@ pub(crate) fn skip_extensions(protocol: u8, bytes: &[u8]) -> Result<Extensions, 
 
 /// The packet that most captures are full of: Ethernet without tags, IPv4 without options and in one piece, TCP.
 /// None for every other, and the long way gives the same for this one.
+#[inline]
 pub(super) fn usual(bytes: &[u8]) -> Option<IpPacket<'_>> {
     const ETHERNET: usize = 14;
     const HEADERS: usize = ETHERNET + 20;

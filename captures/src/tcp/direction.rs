@@ -2,15 +2,12 @@
 
 use rdpwhy_analyzer::input::{Baseline, Direction, Input, Segment, SegmentCounts};
 
+use super::history::History;
 use super::stats::{IpIdHabit, Outstanding, RecentHeaders, TtlCounts};
-use super::waiting::{Inserted, Piece, Waiting, differ, slice};
+use super::waiting::{Inserted, Piece, Waiting};
 use super::{At, Out};
 use crate::packet::TcpSegment;
 
-/// Delivered bytes kept for the comparison with later copies: the head of the stream, where verdicts rest.
-const HISTORY: u64 = 8 * 1024;
-/// Once the stream is this long, its head is not compared any more.
-const HISTORY_UNTIL: u64 = 64 * 1024;
 /// A RST farther ahead is one that its receiver ignores: guessed, or of an earlier connection.
 const LARGEST_LOSS: u64 = 1 << 22;
 /// No window reaches farther. RFC 7323 2.3.
@@ -34,8 +31,7 @@ pub(super) struct Half {
     /// The FIN, until everything before it is delivered.
     pending_fin: Option<Box<PendingFin>>,
     waiting: Option<Box<Waiting>>,
-    history: Vec<u8>,
-    history_ended: bool,
+    pub(super) history: History,
     /// Counters; `acknowledged` is filled in by [`Half::counts`].
     pub(super) seen: SegmentCounts,
     pub(super) ttl: TtlCounts,
@@ -163,8 +159,8 @@ impl Half {
         let bytes = bytes.get(before as usize..).unwrap_or(&[]);
         let piece = Piece { at, start, end: start + u64::from(len - before), bytes };
         self.seen.largest = self.seen.largest.max(len);
-        if piece.end <= HISTORY_UNTIL {
-            self.outstanding.sent(piece.end, len);
+        if piece.end <= History::UNTIL {
+            self.outstanding.sent(piece.end as u32, len);
         }
         if piece.end <= self.next || self.fin.is_some_and(|fin| piece.start >= fin) {
             self.seen.retransmitted += 1;
@@ -172,9 +168,9 @@ impl Half {
             if (piece.start..piece.end).contains(&waited_for) {
                 self.seen.repeated = self.seen.repeated.saturating_add(1);
             }
-            return self.differs_from_history(&piece);
+            return self.history.differs(&piece);
         }
-        let mut differs = self.differs_from_history(&piece);
+        let mut differs = self.history.differs(&piece);
         let ahead = piece.part(piece.start.max(self.next), piece.end);
         match self.waiting.as_deref_mut() {
             // The steady state: nothing waits, and this is next.
@@ -193,39 +189,45 @@ impl Half {
         differs
     }
 
-    /// Whether nothing waits and nothing has ended.
+    /// Whether the stream has begun, nothing of it waits and nothing has ended.
     pub(super) fn is_flowing(&self) -> bool {
-        self.fin.is_none() && self.waiting.is_none() && !self.was_reset && !self.window_is_zero
+        self.has_base()
+            && self.fin.is_none()
+            && self.waiting.is_none()
+            && !self.was_reset
+            && !self.window_is_zero
     }
 
-    /// Takes a segment of a flowing direction when its bytes are all there, the next ones, and behind what is
-    /// compared with copies. `false` where they are not: then nothing has happened.
-    pub(super) fn next_data(
-        &mut self,
-        dir: Direction,
-        at: At,
-        tcp: &TcpSegment<'_>,
-        out: &mut Out,
-    ) -> bool {
+    /// Takes the payload of a segment of a flowing direction when its bytes are all there, the next ones, and
+    /// behind what is compared with copies. `false` where they are not: then nothing has happened.
+    pub(super) fn next_data(&mut self, tcp: &TcpSegment<'_>) -> bool {
         let len = tcp.payload_len;
-        let next = self.next > HISTORY_UNTIL
-            && self.history_ended
+        let next = self.next > History::UNTIL
+            && self.history.has_ended()
             && !self.base_is_soft
             && tcp.payload.len() == len as usize
-            && self.place(tcp.seq) == i64::try_from(self.next).ok();
+            && self.base == Some(tcp.seq.wrapping_sub(self.next as u32))
+            && self.acked.is_none_or(|acked| acked <= self.next);
         if next {
             self.next += u64::from(len);
             self.seen.data_segments += 1;
             self.seen.bytes += u64::from(len);
             self.seen.largest = self.seen.largest.max(len);
-            out.send(at, Input::Data { dir, bytes: tcp.payload });
         }
         next
     }
 
     /// Takes an acknowledgement that the peer sent.
     pub(super) fn acknowledged(&mut self, dir: Direction, ack: u32, out: &mut Out) {
-        let Some(place) = self.place(ack) else { return };
+        let is_known = self.note_acknowledged(ack);
+        if is_known && (self.waiting.is_some() || self.pending_fin.is_some()) {
+            self.settle(dir, out);
+        }
+    }
+
+    /// The same where nothing waits that it could let go. `false` when no window reaches there.
+    pub(super) fn note_acknowledged(&mut self, ack: u32) -> bool {
+        let Some(place) = self.place(ack) else { return false };
         let place = u64::try_from(place).unwrap_or(0);
         if self.acked.is_none_or(|acked| place > acked) {
             self.acked = Some(place);
@@ -233,9 +235,7 @@ impl Half {
             let largest = self.outstanding.acknowledged(place);
             self.seen.largest_acknowledged = self.seen.largest_acknowledged.max(largest);
         }
-        if self.waiting.is_some() || self.pending_fin.is_some() {
-            self.settle(dir, out);
-        }
+        true
     }
 
     /// Takes a FIN at `seq`, the sequence number after the segment's payload. Gives it back when it is a copy.
@@ -343,7 +343,7 @@ impl Half {
 
     /// Delivers a piece that begins at the next byte.
     fn deliver(&mut self, dir: Direction, piece: &Piece<'_>, late: bool, out: &mut Out) {
-        self.remember(piece, out);
+        self.history.remember(piece, out.memory);
         self.next = piece.end;
         self.seen.bytes += piece.end - piece.start;
         let cut = (piece.end - piece.start).saturating_sub(piece.bytes.len() as u64);
@@ -365,42 +365,5 @@ impl Half {
             .and_then(|waiting| waiting.first())
             .map(|first| (first.start, first.at));
         data.or_else(|| Some((self.fin?, self.pending_fin.as_ref()?.at)))
-    }
-
-    fn differs_from_history(&self, piece: &Piece<'_>) -> bool {
-        let until = piece.end.min(self.history.len() as u64);
-        if piece.start >= until {
-            return false;
-        }
-        differ(slice(&self.history, 0, piece.start, until), piece.between(piece.start, until))
-    }
-
-    fn remember(&mut self, piece: &Piece<'_>, out: &mut Out) {
-        if self.history_ended {
-            return;
-        }
-        if piece.end > HISTORY_UNTIL || piece.start > HISTORY {
-            if piece.end > HISTORY_UNTIL {
-                self.end_history(out);
-            }
-            return;
-        }
-        let head = piece.between(piece.start, HISTORY);
-        // A hole in it would shift what follows.
-        if self.history.len() as u64 == piece.start && out.memory.take(head.len()) {
-            // It doubles, but takes no room for what is never kept: thousands of streams have one.
-            if self.history.capacity() - self.history.len() < head.len() {
-                let most = (HISTORY as usize).saturating_sub(self.history.len());
-                self.history.reserve_exact(head.len().max(self.history.len()).min(most));
-            }
-            self.history.extend_from_slice(head);
-        }
-    }
-
-    /// Forgets the delivered bytes: nothing will be compared with them any more.
-    pub(super) fn end_history(&mut self, out: &mut Out) {
-        out.memory.release(self.history.len());
-        self.history = Vec::new();
-        self.history_ended = true;
     }
 }

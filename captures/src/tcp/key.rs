@@ -1,10 +1,13 @@
 //! What tells flows apart, and a fast hash of it.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+/// An endpoint: address and port.
+pub(super) type End = (IpAddr, u16);
+
 /// Both endpoints in canonical order, and the tag. Nearly all are IPv4, which two words hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlowKey {
     V4([u64; 2]),
     /// IPv6, or one of each.
@@ -12,32 +15,64 @@ pub(super) enum FlowKey {
 }
 
 impl FlowKey {
-    /// The same key for both directions, and for an IPv4 address that a socket calls by its IPv6 name.
-    pub(super) fn new(tag: u8, one: SocketAddr, other: SocketAddr) -> FlowKey {
-        let word = |(ip, port): (Ipv4Addr, u16)| u64::from(ip.to_bits()) << 16 | u64::from(port);
-        if let (Some(one), Some(other)) = (v4(one), v4(other)) {
-            let (one, other) = (word(one), word(other));
-            return FlowKey::V4([one.min(other) | u64::from(tag) << 48, one.max(other)]);
+    /// The same key for both directions, and for an IPv4 address that a socket calls by its IPv6 name; and whether
+    /// `one` is what stands first in it.
+    #[inline]
+    pub(super) fn new(tag: u8, one: End, other: End) -> (FlowKey, bool) {
+        match (one, other) {
+            ((IpAddr::V4(one), one_port), (IpAddr::V4(other), other_port)) => {
+                FlowKey::v4(tag, word(one, one_port), word(other, other_port))
+            }
+            _ => FlowKey::other(tag, one, other),
         }
-        let ends = [(bits(one.ip()), one.port()), (bits(other.ip()), other.port())];
-        let [one, other] = ends;
-        let [(low, low_port), (high, high_port)] = if other < one { [other, one] } else { ends };
+    }
+
+    /// The key of two sockets.
+    pub(super) fn of(tag: u8, one: SocketAddr, other: SocketAddr) -> FlowKey {
+        FlowKey::new(tag, (one.ip(), one.port()), (other.ip(), other.port())).0
+    }
+
+    fn v4(tag: u8, one: u64, other: u64) -> (FlowKey, bool) {
+        let words = [one.min(other) | u64::from(tag) << 48, one.max(other)];
+        (FlowKey::V4(words), one <= other)
+    }
+
+    fn other(tag: u8, one: End, other: End) -> (FlowKey, bool) {
+        if let (IpAddr::V4(first), IpAddr::V4(second)) =
+            (one.0.to_canonical(), other.0.to_canonical())
+        {
+            return FlowKey::v4(tag, word(first, one.1), word(second, other.1));
+        }
+        let [one, other] = [one, other].map(|(ip, port)| (bits(ip), port));
+        let is_first = one <= other;
+        let [(low, low_port), (high, high_port)] =
+            if is_first { [one, other] } else { [other, one] };
         let ports_and_tag = u64::from(low_port) << 32 | u64::from(high_port) << 8 | u64::from(tag);
-        FlowKey::Other([low, high], ports_and_tag)
+        (FlowKey::Other([low, high], ports_and_tag), is_first)
     }
 }
 
-fn v4(end: SocketAddr) -> Option<(Ipv4Addr, u16)> {
-    match end {
-        SocketAddr::V4(end) => Some((*end.ip(), end.port())),
-        SocketAddr::V6(end) => Some((end.ip().to_ipv4_mapped()?, end.port())),
-    }
+fn word(ip: Ipv4Addr, port: u16) -> u64 {
+    u64::from(ip.to_bits()) << 16 | u64::from(port)
 }
 
 fn bits(ip: IpAddr) -> u128 {
     match ip {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
         IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+// By hand, word by word: keys of different kinds need no different hashes.
+impl Hash for FlowKey {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        match self {
+            FlowKey::V4(words) => words.iter().for_each(|word| hasher.write_u64(*word)),
+            FlowKey::Other(ips, ports_and_tag) => {
+                ips.iter().for_each(|ip| hasher.write_u128(*ip));
+                hasher.write_u64(*ports_and_tag);
+            }
+        }
     }
 }
 
@@ -112,14 +147,30 @@ mod tests {
             ["10.0.0.1:5", "[2001:db8::2]:3389"],
         ] {
             let (one, other) = (end(one), end(other));
-            let key = FlowKey::new(1, one, other);
-            assert_eq!(key, FlowKey::new(1, other, one));
-            assert_ne!(key, FlowKey::new(2, one, other), "the other leg");
-            assert_ne!(key, FlowKey::new(1, one, SocketAddr::new(other.ip(), 3390)));
+            let key = FlowKey::of(1, one, other);
+            assert_eq!(key, FlowKey::of(1, other, one));
+            assert_ne!(key, FlowKey::of(2, one, other), "the other leg");
+            assert_ne!(key, FlowKey::of(1, one, SocketAddr::new(other.ip(), 3390)));
         }
-        let key = FlowKey::new(0, end("10.0.0.1:5"), end("10.0.0.2:3389"));
-        let mapped = FlowKey::new(0, end("[::ffff:10.0.0.1]:5"), end("10.0.0.2:3389"));
+        let key = FlowKey::of(0, end("10.0.0.1:5"), end("10.0.0.2:3389"));
+        let mapped = FlowKey::of(0, end("[::ffff:10.0.0.1]:5"), end("10.0.0.2:3389"));
         assert_eq!(key, mapped);
-        assert_ne!(key, FlowKey::new(0, end("10.0.0.1:3389"), end("10.0.0.2:5")));
+        assert_ne!(key, FlowKey::of(0, end("10.0.0.1:3389"), end("10.0.0.2:5")));
+    }
+
+    #[test]
+    fn one_end_stands_first_and_the_other_does_not() {
+        let ends =
+            |low: &str, high: &str| -> [End; 2] { [low, high].map(|ip| (ip.parse().unwrap(), 7)) };
+        for [low, high] in [
+            ends("10.0.0.1", "10.0.0.2"),
+            ends("2001:db8::1", "2001:db8::2"),
+            ends("10.0.0.1", "2001:db8::2"),
+            ends("::ffff:10.0.0.1", "10.0.0.2"),
+        ] {
+            assert!(FlowKey::new(0, low, high).1, "{low:?}");
+            assert!(!FlowKey::new(0, high, low).1, "{low:?}");
+            assert!(FlowKey::new(0, low, low).1, "an end that talks to itself");
+        }
     }
 }

@@ -97,10 +97,11 @@ impl IpIdHabit {
     }
 }
 
-/// The latest segments that the peer did not acknowledge yet, by their last byte's place, with their length.
+/// The latest segments that the peer did not acknowledge yet, by their last byte's place near the beginning of
+/// the stream, with their length.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Outstanding {
-    segments: [(u64, u32); OUTSTANDING],
+    segments: [(u32, u32); OUTSTANDING],
     latest: usize,
     /// Some of them are not acknowledged.
     any: bool,
@@ -108,7 +109,7 @@ pub(super) struct Outstanding {
 
 impl Outstanding {
     /// Takes a segment that ends at this place.
-    pub(super) fn sent(&mut self, end: u64, len: u32) {
+    pub(super) fn sent(&mut self, end: u32, len: u32) {
         self.latest = (self.latest + 1) % OUTSTANDING;
         self.any = true;
         if let Some(oldest) = self.segments.get_mut(self.latest) {
@@ -122,7 +123,7 @@ impl Outstanding {
             return 0;
         }
         let mut longest = 0;
-        for segment in self.segments.iter_mut().filter(|segment| segment.0 <= place) {
+        for segment in self.segments.iter_mut().filter(|segment| u64::from(segment.0) <= place) {
             longest = longest.max(std::mem::take(segment).1);
         }
         self.any = self.segments.iter().any(|segment| segment.1 > 0);
@@ -134,7 +135,10 @@ impl Outstanding {
 #[derive(Clone, Debug, Default)]
 pub(super) struct RecentHeaders {
     ring: Vec<Header>,
-    oldest: usize,
+    /// What [`Header::mark`] makes of each; zero where there is none yet.
+    marks: [u32; RECENT],
+    /// The place of the next one.
+    next: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,31 +157,32 @@ struct Header {
 impl RecentHeaders {
     /// Whether `packet` is a copy of a recent one, which it becomes itself if not. A sender's own
     /// retransmission comes later or has another IP identification.
+    #[inline]
     pub(super) fn is_copy(&mut self, packet: &Packet<'_>) -> bool {
         let header = Header::of(packet);
-        // First what is hardly ever the same.
-        let same = |old: &Header| {
-            (old.ip_id, old.seq, old.ack) == (header.ip_id, header.seq, header.ack)
-                && Header { time: header.time, ..*old } == header
-                && old.time.abs_diff(header.time) <= MIRROR_NANOS
-        };
-        if self.ring.iter().any(same) {
+        let mark = header.mark();
+        // All are looked at, which is faster than to stop at the first.
+        let may_be = self.marks.iter().fold(false, |found, known| found | (*known == mark));
+        if may_be && self.ring.iter().any(|old| header.is_copy_of(old)) {
             return true;
         }
         if self.ring.len() < RECENT {
             self.ring.push(header);
-        } else if let Some(place) = self.ring.get_mut(self.oldest) {
+        } else if let Some(place) = self.ring.get_mut(self.next) {
             *place = header;
-            self.oldest = (self.oldest + 1) % RECENT;
         }
+        if let Some(place) = self.marks.get_mut(self.next) {
+            *place = mark;
+        }
+        self.next = (self.next + 1) % RECENT;
         false
     }
 }
 
 impl Header {
     fn of(packet: &Packet<'_>) -> Header {
-        let tcp = packet.tcp;
-        let ip_id = packet.ip.ip_id.unwrap_or(0);
+        let tcp = &packet.tcp;
+        let ip_id = packet.ip_id.unwrap_or(0);
         Header {
             time: packet.at.time.0,
             seq: tcp.seq,
@@ -188,5 +193,14 @@ impl Header {
             checksum: tcp.checksum,
             flags: tcp.flags,
         }
+    }
+
+    /// A short word that is the same for copies, and for other headers of one sender hardly ever.
+    fn mark(&self) -> u32 {
+        self.seq ^ self.ack.rotate_left(8) ^ u32::from(self.ip_id).rotate_left(16)
+    }
+
+    fn is_copy_of(&self, old: &Header) -> bool {
+        Header { time: self.time, ..*old } == *self && old.time.abs_diff(self.time) <= MIRROR_NANOS
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
-use rdpwhy_analyzer::input::{Direction, Input, Origin, Timestamp};
+use rdpwhy_analyzer::input::{Input, Origin, Timestamp};
 
 use super::flow::Flow;
 use super::key::{BuildFlowHasher, FlowKey};
 use super::{At, FlowId, FlowInfo, FlowOptions, IcmpError, Memory, Packet, Sink, flag};
-use crate::packet::{IpPacket, TcpSegment};
+use crate::link;
+use crate::packet::{IpPacket, RawPacket, TcpSegment};
+use crate::segment::tcp_segment;
 
 /// Bytes that all flows together may hold back.
 const MEMORY_LIMIT: usize = 256 * 1024 * 1024;
@@ -24,6 +26,8 @@ const EVICTION_SAMPLE: usize = 64;
 pub struct FlowTable {
     options: FlowOptions,
     pub(super) places: HashMap<FlowKey, u32, BuildFlowHasher>,
+    /// The place found last: many packets of a flow come in a row.
+    latest: Option<(FlowKey, u32)>,
     pub(super) flows: Vec<Option<Box<Flow>>>,
     free: Vec<u32>,
     /// Place and number of closed flows, the longest closed first. May hold flows that are gone.
@@ -41,6 +45,7 @@ impl FlowTable {
         FlowTable {
             options,
             places: HashMap::default(),
+            latest: None,
             flows: Vec::new(),
             free: Vec::new(),
             closed: VecDeque::new(),
@@ -62,35 +67,18 @@ impl FlowTable {
         segment: &TcpSegment<'_>,
         sink: &mut impl FnMut(FlowId, &FlowInfo, Timestamp, Origin, Input<'_>),
     ) -> FlowId {
-        self.last_packet = number;
-        let source = SocketAddr::new(ip.source, segment.source_port);
-        let destination = SocketAddr::new(ip.destination, segment.destination_port);
-        let packet = Packet { at: At { time, number }, ip, tcp: segment };
-        let key = FlowKey::new(tag, source, destination);
-        let mut place = self.places.get(&key).copied();
-        // Only a SYN opens a connection anew.
-        if packet.has(flag::SYN)
-            && let Some(old) = place.filter(|&old| self.is_reused(old, source, &packet))
-        {
-            self.remove(old, packet.at, sink);
-            place = None;
-        }
-        let place = match place {
-            Some(place) => place,
-            None => self.open(key, tag, source, destination, &packet, sink),
-        };
-        let FlowTable { flows, memory, closed, .. } = self;
-        let Some(flow) = flows.get_mut(place as usize).and_then(Option::as_deref_mut) else {
-            return FlowId(self.next_id); // can not be: every place of the map is taken
-        };
-        flow.segment(direction(flow, source), &packet, memory, sink);
-        let id = flow.info.id;
-        if !flow.queued && flow.is_closed() {
-            flow.queued = true;
-            closed.push_back((place, id));
-            self.tidy_closed();
-        }
-        id
+        self.take(At { time, number }, tag, ip, segment, sink)
+    }
+
+    /// The same for a captured packet that is an Ethernet frame with TCP over IPv4 and nothing unusual about it, as
+    /// most are. `None` for every other: then nothing has happened.
+    pub fn push_frame(
+        &mut self,
+        packet: &RawPacket<'_>,
+        tag: u8,
+        sink: &mut impl FnMut(FlowId, &FlowInfo, Timestamp, Origin, Input<'_>),
+    ) -> Option<FlowId> {
+        self.take_frame(packet, tag, sink)
     }
 
     /// Takes an ICMP error that quotes a segment. Returns the flow of that segment.
@@ -102,7 +90,7 @@ impl FlowTable {
         error: &IcmpError,
         sink: &mut impl FnMut(FlowId, &FlowInfo, Timestamp, Origin, Input<'_>),
     ) -> Option<FlowId> {
-        let place = *self.places.get(&FlowKey::new(tag, error.source, error.destination))?;
+        let place = *self.places.get(&FlowKey::of(tag, error.source, error.destination))?;
         let flow = self.flows.get_mut(place as usize)?.as_deref_mut()?;
         flow.icmp(At { time, number }, error, &mut self.memory, sink);
         Some(flow.info.id)
@@ -110,7 +98,7 @@ impl FlowTable {
 
     /// The flow between two endpoints that is in the table now.
     pub fn flow_of(&self, tag: u8, one: SocketAddr, other: SocketAddr) -> Option<FlowId> {
-        let place = *self.places.get(&FlowKey::new(tag, one, other))?;
+        let place = *self.places.get(&FlowKey::of(tag, one, other))?;
         Some(self.flows.get(place as usize)?.as_deref()?.info.id)
     }
 
@@ -124,7 +112,7 @@ impl FlowTable {
         other: SocketAddr,
         sink: &mut impl FnMut(FlowId, &FlowInfo, Timestamp, Origin, Input<'_>),
     ) -> Option<FlowId> {
-        let place = *self.places.get(&FlowKey::new(tag, one, other))?;
+        let place = *self.places.get(&FlowKey::of(tag, one, other))?;
         let id = self.flows.get(place as usize)?.as_deref()?.info.id;
         self.remove(place, At { time, number: self.last_packet }, sink).then_some(id)
     }
@@ -142,14 +130,80 @@ impl FlowTable {
             flow.finish(end, &mut self.memory, sink);
         }
         self.places.clear();
+        self.latest = None;
         self.free.clear();
         self.closed.clear();
         self.hand = 0;
     }
 
-    fn is_reused(&self, place: u32, source: SocketAddr, packet: &Packet<'_>) -> bool {
+    fn take_frame(
+        &mut self,
+        packet: &RawPacket<'_>,
+        tag: u8,
+        sink: &mut Sink<'_>,
+    ) -> Option<FlowId> {
+        let ip = link::usual(packet.link_type, packet.bytes)?;
+        let segment = tcp_segment(&ip)?;
+        let at = At { time: packet.time, number: packet.number };
+        Some(self.take(at, tag, &ip, &segment, sink))
+    }
+
+    // Twice in the program, so that a frame's fields stay where they were read.
+    #[inline(always)]
+    fn take(
+        &mut self,
+        at: At,
+        tag: u8,
+        ip: &IpPacket<'_>,
+        tcp: &TcpSegment<'_>,
+        sink: &mut Sink<'_>,
+    ) -> FlowId {
+        self.last_packet = at.number;
+        let source = (ip.source, tcp.source_port);
+        let destination = (ip.destination, tcp.destination_port);
+        let packet = Packet { at, ttl: ip.ttl, ip_id: ip.ip_id, tcp: *tcp };
+        let (key, is_first) = FlowKey::new(tag, source, destination);
+        let mut place = self.place_of(&key);
+        // Only a SYN opens a connection anew.
+        if packet.has(flag::SYN)
+            && let Some(old) = place.filter(|&old| self.is_reused(old, is_first, &packet))
+        {
+            self.remove(old, at, sink);
+            place = None;
+        }
+        let place = match place {
+            Some(place) => place,
+            None => self.open(key, tag, source.into(), destination.into(), &packet, sink),
+        };
+        let FlowTable { flows, memory, closed, .. } = self;
+        let Some(flow) = flows.get_mut(place as usize).and_then(Option::as_deref_mut) else {
+            return FlowId(self.next_id); // can not be: every place of the map is taken
+        };
+        flow.segment(flow.direction(is_first), &packet, memory, sink);
+        let id = flow.info.id;
+        if flow.is_closed() && !flow.queued {
+            flow.queued = true;
+            closed.push_back((place, id));
+            self.tidy_closed();
+        }
+        id
+    }
+
+    #[inline]
+    fn place_of(&mut self, key: &FlowKey) -> Option<u32> {
+        if let Some((latest, place)) = &self.latest
+            && latest == key
+        {
+            return Some(*place);
+        }
+        let place = *self.places.get(key)?;
+        self.latest = Some((*key, place));
+        Some(place)
+    }
+
+    fn is_reused(&self, place: u32, is_first: bool, packet: &Packet<'_>) -> bool {
         let flow = self.flows.get(place as usize).and_then(Option::as_deref);
-        flow.is_some_and(|flow| flow.is_reused_by(direction(flow, source), packet))
+        flow.is_some_and(|flow| flow.is_reused_by(flow.direction(is_first), packet))
     }
 
     fn open(
@@ -238,7 +292,8 @@ impl FlowTable {
         };
         flow.finish(now, &mut self.memory, sink);
         let info = &flow.info;
-        self.places.remove(&FlowKey::new(info.tag, info.client, info.server));
+        self.places.remove(&FlowKey::of(info.tag, info.client, info.server));
+        self.latest = None;
         self.free.push(place);
         true
     }
@@ -264,8 +319,4 @@ impl FlowTable {
             });
         }
     }
-}
-
-fn direction(flow: &Flow, source: SocketAddr) -> Direction {
-    if source == flow.info.client { Direction::ToServer } else { Direction::ToClient }
 }

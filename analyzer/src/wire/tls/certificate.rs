@@ -4,7 +4,7 @@ use super::certificate_match::CertificateDefect;
 use super::certificate_names::{
     curve, distinguished_name, key_algorithm, signature_algorithm, string_value, usages,
 };
-use crate::wire::{Parsed, Reader, complete};
+use crate::wire::{Parsed, Reader, complete, hex};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use x509_parser::error::X509Error;
@@ -238,10 +238,6 @@ fn serial(bytes: &[u8]) -> String {
         Some([]) | None => "0".to_owned(),
         Some(significant) => hex(significant),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

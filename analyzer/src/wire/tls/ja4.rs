@@ -2,6 +2,7 @@
 //! members of that family carry another licence and are not here).
 
 use super::{ClientHello, ExtensionType, ProtocolVersion, is_grease};
+use crate::wire::{hex, push_hex};
 use sha2::{Digest, Sha256};
 
 /// The fingerprint of `hello` over TCP: `t13d1516h2_8daaf6152771_e5627efa2ab1`. Part a tells version,
@@ -73,7 +74,14 @@ fn sorted(mut values: Vec<u16>) -> Vec<u16> {
 }
 
 fn hex_list(values: &[u16]) -> String {
-    values.iter().map(|value| format!("{value:04x}")).collect::<Vec<_>>().join(",")
+    let mut list = String::with_capacity(5 * values.len());
+    for value in values {
+        if !list.is_empty() {
+            list.push(',');
+        }
+        push_hex(&mut list, &value.to_be_bytes());
+    }
+    list
 }
 
 /// The first twelve hex digits of SHA-256; zeros for an empty list.
@@ -81,7 +89,9 @@ fn digest(text: &str) -> String {
     if text.is_empty() {
         return "0".repeat(12);
     }
-    Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = hex(&Sha256::digest(text));
+    digits.truncate(12);
+    digits
 }
 
 #[cfg(test)]
