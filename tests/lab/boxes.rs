@@ -39,18 +39,19 @@ pub fn packets(plan: &Plan, leg: Leg, name: &'static str, arguments: &str) -> St
 
 /// A box that ends the TCP connections of the leg and makes its own.
 pub fn relay(plan: &Plan, leg: Leg, name: &'static str, arguments: &str) -> Vec<Step> {
-    let [left, _] = leg.router_ports().map(|port| port.name());
-    let port = leg.port(plan);
     vec![
         Step::Program(leg.router(), program(name, &format!("{BOX_PORT} {arguments}"))),
-        Step::Nft(
-            leg.router(),
-            format!(
-                "chain n {{ type nat hook prerouting priority dstnat\n \
-                 iifname {left} tcp dport {port} redirect to :{BOX_PORT}\n }}"
-            ),
-        ),
+        led(plan, leg, BOX_PORT),
     ]
+}
+
+/// What comes to the leg's router for the server is led to a port of the router's own.
+pub fn led(plan: &Plan, leg: Leg, to: u16) -> Step {
+    let [left, _] = leg.router_ports().map(|port| port.name());
+    let port = leg.port(plan);
+    let rule = format!("iifname {left} tcp dport {port} redirect to :{to}");
+    let chain = "type nat hook prerouting priority dstnat";
+    Step::Nft(leg.router(), format!("chain n {{ {chain}\n {rule}\n }}"))
 }
 
 /// A FreeRDP of the draw's half.

@@ -2,6 +2,7 @@
 //! dead, disabled, or taken for dead by its probe.
 
 use super::lb_no_backend::{forwarder, haproxy};
+use crate::boxes::led;
 use crate::draw::Draw;
 use crate::recipe::{
     ESTABLISHED, Expected, FAILED, HANDSHAKE, Leg, Plan, Program, RELAY, Ready, Recipe, Server,
@@ -37,13 +38,7 @@ fn plan(draw: &mut Draw) -> Plan {
         plan.fault.push(Step::Program(Node::S, probed()));
     }
     plan.fault.push(Step::Program(Node::M2, program));
-    plan.fault.push(Step::Nft(
-        Node::M2,
-        format!(
-            "chain n {{ type nat hook prerouting priority dstnat\n \
-             iifname m2p tcp dport {{port}} redirect to :{PORT}\n }}"
-        ),
-    ));
+    plan.fault.push(led(&plan, Leg::Server, PORT));
     let served = !how.ends_with("dead");
     if served {
         // The first client is served, and then nobody is left for the second.

@@ -1,6 +1,7 @@
 //! A load balancer on the way ends the sessions of a server it takes out of service.
 
 use super::lb_no_backend::haproxy;
+use crate::boxes::led;
 use crate::draw::Draw;
 use crate::recipe::{
     Caller, Expected, FAILED, HANDSHAKE, Leg, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
@@ -31,12 +32,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.note("shut down", format!("{when} ms after the handshake"));
     plan.fault = vec![
         Step::Program(Node::M2, haproxy(8080, "{server} on-marked-down shutdown-sessions")),
-        Step::Nft(
-            Node::M2,
-            "chain n { type nat hook prerouting priority dstnat\n \
-             iifname m2p tcp dport {port} redirect to :8080\n }"
-                .into(),
-        ),
+        led(&plan, Leg::Server, 8080),
     ];
     // HAProxy is told to end the sessions, or to take the server out of service, or it is killed.
     let order = draw.of_half(&["shutdown sessions server", "kill"], &["disable server"]);

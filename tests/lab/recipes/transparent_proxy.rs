@@ -1,6 +1,7 @@
 //! A router ends the TCP connection itself and makes one of its own to the server. The session comes
 //! up all the same.
 
+use crate::boxes::led;
 use crate::draw::Draw;
 use crate::recipe::{ESTABLISHED, Expected, Leg, Plan, Program, Ready, Recipe, Step, everywhere};
 use crate::topology::Node;
@@ -32,15 +33,7 @@ fn plan(draw: &mut Draw) -> Plan {
             ready: Ready::Listens(8080),
         }
     };
-    plan.fault = vec![
-        Step::Program(Node::M2, proxy),
-        Step::Nft(
-            Node::M2,
-            "chain n { type nat hook prerouting priority dstnat\n \
-             iifname m2p tcp dport {port} redirect to :8080\n }"
-                .into(),
-        ),
-    ];
+    plan.fault = vec![Step::Program(Node::M2, proxy), led(&plan, Leg::Server, 8080)];
     plan.label(&everywhere(), ESTABLISHED);
     plan.label(
         &[Leg::Server.pair()],
