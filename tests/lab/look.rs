@@ -32,19 +32,13 @@ pub fn look(
     }
 }
 
-/// The ports whose captures these vantages need.
-pub fn captures_for(vantages: &[Vantage]) -> Vec<Port> {
-    let mut ports: Vec<Port> = vantages
-        .iter()
-        .flat_map(|vantage| match vantage {
-            Vantage::At(port) => vec![*port],
-            Vantage::Pair(client, server) => vec![*client, *server],
-            Vantage::Relay | Vantage::RelayPackets => Vec::new(),
-        })
-        .collect();
-    ports.sort_unstable();
-    ports.dedup();
-    ports
+/// The ports whose captures a vantage looks at, the client's side first; none where the relay tells its own.
+pub fn captures_for(vantage: Vantage) -> Vec<Port> {
+    match vantage {
+        Vantage::At(port) => vec![port],
+        Vantage::Pair(client, server) => vec![client, server],
+        Vantage::Relay | Vantage::RelayPackets => Vec::new(),
+    }
 }
 
 /// Runs `rdpwhy analyze` with these arguments.

@@ -1,7 +1,7 @@
 //! Runs recipes, several at once, and says how each fared.
 
 use crate::arguments::Arguments;
-use crate::citations::{Checked, check, check_answers};
+use crate::citations::{Capture, Checked, check};
 use crate::degrade::{DAMAGES, Damage};
 use crate::draw::{Draw, Half};
 use crate::judge::judge;
@@ -11,6 +11,7 @@ use crate::recipes::RECIPES;
 use crate::results::Sample;
 use crate::stage::{self, House, Played};
 use crate::support::display::Display;
+use crate::topology::Port;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::unix::fs::PermissionsExt;
@@ -163,24 +164,11 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
         })?;
     let vantages: Vec<Vantage> =
         plan.labels.iter().flat_map(|label| label.vantages.iter().copied()).collect();
-    let ports = captures_for(&vantages);
-    // One run in three is looked at more closely: worse captures, and the citations of one capture.
+    // The damage of captures is looked at in one run of three, what is cited in every run.
     let closely = arguments.full && job.faulty && job.seed.is_multiple_of(3);
     let damages = if closely { &DAMAGES[..] } else { &[] };
     let look = |seen: &Played, vantage| look(house, seen, vantage, plan.port, scratch.path());
-    let mut samples = Vec::new();
-    let mut citations = Checked::default();
-    let one = ports.get(hash(job.recipe.name) as usize % ports.len().max(1));
-    if let Some(port) = one.filter(|_| closely) {
-        let objects = look(&played, Vantage::At(*port)).unwrap_or_default();
-        citations = check(&objects, &played.captures[port], plan.port);
-        for vantage in vantages.iter().filter(|vantage| matches!(vantage, Vantage::Pair(..))) {
-            let objects = look(&played, *vantage).unwrap_or_default();
-            for port in captures_for(&[*vantage]) {
-                citations.add(check_answers(&objects, &played.captures[&port], plan.port));
-            }
-        }
-    }
+    let (mut samples, mut citations) = (Vec::new(), Checked::default());
     for damage in [&[Damage::None][..], damages].concat() {
         let damaged = (damage != Damage::None).then(|| played.damaged(damage, seed));
         let seen = damaged.as_ref().unwrap_or(&played);
@@ -188,7 +176,11 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
         // Several labels can be about one vantage.
         let asked: BTreeSet<Vantage> = asked.copied().collect();
         let views = asked.into_iter().filter_map(|place| Some((place, look(seen, place)?)));
-        samples.extend(judged(job, &plan, damage, &views.collect()));
+        let views: BTreeMap<Vantage, Vec<Value>> = views.collect();
+        samples.extend(judged(job, &plan, damage, &views));
+        if damage == Damage::None && arguments.full {
+            citations = cited(&views, &played, plan.port);
+        }
     }
     if let Some(keep) = &arguments.keep {
         let twin = if job.faulty { "fault" } else { "clean" };
@@ -196,6 +188,28 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
         crate::keep::keep(&keep.join(name), &plan, &played, &samples, scratch.path());
     }
     Some((samples, citations))
+}
+
+/// Reads again what the objects of every capture, and of every two, cite; nothing without tshark.
+fn cited(views: &BTreeMap<Vantage, Vec<Value>>, played: &Played, port: u16) -> Checked {
+    let mut checked = Checked::default();
+    let mut read: BTreeMap<Port, Capture> = BTreeMap::new();
+    for (vantage, objects) in views {
+        let places = captures_for(*vantage);
+        for place in &places {
+            if !read.contains_key(place) {
+                let Some(capture) = Capture::read(&played.captures[place], port) else {
+                    return checked;
+                };
+                read.insert(*place, capture);
+            }
+        }
+        let captures: Vec<&Capture> = places.iter().map(|place| &read[place]).collect();
+        if !captures.is_empty() {
+            checked.add(check(objects, &captures));
+        }
+    }
+    checked
 }
 
 /// Plays a plan in a folder of its own; `None` where a peer is missing.

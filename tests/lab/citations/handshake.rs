@@ -7,8 +7,20 @@ use super::tls::{
 };
 use super::transport::ends;
 use super::{By, Rule};
+use sha2::Digest;
 
 pub const RULES: &[Rule] = &[
+    Rule { words: ", SHA-256 ", by: By::Server, shows: this_certificate },
+    Rule { words: "sent: ClientHello of", by: By::Client, shows: this_hello },
+    Rule { words: "arrived: ClientHello of", by: By::Client, shows: this_hello },
+    Rule { words: "offered up to TLS", by: By::Client, shows: |scene| newest(scene, "up to TLS ") },
+    Rule {
+        words: "was answered TLS",
+        by: By::Server,
+        shows: |scene| newest(scene, "answered TLS "),
+    },
+    Rule { words: "the server's hello: TLS", by: By::Server, shows: this_answer },
+    Rule { words: "the hello that came: TLS", by: By::Server, shows: this_answer },
     Rule { words: "the ClientHello got no ServerHello", by: By::Client, shows: dropped_hello },
     Rule { words: "the client offered TLS", by: By::Client, shows: offers },
     Rule { words: "cipher suites", by: By::Client, shows: suites },
@@ -85,6 +97,58 @@ fn certificate(scene: &Scene) -> Option<Vec<u8>> {
     scene.message(CERTIFICATE)
 }
 
+/// The hello of the packet's sender.
+fn any_hello(scene: &Scene) -> Option<Hello> {
+    if scene.packet.by_server { server_hello(scene) } else { client_hello(scene) }
+}
+
+fn newest(scene: &Scene, words: &str) -> bool {
+    let newest = any_hello(scene).and_then(|hello| hello.versions.first().copied());
+    newest.is_some_and(|version| tls::version_name(version) == scene.behind(words))
+}
+
+/// Its size with the header of the message, the begin of its random value, and what JA4 says of it in clear:
+/// version, whether it asks for a name, how many suites and extensions.
+fn this_hello(scene: &Scene) -> bool {
+    let (Some(body), Some(hello)) = (scene.message(CLIENT_HELLO), client_hello(scene)) else {
+        return false;
+    };
+    const SERVER_NAME: u16 = 0;
+    let told = |values: &[u16]| values.iter().filter(|value| !tls::grease(**value)).count().min(99);
+    let random: String = hello.random[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    let version = tls::version_name(hello.versions.first().copied().unwrap_or_default());
+    let name = if hello.extensions.contains(&SERVER_NAME) { 'd' } else { 'i' };
+    let (suites, extensions) = (told(&hello.suites), told(&hello.extensions));
+    let version = version.replace('.', "");
+    scene.number("ClientHello of ") == body.len() as f64
+        && scene.behind("random ").starts_with(&format!("{random}…"))
+        && scene.behind("JA4 ").starts_with(&format!("t{version}{name}{suites:02}{extensions:02}"))
+}
+
+/// The version that it selects, and how many extensions it has.
+fn this_answer(scene: &Scene) -> bool {
+    let said = scene.behind(": TLS ").split(',').next().unwrap_or_default();
+    server_hello(scene).is_some_and(|hello| {
+        let newest = hello.versions.first().copied().unwrap_or_default();
+        tls::version_name(newest) == said
+            && scene.fact.ends_with(&format!(", {} extensions", hello.extensions.len()))
+    })
+}
+
+/// The first certificate has this digest, and names in it are those that are said.
+fn this_certificate(scene: &Scene) -> bool {
+    let Some(body) = certificate(scene) else { return false };
+    let length =
+        body.get(3..6).map(|length| u32::from_be_bytes([0, length[0], length[1], length[2]]));
+    let Some(der) = length.and_then(|length| body.get(6..6 + length as usize)) else {
+        return false;
+    };
+    let digest: String =
+        sha2::Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect();
+    let issuer = scene.behind("issued by ").split(", SHA-256").next().unwrap_or_default();
+    scene.behind(", SHA-256 ") == format!("{}…", &digest[..16]) && names(der, issuer) > 0
+}
+
 /// Its versions, all of them, as the fact lists them.
 fn offers(scene: &Scene) -> bool {
     let list = scene.behind("offered TLS ");
@@ -136,7 +200,7 @@ fn hello_size(scene: &Scene) -> bool {
 fn chooses(scene: &Scene) -> bool {
     let Some(hello) = server_hello(scene) else { return false };
     let said = scene.behind("server chose ").split(" and ").next().unwrap_or_default();
-    let sentinel = hello.random_end.starts_with(b"DOWNGRD");
+    let sentinel = hello.random[24..].starts_with(b"DOWNGRD");
     hello.versions.first().is_some_and(|version| tls::version_name(*version) == said)
         && (sentinel || !scene.fact.contains("downgrade sentinel"))
 }

@@ -1,11 +1,11 @@
 //! Does a cited packet show what it is cited for? Read again with tshark, which shares no code with
 //! the program.
 //!
-//! Every kind of fact that cites a packet of a capture has a rule, in one of three tables: `transport`,
+//! Every kind of fact that cites a packet of a capture has a rule, in one of four tables: `pair`, `transport`,
 //! `negotiation`, `handshake`. The numbers of a fact are compared with those of the packet; of an absence the
 //! packet has to be the last word behind which something should have come, and the rest of the capture has to
-//! show that it did not come. Facts of the relay's own (sockets, connects, its flags) cite no packet and have
-//! no rule. Single captures are read again; of pairs of them the DNS answers alone, which nothing else cites.
+//! show that it did not come. What is said to differ between two captures has to differ there. Facts of the
+//! relay's own (sockets, connects, its flags) cite no packet and have no rule.
 //!
 //! Not checked at all: what a server or a client thought. That a user "may be asked something", that a record
 //! holds the AUTHENTICATE message or a proof of the key, is encrypted or happens outside of the wire; there
@@ -15,6 +15,7 @@ mod certificate;
 mod handshake;
 mod negotiation;
 mod packet;
+mod pair;
 mod scene;
 pub mod tests;
 mod tls;
@@ -23,7 +24,7 @@ mod transport;
 use crate::support::json::text;
 use crate::support::text_of;
 use packet::Packet;
-use scene::Scene;
+use scene::{Scene, Views};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -69,39 +70,41 @@ impl Checked {
     }
 }
 
-/// Checks every packet that these objects cite of one capture. `port` is the server's.
-pub fn check(objects: &[Value], capture: &Path, port: u16) -> Checked {
-    read_again(evidence(objects), capture, port)
+/// A capture as tshark reads it.
+pub struct Capture {
+    file: String,
+    packets: Vec<Packet>,
 }
 
-/// Checks the DNS answers that these objects cite of one of two captures.
-pub fn check_answers(objects: &[Value], capture: &Path, port: u16) -> Checked {
-    let file = text_of(capture);
-    let of_file = evidence(objects).filter(|evidence| {
-        text(evidence, "/origin/file") == file && text(evidence, "/fact").contains(ANSWER)
-    });
-    read_again(of_file, capture, port)
+impl Capture {
+    /// Reads a capture; `None` without tshark. `port` is the server's.
+    pub fn read(file: &Path, port: u16) -> Option<Self> {
+        Some(Self { file: text_of(file), packets: packet::read(file, port)? })
+    }
 }
 
-/// How a fact begins that cites a DNS answer.
-const ANSWER: &str = "the DNS answer of";
-
-fn evidence(objects: &[Value]) -> impl Iterator<Item = &Value> {
-    objects.iter().filter_map(|object| object.pointer("/evidence")?.as_array()).flatten()
-}
-
-fn read_again<'e>(cited: impl Iterator<Item = &'e Value>, capture: &Path, port: u16) -> Checked {
+/// Checks every packet that these objects cite of their captures: one, or that of the client's side and that of the
+/// server's.
+pub fn check(objects: &[Value], captures: &[&Capture]) -> Checked {
     let mut checked = Checked::default();
-    let Some(packets) = packet::read(capture, port) else { return checked };
-    for evidence in cited {
+    let evidence = objects.iter().filter_map(|object| object.pointer("/evidence")?.as_array());
+    for evidence in evidence.flatten() {
         let Some(number) = evidence.pointer("/origin/n").and_then(Value::as_u64) else { continue };
         let fact = text(evidence, "/fact");
-        match shows(&fact, number, &packets) {
+        let file = text(evidence, "/origin/file");
+        let Some(at) = captures.iter().position(|capture| capture.file == file) else {
+            checked.contradicted.push(format!("{fact} (no such file: {file})"));
+            continue;
+        };
+        let there = captures.iter().enumerate().find(|(other, _)| *other != at);
+        let there = there.map_or(&[][..], |(_, capture)| &capture.packets);
+        let views = Views { here: &captures[at].packets, there, at_server: at > 0 };
+        match shows(&fact, number, views) {
             None => *checked.unknown.entry(shape(&fact)).or_default() += 1,
             Some(true) => checked.shown += 1,
             Some(false) => {
-                let cited = packets.iter().find(|packet| packet.number == number);
-                checked.contradicted.push(format!("{fact} (packet {cited:?})"));
+                let cited = views.here.iter().find(|packet| packet.number == number);
+                checked.contradicted.push(format!("{fact} (packet {cited:?} of {file})"));
             }
         }
     }
@@ -109,12 +112,12 @@ fn read_again<'e>(cited: impl Iterator<Item = &'e Value>, capture: &Path, port: 
 }
 
 /// Whether a packet shows a fact; `None` where there is no rule.
-fn shows(fact: &str, number: u64, packets: &[Packet]) -> Option<bool> {
+fn shows(fact: &str, number: u64, views: Views) -> Option<bool> {
     let rule = rules().find(|rule| fact.contains(rule.words))?;
-    let Some(packet) = packets.iter().find(|packet| packet.number == number) else {
+    let Some(packet) = views.here.iter().find(|packet| packet.number == number) else {
         return Some(false);
     };
-    let scene = Scene { fact, packet, all: packets };
+    let scene = Scene { fact, packet, views };
     let by_right_side = match rule.by {
         By::Client => !packet.by_server,
         By::Server => packet.by_server,
@@ -142,7 +145,7 @@ enum By {
 
 /// Every rule; the first whose words are in a fact counts.
 fn rules() -> impl Iterator<Item = &'static Rule> {
-    [transport::RULES, handshake::RULES, negotiation::RULES].into_iter().flatten()
+    [pair::RULES, transport::RULES, handshake::RULES, negotiation::RULES].into_iter().flatten()
 }
 
 /// A fact without its numbers.

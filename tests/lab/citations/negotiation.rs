@@ -17,6 +17,13 @@ pub const RULES: &[Rule] = &[
     Rule { words: "no security negotiation", by: By::Client, shows: asks_nothing },
     Rule { words: "flags announce correlation", by: By::Client, shows: correlation_gone },
     Rule { words: "the client asked for", by: By::Client, shows: asks },
+    Rule { words: "arrived asking for", by: By::Client, shows: asks },
+    Rule { words: "arrived without RDP_NEG_REQ", by: By::Client, shows: asks_nothing },
+    Rule { words: "rdpCorrelationInfo", by: By::Client, shows: correlates },
+    Rule { words: "the request was sent with", by: By::Client, shows: routed },
+    Rule { words: "the request arrived with", by: By::Client, shows: routed },
+    Rule { words: "the server answered with", by: By::Server, shows: answers },
+    Rule { words: "the answer arrived with", by: By::Server, shows: answers },
     Rule { words: "the request brings a token", by: By::Client, shows: brings_token },
     Rule { words: "without a further message", by: By::Client, shows: only_request },
     Rule { words: "are an HTTP response", by: By::Server, shows: |scene| begins(scene, "HTTP") },
@@ -107,7 +114,8 @@ fn requested(part: &[u8]) -> u32 {
 }
 
 fn asks(scene: &Scene) -> bool {
-    let said = protocols(scene.behind("asked for "));
+    let said = ["asked for ", "asking for "].map(|words| scene.behind(words)).concat();
+    let said = protocols(&said);
     x224(scene, REQUEST).is_some_and(|part| said == Some(requested(&part)))
 }
 
@@ -126,6 +134,55 @@ fn correlation_gone(scene: &Scene) -> bool {
     block.is_some_and(|(_, flags, _, rest)| {
         flags & CORRELATION_INFO_PRESENT != 0 && !rest.starts_with(&[6])
     })
+}
+
+/// Behind RDP_NEG_REQ stands a correlation id of 36 bytes, or none where it "arrived without".
+fn correlates(scene: &Scene) -> bool {
+    let block = x224(scene, REQUEST).and_then(|part| negotiation(&part));
+    let has = block.is_some_and(|(_, _, _, rest)| rest.starts_with(&[6, 0, 36, 0]));
+    x224(scene, REQUEST).is_some() && has != scene.fact.contains("without")
+}
+
+/// Behind the fixed part of the request stands a cookie or a token of this length, or neither.
+fn routed(scene: &Scene) -> bool {
+    let Some(part) = x224(scene, REQUEST) else { return false };
+    let line = part.windows(2).position(|pair| pair == b"\r\n").map(|end| &part[..end]);
+    let said = scene.number("of ") as usize;
+    match scene.fact.rsplit_once(" with ").unwrap_or_default().1 {
+        "no cookie or token" => line.is_none(),
+        cookie if cookie.starts_with("a cookie") => {
+            let user = line.and_then(|line| line.strip_prefix(b"Cookie: mstshash="));
+            user.is_some_and(|user| user.len() == said)
+        }
+        _ => line.is_some_and(|line| [0, 2].contains(&line.len().abs_diff(said))),
+    }
+}
+
+/// The confirm holds this answer: what it selects, what it refuses with, or how it is filled in.
+fn answers(scene: &Scene) -> bool {
+    let Some(part) = x224(scene, CONFIRM) else { return false };
+    let said = scene.fact.split_once(" with ").unwrap_or_default().1;
+    if let Some(filled) = said.strip_prefix("source reference ") {
+        let reference = scene.new_frames().iter().find_map(|frame| {
+            (frame.body.get(1) == Some(&CONFIRM)).then(|| [frame.body[4], frame.body[5]])
+        });
+        let reference = format!("{:#06x}", u16::from_be_bytes(reference.unwrap_or_default()));
+        let flags = match negotiation(&part) {
+            Some((NEG_RSP, flags, ..)) => format!("flags {flags:#04x}"),
+            _ => "no flags".to_owned(),
+        };
+        return filled == format!("{reference} and {flags}");
+    }
+    match negotiation(&part) {
+        None => said == "no negotiation",
+        Some((NEG_RSP, _, value, _)) => {
+            said.strip_suffix(" selected").and_then(protocols) == Some(value)
+        }
+        Some((_, _, code, _)) => {
+            let name = NAMES.get((code as usize).wrapping_sub(1)).copied().unwrap_or_default();
+            said == format!("the refusal {name}")
+        }
+    }
 }
 
 fn is_confirm(scene: &Scene) -> bool {
@@ -168,17 +225,19 @@ fn failure(scene: &Scene) -> Option<u32> {
     block.filter(|block| block.0 == NEG_FAILURE).map(|block| block.2)
 }
 
+/// The failure codes from 1 on. MS-RDPBCGR 2.2.1.2.2.
+const NAMES: [&str; 7] = [
+    "SSL_REQUIRED_BY_SERVER",
+    "SSL_NOT_ALLOWED_BY_SERVER",
+    "SSL_CERT_NOT_ON_SERVER",
+    "INCONSISTENT_FLAGS",
+    "HYBRID_REQUIRED_BY_SERVER",
+    "SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER",
+    "ENTRA_AUTH_REQUIRED_BY_SERVER",
+];
+
 /// The failure code and its name.
 fn refuses(scene: &Scene) -> bool {
-    const NAMES: [&str; 7] = [
-        "SSL_REQUIRED_BY_SERVER",
-        "SSL_NOT_ALLOWED_BY_SERVER",
-        "SSL_CERT_NOT_ON_SERVER",
-        "INCONSISTENT_FLAGS",
-        "HYBRID_REQUIRED_BY_SERVER",
-        "SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER",
-        "ENTRA_AUTH_REQUIRED_BY_SERVER",
-    ];
     let Some(code) = failure(scene) else { return false };
     let name = NAMES.get((code as usize).wrapping_sub(1));
     let name = name.map_or(format!("{code:#x}"), |name| (*name).to_owned());

@@ -186,7 +186,8 @@ fn hex_number(text: &str) -> u16 {
     u16::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or_default()
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
+/// The bytes that hexadecimal digits stand for.
+pub fn bytes(hex: &str) -> Vec<u8> {
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     hex.as_bytes().chunks(2).filter_map(byte).collect()
 }

@@ -9,8 +9,19 @@ pub struct Scene<'s> {
     pub fact: &'s str,
     /// The packet.
     pub packet: &'s Packet,
-    /// All packets of the capture, in order.
-    pub all: &'s [Packet],
+    /// The captures.
+    pub views: Views<'s>,
+}
+
+/// The capture that holds the packet and, of two, the one at the other end.
+#[derive(Clone, Copy)]
+pub struct Views<'s> {
+    /// All packets of the packet's capture, in order.
+    pub here: &'s [Packet],
+    /// All packets of the other capture; none where there is a single one.
+    pub there: &'s [Packet],
+    /// Of two captures the packet's is the server's side's.
+    pub at_server: bool,
 }
 
 impl<'s> Scene<'s> {
@@ -41,7 +52,36 @@ impl<'s> Scene<'s> {
     /// The packets of its connection.
     pub fn connection(&self) -> impl Iterator<Item = &'s Packet> + Clone + use<'s> {
         let stream = self.packet.stream;
-        self.all.iter().filter(move |packet| stream.is_some() && packet.stream == stream)
+        self.views.here.iter().filter(move |packet| stream.is_some() && packet.stream == stream)
+    }
+
+    /// The packets of the same connection in the other capture, by what its ends made unique: the client's first
+    /// sequence number, the random value of its hello, its first words. Failing those, the one that begins
+    /// nearest: both captures have one clock.
+    pub fn partner(&self) -> Vec<&'s Packet> {
+        let of = |stream: u32| self.views.there.iter().filter(move |p| p.stream == Some(stream));
+        let mut streams: Vec<u32> = self.views.there.iter().filter_map(|p| p.stream).collect();
+        streams.sort_unstable();
+        streams.dedup();
+        let began = |packets: &mut dyn Iterator<Item = &'s Packet>| packets.next().map(|p| p.time);
+        let own = began(&mut self.connection()).unwrap_or_default();
+        let far = |stream: &u32| (began(&mut of(*stream)).unwrap_or_default() - own).abs();
+        streams.sort_by(|a, b| far(a).total_cmp(&far(b)));
+        let keys = [first_number, random, first_words];
+        let mut found = keys.into_iter().filter_map(|key| {
+            let wanted = key(&self.connection().collect::<Vec<_>>())?;
+            let has =
+                |stream: &&u32| key(&of(**stream).collect::<Vec<_>>()).as_ref() == Some(&wanted);
+            streams.iter().find(has)
+        });
+        found.next().or(streams.first()).map(|s| of(*s).collect()).unwrap_or_default()
+    }
+
+    /// The bytes of the packet's direction as they left their sender's side and as they arrived.
+    pub fn sent_and_arrived(&self) -> [Vec<u8>; 2] {
+        let server = self.packet.by_server;
+        let (here, there) = (self.all_said(server), joined(self.partner().into_iter(), server));
+        if server == self.views.at_server { [here, there] } else { [there, here] }
     }
 
     /// Those before it.
@@ -103,6 +143,22 @@ impl<'s> Scene<'s> {
     pub fn message_of(&self, server: bool, kind: u8) -> Option<Vec<u8>> {
         tls::message(&self.all_said(server), kind)
     }
+}
+
+/// The sequence number of the client's SYN.
+fn first_number(packets: &[&Packet]) -> Option<Vec<u8>> {
+    let syn = packets.iter().find(|p| p.has(SYN) && !p.by_server)?;
+    Some(syn.seq.to_be_bytes().to_vec())
+}
+
+/// The random value of the client's hello. RFC 8446 4.1.2.
+fn random(packets: &[&Packet]) -> Option<Vec<u8>> {
+    let hello = tls::message(&joined(packets.iter().copied(), false), tls::CLIENT_HELLO)?;
+    hello.get(2..34).map(<[u8]>::to_vec)
+}
+
+fn first_words(packets: &[&Packet]) -> Option<Vec<u8>> {
+    packets.iter().find(|p| !p.by_server && !p.payload.is_empty()).map(|p| p.payload.clone())
 }
 
 /// Half of the last digit of a time in a fact, in seconds, and a little.

@@ -65,17 +65,19 @@ pub fn message(said: &[u8], kind: u8) -> Option<Vec<u8>> {
 pub struct Hello {
     /// The version field and what stands in supported_versions, the newest first.
     pub versions: Vec<u16>,
-    /// The last eight bytes of the random value.
-    pub random_end: [u8; 8],
+    /// The random value.
+    pub random: [u8; 32],
     /// The cipher suites; one of a server.
     pub suites: Vec<u16>,
+    /// The types of the extensions.
+    pub extensions: Vec<u16>,
 }
 
 /// Reads the body of a hello.
 pub fn hello(body: &[u8], server: bool) -> Option<Hello> {
     let mut rest = body;
     let legacy = number(take(&mut rest, 2)?);
-    let random_end = take(&mut rest, 32)?[24..].try_into().ok()?;
+    let random = take(&mut rest, 32)?.try_into().ok()?;
     short_list(&mut rest)?;
     let suites = if server { take(&mut rest, 2)? } else { long_list(&mut rest)? };
     if server {
@@ -83,10 +85,12 @@ pub fn hello(body: &[u8], server: bool) -> Option<Hello> {
     } else {
         short_list(&mut rest)?
     };
-    let mut hello = Hello { versions: vec![], random_end, suites: numbers(suites) };
+    let suites = numbers(suites);
+    let mut hello = Hello { random, suites, ..Hello::default() };
     let mut extensions = long_list(&mut rest).unwrap_or_default();
     while let Some(kind) = take(&mut extensions, 2) {
         let mut value = long_list(&mut extensions)?;
+        hello.extensions.push(number(kind));
         if number(kind) == SUPPORTED_VERSIONS {
             let list = if server { value } else { short_list(&mut value)? };
             hello.versions =
@@ -103,7 +107,7 @@ pub fn hello(body: &[u8], server: bool) -> Option<Hello> {
 const SUPPORTED_VERSIONS: u16 = 43;
 
 /// Values that mean nothing. RFC 8701.
-fn grease(value: u16) -> bool {
+pub fn grease(value: u16) -> bool {
     value & 0x0F0F == 0x0A0A && value >> 8 == value & 0xFF
 }
 

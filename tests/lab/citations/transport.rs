@@ -2,7 +2,7 @@
 
 use super::packet::{ACK, FIN, Packet, RST, SYN};
 use super::scene::{ROUNDED, Scene, behind, has, joined, later_of, same_ms, same_s};
-use super::{ANSWER, By, Rule};
+use super::{By, Rule};
 
 pub const RULES: &[Rule] = &[
     Rule { words: "a RST from", by: By::Named, shows: |scene| ended(scene, RST) },
@@ -30,13 +30,14 @@ pub const RULES: &[Rule] = &[
     Rule { words: "nothing from the server for", by: By::Client, shows: server_silent },
     Rule { words: "announced by the", by: By::Named, shows: zero_window },
     Rule { words: "s without a byte the", by: By::Named, shows: pause },
+    Rule { words: "it was the first word after", by: By::Either, shows: after_silence },
     Rule { words: "without a single byte", by: By::Client, shows: closed_unheard },
     Rule { words: "arrived behind a hole", by: By::Either, shows: hole },
     Rule { words: "times again and got no", by: By::Either, shows: in_vain },
     Rule { words: "before any credentials were sent", by: By::Either, shows: ends },
     Rule { words: "the server side closed", by: By::Server, shows: server_closed },
     Rule { words: "may be asked something", by: By::Client, shows: ends },
-    Rule { words: ANSWER, by: By::Either, shows: resolved },
+    Rule { words: "the DNS answer of", by: By::Either, shows: resolved },
 ];
 
 /// A resolver gives these addresses for this name, and no other.
@@ -69,7 +70,7 @@ fn ended(scene: &Scene, flag: u16) -> bool {
 }
 
 /// The bytes that a side had sent: those in order at least, those up to its highest number at most.
-fn count<'p>(
+pub fn count<'p>(
     packets: impl Iterator<Item = &'p Packet> + Clone,
     server: bool,
 ) -> std::ops::RangeInclusive<f64> {
@@ -89,7 +90,7 @@ fn syn_without_answer(scene: &Scene) -> bool {
     let until = first.time + scene.number("within ");
     let answers = |packet: &&Packet| packet.by_server || packet.icmp.is_some();
     let soon = |packet: &&Packet| packet.time > first.time && packet.time < until - ROUNDED;
-    let answer = scene.all.iter().filter(answers).filter(soon);
+    let answer = scene.views.here.iter().filter(answers).filter(soon);
     let answered = answer.clone().any(|packet| {
         packet.stream == scene.packet.stream
             || packet.icmp.is_some_and(|(kind, _)| matches!(kind, 1 | 3 | 11))
@@ -217,6 +218,11 @@ fn behind_fin(scene: &Scene) -> bool {
 
 /// Another content for a place that an earlier segment of that side has filled.
 fn differs(scene: &Scene) -> bool {
+    scene.packet.payload.len() as f64 == scene.number("") && overwrites(scene)
+}
+
+/// An earlier segment of that side has filled the place with something else.
+pub fn overwrites(scene: &Scene) -> bool {
     let this = scene.packet;
     let other = |packet: &Packet| {
         let ahead = behind(this.seq, packet.seq);
@@ -228,7 +234,7 @@ fn differs(scene: &Scene) -> bool {
         let theirs = packet.payload.get(theirs..).unwrap_or_default();
         mine.iter().zip(theirs).any(|(one, other)| one != other)
     };
-    this.payload.len() as f64 == scene.number("") && scene.own_earlier().any(other)
+    scene.own_earlier().any(other)
 }
 
 /// What the client sent last lies beyond what the server's other segments acknowledge.
@@ -239,16 +245,22 @@ fn unacknowledged(scene: &Scene) -> bool {
     scene.packet.has(RST) && genuine.map(|p| behind(p.ack, last)).all(|beyond| beyond < 0)
 }
 
-/// Copies of one answer that stand together in the capture may be one packet.
 fn unheard_answers(scene: &Scene) -> bool {
+    let until = scene.packet.number;
+    let heard = scene.connection().any(|packet| !packet.by_server && !packet.has(SYN));
+    let answers = syn_acks(scene.connection().take_while(|packet| packet.number <= until));
+    scene.packet.flags & (SYN | ACK) == SYN | ACK
+        && answers.contains(&(scene.number("") as usize))
+        && !heard
+}
+
+/// How many SYN-ACKs these are: copies of one that stand together in the capture may be one packet.
+pub fn syn_acks<'p>(packets: impl Iterator<Item = &'p Packet>) -> std::ops::RangeInclusive<usize> {
     const COPY: f64 = 0.001;
     let is_answer = |packet: &&Packet| packet.flags & (SYN | ACK) == SYN | ACK;
-    let times: Vec<f64> = scene.own_earlier().filter(is_answer).map(|p| p.time).collect();
-    let times = [times, vec![scene.packet.time]].concat();
+    let times: Vec<f64> = packets.filter(is_answer).map(|packet| packet.time).collect();
     let copies = times.windows(2).filter(|pair| pair[1] - pair[0] < COPY).count();
-    let heard = scene.connection().any(|packet| !packet.by_server && !packet.has(SYN));
-    let said = scene.number("") as usize;
-    is_answer(&scene.packet) && (times.len() - copies..=times.len()).contains(&said) && !heard
+    times.len() - copies..=times.len()
 }
 
 fn blanked(scene: &Scene) -> bool {
@@ -280,6 +292,14 @@ fn pause(scene: &Scene) -> bool {
     words(&scene.packet)
         && before.is_some_and(|last| same_s(said, scene.packet.time - last.time))
         && same_s(scene.number("spoke again, "), scene.packet.time - first)
+}
+
+/// Words, and nobody's for about so many seconds before.
+fn after_silence(scene: &Scene) -> bool {
+    let before = scene.earlier().filter(|packet| packet.payload.len() > 1).last();
+    let said = scene.number("after ");
+    scene.packet.payload.len() > 1
+        && before.is_some_and(|last| (said - (scene.packet.time - last.time)).abs() < 0.51)
 }
 
 /// The server ends the connection so long afterwards and has not said a word until then.

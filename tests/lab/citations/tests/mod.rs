@@ -3,13 +3,15 @@
 
 mod handshake;
 mod negotiation;
+mod pair;
 mod transport;
 
 use super::packet::{ACK, Answer, FIN, Packet, RST, SYN};
-use super::{rules, shows};
+use super::{Views, rules, shows};
 
 /// Each table's cases; one that is not as it should be panics.
-pub const CHECKS: [(&str, fn()); 4] = [
+pub const CHECKS: [(&str, fn()); 5] = [
+    ("cited packets: pair", || pair::cases().iter().for_each(Case::check)),
     ("cited packets: transport", || transport::cases().iter().for_each(Case::check)),
     ("cited packets: negotiation", || negotiation::cases().iter().for_each(Case::check)),
     ("cited packets: handshake", || handshake::cases().iter().for_each(Case::check)),
@@ -17,18 +19,23 @@ pub const CHECKS: [(&str, fn()); 4] = [
 ];
 
 fn every_rule_has_a_case() {
-    let cases = [transport::cases(), negotiation::cases(), handshake::cases()].concat();
+    let cases =
+        [pair::cases(), transport::cases(), negotiation::cases(), handshake::cases()].concat();
     let used = |fact: &str| rules().position(|rule| fact.contains(rule.words));
     for (at, rule) in rules().enumerate() {
         assert!(cases.iter().any(|case| used(case.fact) == Some(at)), "no case: {}", rule.words);
     }
-    assert_eq!(shows("it is Tuesday", 1, &Story::opened().packets), None);
+    let story = Story::opened();
+    let views = Views { here: &story.packets, there: &[], at_server: false };
+    assert_eq!(shows("it is Tuesday", 1, views), None);
 }
 
 /// A packet that shows a fact, and facts that it does not show.
 #[derive(Clone)]
 struct Case {
     story: Story,
+    /// The other capture, and whether that is the client's side's.
+    there: Option<(Story, bool)>,
     number: u64,
     fact: &'static str,
     wrong: &'static [&'static str],
@@ -36,13 +43,26 @@ struct Case {
 
 impl Case {
     fn new(story: Story, number: u64, fact: &'static str, wrong: &'static [&'static str]) -> Self {
-        Self { story, number, fact, wrong }
+        Self { story, there: None, number, fact, wrong }
+    }
+
+    /// This is the client's side, and that the server's.
+    fn at_client(self, server: Story) -> Self {
+        Self { there: Some((server, false)), ..self }
+    }
+
+    /// This is the server's side, and that the client's.
+    fn at_server(self, client: Story) -> Self {
+        Self { there: Some((client, true)), ..self }
     }
 
     #[track_caller]
     fn check(&self) {
-        let told = |fact: &str, number| shows(fact, number, &self.story.packets);
         let Self { number, fact, story, .. } = self;
+        let other = self.there.as_ref().map(|(story, at_server)| (&story.packets[..], *at_server));
+        let (there, at_server) = other.unwrap_or_default();
+        let views = Views { here: &story.packets, there, at_server };
+        let told = |fact: &str, number| shows(fact, number, views);
         assert_eq!(told(fact, *number), Some(true), "{fact} ({number} of {:#?})", story.packets);
         for wrong in self.wrong {
             assert_eq!(told(wrong, *number), Some(false), "{wrong}");
@@ -123,6 +143,12 @@ impl Story {
     /// Changes the last packet.
     fn but(mut self, change: impl FnOnce(&mut Packet)) -> Self {
         change(self.packets.last_mut().unwrap());
+        self
+    }
+
+    /// Changes every packet.
+    fn but_all(mut self, change: impl FnMut(&mut Packet)) -> Self {
+        self.packets.iter_mut().for_each(change);
         self
     }
 

@@ -259,6 +259,14 @@ fn silences() -> Vec<Case> {
     let zero = |story: Story| story.sends(false, ACK, &[]).but(|packet| packet.window = 0);
     vec![
         Case::new(
+            talked().pause(20.0).client(b"again"),
+            6,
+            "it was the first word after 20 s of silence: what forgets idle connections drops that as well",
+            &[
+                "it was the first word after 9 s of silence: what forgets idle connections drops that as well",
+            ],
+        ),
+        Case::new(
             repeats(talked().client(b"and?")).pause(5.0).sends(true, ACK | FIN, &[]),
             6,
             "nothing from the server for 7.0 s after the client's last bytes",
