@@ -141,11 +141,14 @@ pub fn measured(samples: &[Sample]) -> String {
 }
 
 fn per_row(samples: &[&Sample]) -> String {
-    let mut text = String::from("\n| row | support | recall | precision |\n|---|---|---|---|\n");
+    let mut text = String::from(
+        "\nRecall counts where the row is the answer, top-3 where it is that or one of the first three candidates: a row \
+         that the vantage can only suggest is one of those.\n\n\
+         | row | support | recall | top-3 | precision |\n|---|---|---|---|---|\n",
+    );
     for (id, row) in rows(samples) {
-        let (recall, precision) = (row.recall(), row.precision());
-        writeln!(text, "| {id} | {} | {} | {} |", row.support, share(recall), share(precision))
-            .unwrap();
+        let shares = [row.recall(), row.top3(), row.precision()].map(share).join(" | ");
+        writeln!(text, "| {id} | {} | {shares} |", row.support).unwrap();
     }
     text
 }

@@ -105,14 +105,17 @@ impl Sample {
         [&said.cause, &said.what].into_iter().map(String::as_str).find(|id| *id != "null")
     }
 
-    /// Whether the row is among what the program names first and its first candidates.
+    /// Whether the row, or what is right as well, is among what the program names first and its first candidates.
     pub fn among(&self, candidates: usize) -> bool {
+        let mut right = self.judged.expected.what.iter().copied().chain([self.row]);
+        right.any(|id| self.offers(id, candidates))
+    }
+
+    /// Whether this is what the program names first or one of its first candidates.
+    fn offers(&self, row: &str, candidates: usize) -> bool {
         let Some(said) = &self.judged.said else { return false };
-        let first = said.causes.iter().take(candidates).map(|(id, _)| id.as_str());
-        [said.what.as_str(), said.cause.as_str()]
-            .into_iter()
-            .chain(first)
-            .any(|id| id == self.row || self.judged.expected.what.contains(&id))
+        let first = said.causes.iter().take(candidates).map(|(id, _)| id);
+        [&said.what, &said.cause].into_iter().chain(first).any(|id| id == row)
     }
 
     /// The confidence in the answer as a whole.
@@ -188,6 +191,8 @@ pub struct Row {
     pub support: usize,
     /// Those that were named so.
     pub found: usize,
+    /// Those of which it is the name or one of the first three candidates.
+    pub among: usize,
     /// Other samples that were wrongly named so.
     pub mistaken: usize,
 }
@@ -196,6 +201,11 @@ impl Row {
     /// The share of its samples that were named so.
     pub fn recall(&self) -> Option<f64> {
         ratio(self.found, self.support)
+    }
+
+    /// The share of its samples of which it is the name or one of the first three candidates.
+    pub fn top3(&self) -> Option<f64> {
+        ratio(self.among, self.support)
     }
 
     /// The share of right names among all of this name.
@@ -217,6 +227,7 @@ pub fn rows(samples: &[&Sample]) -> BTreeMap<String, Row> {
             row.support += 1;
             let found = sample.judged.marks.finds == Mark::Right || named == Some(sample.row);
             row.found += usize::from(found);
+            row.among += usize::from(found || sample.offers(sample.row, 3));
         }
         if sample.answer() == Answer::Wrong
             && let Some(named) = named

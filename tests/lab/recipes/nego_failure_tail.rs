@@ -1,10 +1,11 @@
-//! A server sends bytes behind its negotiation failure, or does not close after it: xrdp and FreeRDP's shadow
-//! server do.
+//! A server sends bytes behind its negotiation failure: xrdp does. One that only does not close (FreeRDP's shadow
+//! server) shows nothing of it: the clients here close within a millisecond.
 
 use crate::boxes::{freerdp, with};
 use crate::draw::{Draw, Half};
 use crate::recipe::{Caller, ENDS, Expected, FAILED, Plan, Recipe, Server, Why};
-use crate::support::shadow::Release;
+use crate::support::certs::Kind;
+use crate::support::clients::Client;
 use crate::support::xrdp::{Key, Options, SOUND};
 
 pub const RECIPE: Recipe = Recipe {
@@ -17,25 +18,30 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    let sound = Options { security_layer: "tls", ..SOUND };
+    let sound = Options {
+        security_layer: "tls",
+        certificate: draw.of_half(&[Kind::Good], &[Kind::Ec384]),
+        ..SOUND
+    };
     plan.server = Server::Xrdp(sound);
     let caller = Caller::of(freerdp(draw), &plan.server);
-    let (what, why): (&[&str], _) = match draw.half() {
+    let refusal: &[&str] = match draw.half() {
         Half::Training => {
             plan.faulty_server = Some(Server::Xrdp(Options { key: Key::Missing, ..sound }));
             plan.callers = vec![caller];
-            (&["ssl-cert-not-on-server"], "ssl-cert-not-on-server")
+            &["ssl-cert-not-on-server"]
         }
         Half::HeldOut => {
-            plan.faulty_server = Some(Server::Shadow(Release::Three));
-            plan.callers = vec![with(&caller, &["/sec:tls"])];
-            (&["nla-required"], "nla-required")
+            let hello = Caller::of(Client::Hello, &plan.server);
+            plan.callers = vec![with(&hello, &["--protocols", "0"])];
+            plan.sound_caller = Some(caller);
+            &["ssl-required"]
         }
     };
     let seen = Expected {
         reached: &["x224_confirm"],
-        what,
-        why: Why::Is(why),
+        what: refusal,
+        why: Why::Is(refusal[0]),
         finds: &["nego-failure-tail"],
         ..FAILED
     };
