@@ -334,9 +334,11 @@ fn in_vain(scene: &Scene) -> bool {
     !scene.packet.payload.is_empty() && heard.map(|p| behind(p.ack, top)).all(|b| b < 0)
 }
 
-/// It ends so long after the client's last bytes.
+/// It ends so long after the client's last bytes, of which there may be copies.
 fn server_closed(scene: &Scene) -> bool {
     let words = scene.earlier().filter(|packet| !packet.by_server && !packet.payload.is_empty());
+    let top = words.clone().map(Packet::end).reduce(later_of);
     let said = scene.number("closed ");
-    ends(scene) && words.last().is_some_and(|last| same_ms(said, scene.packet.time - last.time))
+    let mut last = words.filter(|packet| Some(packet.end()) == top);
+    ends(scene) && last.any(|last| same_ms(said, scene.packet.time - last.time))
 }
