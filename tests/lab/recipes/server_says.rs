@@ -5,8 +5,8 @@
 use crate::boxes::freerdp;
 use crate::draw::Draw;
 use crate::recipe::{
-    Caller, ENDS, ESTABLISHED, Expected, Plan, Program, RELAY, Ready, Recipe, Server, Step, Why,
-    everywhere,
+    Caller, ENDS, ESTABLISHED, Expected, Leg, Plan, Program, RELAY, Ready, Recipe, Server, Step,
+    Vantage, Why, everywhere,
 };
 use crate::topology::Node;
 use std::time::Duration;
@@ -85,10 +85,13 @@ fn replaced(draw: &mut Draw) -> Plan {
         party: &["server"],
         ..ESTABLISHED
     };
+    // A client that is told to leave can close before the relay has passed on that the server did.
+    let [server_leg, client_leg] =
+        [Leg::Server, Leg::Client].map(|leg| leg.ends().map(Vantage::At));
     for number in 0..older {
-        plan.hint_nth(number, &RELAY, ended.clone());
+        plan.hint_nth(number, &[&RELAY[..], &client_leg].concat(), ended.clone());
         let finds = &["session-replaced"];
-        plan.hint_nth(number, &ENDS, Expected { finds, ..ended.clone() });
+        plan.hint_nth(number, &server_leg, Expected { finds, ..ended.clone() });
     }
     plan.hint_nth(older, &everywhere(), ESTABLISHED);
     plan

@@ -41,16 +41,25 @@ fn licensing(draw: &mut Draw) -> Plan {
 }
 
 fn error_info(draw: &mut Draw) -> Plan {
-    // ERRINFO_IDLE_TIMEOUT and ERRINFO_DISCONNECTED_BY_OTHER_CONNECTION; ERRINFO_RPC_INITIATED_LOGOFF,
-    // ERRINFO_SERVER_DENIED_CONNECTION and ERRINFO_LOGOFF_BY_USER. MS-RDPBCGR 2.2.5.1.1.
-    let code = draw.of_half(&["3", "5"], &["2", "7", "0xc"]);
+    // ERRINFO_IDLE_TIMEOUT, ERRINFO_DISCONNECTED_BY_OTHERCONNECTION; ERRINFO_RPC_INITIATED_LOGOFF,
+    // ERRINFO_SERVER_DENIED_CONNECTION; and of users who leave ERRINFO_RPC_INITIATED_DISCONNECT_BYUSER,
+    // ERRINFO_LOGOFF_BY_USER. MS-RDPBCGR 2.2.5.1.1.
+    let (code, by_user) = draw.of_half(
+        &[("3", false), ("5", false), ("0xb", true)],
+        &[("2", false), ("7", false), ("0xc", true)],
+    );
     let after = draw.range_of_half([300, 3000], [3200, 5000]);
     let mut plan = served(draw, "clear-errorinfo", code, after);
-    let said = Expected {
-        what: &["server-error-info"],
-        why: Why::Is("server-error-info"),
-        party: &["server"],
-        ..ESTABLISHED
+    let said = if by_user {
+        // A session that its user leaves has ended well.
+        Expected { finds: &["server-error-info"], ..ESTABLISHED }
+    } else {
+        Expected {
+            what: &["server-error-info"],
+            why: Why::Is("server-error-info"),
+            party: &["server"],
+            ..ESTABLISHED
+        }
     };
     plan.label(&everywhere(), said);
     plan
