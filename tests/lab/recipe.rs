@@ -176,6 +176,8 @@ pub struct Expected {
     pub party: &'static [&'static str],
     /// Findings that are there to be found.
     pub finds: &'static [&'static str],
+    /// Rows of another fault that looks like this one: to name them anywhere, as a mere finding too, is an error.
+    pub never: &'static [&'static str],
 }
 
 /// What is right to say about the cause.
@@ -268,6 +270,7 @@ pub const FAILED: Expected = Expected {
     why: Why::Open,
     party: &[],
     finds: &[],
+    never: &[],
 };
 
 /// What anybody sees who sees a session come up.

@@ -107,8 +107,13 @@ fn crowded(draw: &mut Draw) -> Plan {
     let arguments = &mut plan.callers[0].arguments;
     arguments.retain(|word| !word.starts_with("/u:"));
     arguments.push(user.to_owned());
-    let [what, party] = [&["clean-close-no-reason"], &["server"]];
-    plan.label(&everywhere(), Expected { what, party, why: Why::Open, ..ESTABLISHED });
+    let ended = Expected {
+        what: &["clean-close-no-reason"],
+        party: &["server"],
+        never: &["session-replaced"],
+        ..ESTABLISHED
+    };
+    plan.hint(&everywhere(), ended);
     plan
 }
 
