@@ -112,7 +112,9 @@ impl Judged {
             Why::Is(id) => id.to_owned(),
             Why::Perhaps(id) => format!("{id} or none"),
         };
+        let (findings, never) = (said.findings.join("|"), expected.never.join("|"));
         let rows = [
+            (self.marks.finds, "findings", &findings, never),
             (self.marks.outcome, "outcome", &said.outcome, expected.outcome.join("|")),
             (self.marks.reached, "reached", &said.reached, expected.reached.join("|")),
             (self.marks.from, "from", &said.from, expected.from.join("|")),
@@ -256,6 +258,7 @@ fn compare(expected: &Expected, said: Option<&Said>, best: bool) -> Marks {
         listed || said.findings.iter().chain([&said.what, &said.cause]).any(|found| found == id)
     };
     let finds = match said {
+        Some(said) if expected.never.iter().any(|id| found(said, id)) => Mark::Wrong,
         _ if expected.finds.is_empty() => Mark::NotAsked,
         Some(said) if expected.finds.iter().any(|id| found(said, id)) => Mark::Right,
         _ => Mark::Abstained,

@@ -1,10 +1,9 @@
 //! What a recipe is.
 //!
-//! **To add one**: a file in `recipes/` with a `RECIPE` and its `plan`, a line in
-//! [`crate::recipes::RECIPES`], and where a family is new its row in `held_out.md`. A plan says what
-//! runs where, what the fault is, and what is right to say at each vantage. The label is written
-//! down from what the recipe does, never from what the program says: where the wire at a vantage
-//! does not decide between two causes, the right answer there is to abstain ([`Why::Open`]).
+//! **To add one**: a file in `recipes/` with a `RECIPE` and its `plan`, a line in [`crate::recipes::RECIPES`], and
+//! where a family is new its row in `held_out.md`. A plan says what runs where, what the fault is, and what is right to
+//! say at each vantage. The label is written down from what the recipe does, never from what the program says: where
+//! the wire at a vantage does not decide between two causes, the right answer there is to abstain ([`Why::Open`]).
 //!
 //! The clean twin of a recipe is the same plan without its fault: everything in [`Plan::fault`],
 //! [`Plan::act`], [`Plan::fault_flags`] and [`Plan::faulty_server`] is left out, and the session has to come up. A decoy
@@ -70,10 +69,9 @@ pub struct Plan {
 /// Something done while the client runs.
 pub type Act = Box<dyn FnOnce(&mut Scene) + Send>;
 
-/// A program of its own that makes a fault or stands in for a server. In its arguments and files
-/// `{folder}`, `{server}` (address and port the relay is told), `{backend}` (those of the server
-/// itself), `{server_ip}`, `{port}`, `{behind}`, `{client_ip}`, `{listen_ip}` and `{relay_ip}` (the
-/// relay's addresses towards client and server) are filled in.
+/// A program of its own that makes a fault or stands in for a server. In its arguments and files `{folder}`, `{server}`
+/// (address and port the relay is told), `{backend}` (those of the server itself), `{server_ip}`, `{port}`, `{behind}`,
+/// `{client_ip}`, `{listen_ip}` and `{relay_ip}` (the relay's addresses towards client and server) are filled in.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// A program of the system, or `NAME.c` or `NAME.py` of `tests/lab/programs`.
@@ -176,6 +174,8 @@ pub struct Expected {
     pub party: &'static [&'static str],
     /// Findings that are there to be found.
     pub finds: &'static [&'static str],
+    /// Rows of faults that look like this one: to name one, as a mere finding too, is an error.
+    pub never: &'static [&'static str],
 }
 
 /// What is right to say about the cause.
@@ -268,6 +268,7 @@ pub const FAILED: Expected = Expected {
     why: Why::Open,
     party: &[],
     finds: &[],
+    never: &[],
 };
 
 /// What anybody sees who sees a session come up.

@@ -92,6 +92,7 @@ impl Sample {
         match (marks.what, marks.why) {
             (Mark::Wrong, why) if less && why != Mark::Wrong => Answer::Abstained,
             (Mark::Wrong, _) | (_, Mark::Wrong) => Answer::Wrong,
+            _ if marks.finds == Mark::Wrong => Answer::Wrong,
             _ if self.judged.said.is_none() => Answer::Wrong,
             (Mark::Abstained, _) | (_, Mark::Abstained) => Answer::Abstained,
             _ if marks.finds == Mark::Abstained => Answer::Abstained,

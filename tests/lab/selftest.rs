@@ -91,6 +91,10 @@ fn answers() {
     is(sample(FORGED[0], worded, false, unclear, 0.9), Answer::Abstained);
     let found = Expected { finds: DROP, ..of(DROP, Why::Open) };
     is(sample(DROP[0], found, true, ["-", "-", "-"], 0.0), Answer::Abstained);
+    let other = Expected { never: DROP, ..of(&[], Why::Open) };
+    let taken = sample(FORGED[0], other, true, [DROP[0], "-", "-"], 0.9);
+    assert!(!taken.judged.sound(), "{taken:?}");
+    is(taken, Answer::Wrong);
     // What holds as well is right, as phenomenon and as cause.
     let both = Expected { also: &["fin-injected"], ..of(DROP, Why::Is(DROP[0])) };
     let said = |what, cause| sample(DROP[0], both.clone(), true, [what, cause, "-"], 0.9);

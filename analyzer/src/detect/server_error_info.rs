@@ -24,6 +24,8 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     /// No error, to be ignored.
     const NONE: u32 = 0;
+    /// ERRINFO_RPC_INITIATED_DISCONNECT_BYUSER and ERRINFO_LOGOFF_BY_USER.
+    const BY_USER: [u32; 2] = [0xB, 0xC];
     let said = case.this.rdp.error_info.seen().filter(|said| said.value.0 != NONE)?;
     let code = said.value.0;
     let known = errinfo::lookup(code);
@@ -31,15 +33,14 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         Some(code) => (code.name.unwrap_or("without a name"), code.meaning),
         None => ("unknown to this build", "Nothing more is known of this code."),
     };
-    Some(
-        Opinion::new(
-            Band::Certain,
-            format!(
-                "The server ended the session and said why, code {code:#x} ({name}): {meaning}"
-            ),
-        )
-        .party(Party::Server, Band::Probable)
-        .supports(Evidence::of(said, format!("Set Error Info PDU, errorInfo {code:#010x}")))
-        .unknown("whether the PDU was changed on its way: nothing protects it"),
+    let opinion = Opinion::new(
+        Band::Certain,
+        format!("The server ended the session and said why, code {code:#x} ({name}): {meaning}"),
     )
+    .party(Party::Server, Band::Probable)
+    .supports(Evidence::of(said, format!("Set Error Info PDU, errorInfo {code:#010x}")))
+    .unknown("whether the PDU was changed on its way: nothing protects it");
+    // A user who leaves his session ends it well.
+    let left = BY_USER.contains(&code) && case.this.is_active();
+    Some(if left { opinion.only_a_fact() } else { opinion })
 }

@@ -114,9 +114,13 @@ pub fn judge(case: &Case<'_>) -> Judgement {
     let what = match outcome {
         Outcome::Failed | Outcome::Rehearsal => opinions.iter().find(|o| o.is_seen()).cloned(),
         Outcome::Established => {
-            let cut =
-                |o: &Ranked| o.id() == "truncated-tls" && case.this.cut_off_by_server().is_some();
-            opinions.iter().find(|o| o.is_seen() && (o.breaks_sessions() || cut(o))).cloned()
+            // Cut off, or ended for a reason that the server gave.
+            let by_server = |o: &Ranked| match o.id() {
+                "truncated-tls" => case.this.cut_off_by_server().is_some(),
+                "server-error-info" => true,
+                _ => false,
+            };
+            opinions.iter().find(|o| o.is_seen() && (o.breaks_sessions() || by_server(o))).cloned()
         }
         _ => None,
     };

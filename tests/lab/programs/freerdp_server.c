@@ -1,14 +1,21 @@
-// A real RDP server, FreeRDP 3's server library with TLS security, that ends its sessions in a
-// chosen way. Anybody is let in.
+// A real RDP server, FreeRDP 3's server library, that ends its sessions in a chosen way. Anybody is
+// let in.
 //
 //   freerdp_server PORT CERT.pem KEY.pem plain
 //   freerdp_server PORT CERT.pem KEY.pem redirect ADDRESS TOKEN MS   a Server Redirection PDU
 //   freerdp_server PORT CERT.pem KEY.pem errorinfo CODE MS           Set Error Info, ultimatum, close
+//   freerdp_server PORT CERT.pem KEY.pem replace MS                  the same to the older of one user's sessions
 //   freerdp_server PORT CERT.pem KEY.pem crash MS                    dies in the middle of a TLS record
 //   freerdp_server PORT CERT.pem KEY.pem crash-rst MS                the same, and the kernel resets
+//   freerdp_server PORT CERT.pem KEY.pem clear                       plain, and nothing is encrypted
+//   freerdp_server PORT CERT.pem KEY.pem clear-errorinfo CODE MS     errorinfo, and nothing is encrypted
+//   freerdp_server PORT CERT.pem KEY.pem clear-license CODE MS       refuses the client a licence, close
+//   freerdp_server PORT CERT.pem KEY.pem clear-license-ultimatum CODE MS  the same, with an ultimatum
 //
-// MS are milliseconds after the client's activation. ADDRESS or TOKEN may be `-`: it is left out of
-// the redirection then. Prints `ready` when it listens and `acted` when it does what the mode says.
+// Security is TLS, and in the clear modes standard RDP security of encryption level none. MS are
+// milliseconds after the client's activation, of `replace` after that of the newer session, and of a
+// licence after the client's turn. ADDRESS or TOKEN may be `-`: it is left out of the redirection
+// then. Prints `ready` when it listens and `acted` when it does what the mode says.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -31,16 +38,18 @@
 #include <freerdp/freerdp.h>
 #include <freerdp/peer.h>
 #include <freerdp/redirection.h>
-#include <freerdp/transport_io.h>
-#include <winpr/stream.h>
 #include <winpr/synch.h>
 #include <winpr/wlog.h>
 
-enum mode { PLAIN, REDIRECT, ERRORINFO, CRASH, CRASH_RST };
+#include "freerdp_pdus.h"
+#include "freerdp_seats.h"
+
+enum mode { PLAIN, REDIRECT, ERRORINFO, REPLACE, CRASH, CRASH_RST, LICENSE, LICENSE_ULTIMATUM };
 
 static struct {
     const char *certificate, *key;
     enum mode mode;
+    BOOL clear; // standard RDP security without encryption
     const char *address, *token; // null when they are left out
     unsigned long code;
     int64_t after; // milliseconds
@@ -67,8 +76,10 @@ static BOOL post_connect(freerdp_peer *peer) {
 }
 
 static BOOL activate(freerdp_peer *peer) {
-    (void)peer;
-    if (activated < 0) activated = now(); // a change of the desktop's size activates again
+    if (activated >= 0) return TRUE; // a change of the desktop's size activates again
+    activated = now();
+    const char *user = freerdp_settings_get_string(peer->context->settings, FreeRDP_Username);
+    take_seat(user ? user : "", activated);
     return TRUE;
 }
 
@@ -130,27 +141,25 @@ static BOOL redirect(freerdp_peer *peer) {
     return done;
 }
 
-// What a Windows server says when one of its time limits is over, or its administrator ends the
-// session ([MS-RDPBCGR] 1.3.1.4.3): the reason, then the ultimatum. freerdp_peer's Close would put
-// a Deactivate All PDU in front, which belongs to the session that its own user ends.
-static BOOL give_reason_and_leave(freerdp_peer *peer) {
-    static const BYTE ultimatum[] = {
-        3, 0, 0, 9,  // TPKT
-        2, 0xf0, 0x80, // X.224 data
-        0x20, 0x80,  // MCS DisconnectProviderUltimatum, rn-provider-initiated
-    };
-    freerdp_set_error_info(peer->context->rdp, (UINT32)order.code);
-    if (!freerdp_send_error_info(peer->context->rdp)) return FALSE;
-    wStream *stream = Stream_New(NULL, sizeof ultimatum);
-    if (!stream) return FALSE;
-    Stream_Write(stream, ultimatum, sizeof ultimatum);
-    Stream_SealLength(stream);
-    // The transport releases the stream.
-    if (freerdp_get_io_callbacks(peer->context)
-            ->WritePdu(freerdp_get_transport(peer->context), stream) < 0)
-        return FALSE;
+// What a Windows server does when one of its time limits is over, its administrator ends the session
+// or another connection takes it ([MS-RDPBCGR] 1.3.1.4.3): the reason, then the ultimatum. freerdp_peer's
+// Close would put a Deactivate All PDU in front, which belongs to the session that its own user ends.
+static BOOL give_reason_and_leave(freerdp_peer *peer, unsigned long code) {
+    freerdp_set_error_info(peer->context->rdp, (UINT32)code);
+    if (!freerdp_send_error_info(peer->context->rdp) || !send_ultimatum(peer)) return FALSE;
     peer->Disconnect(peer); // TLS close_notify and FIN
     return TRUE;
+}
+
+// The library would go on as soon as this returned.
+static void refuse_license(freerdp_peer *peer) {
+    struct timespec pause = { order.after / 1000, order.after % 1000 * 1000000 };
+    nanosleep(&pause, NULL);
+    say("acted");
+    if (!send_license_error(peer, (BYTE)order.code)) exit(1);
+    if (order.mode == LICENSE_ULTIMATUM && !send_ultimatum(peer)) exit(1);
+    peer->Disconnect(peer);
+    exit(0);
 }
 
 // Paints the upper half of the screen, and dies with one more record half sent. What the kernel was
@@ -183,14 +192,28 @@ static void crash(freerdp_peer *peer) {
     kill(getpid(), SIGKILL);
 }
 
+// Called before the library does what belongs to a state.
+static BOOL reach_state(freerdp_peer *peer, CONNECTION_STATE state) {
+    rdpSettings *settings = peer->context->settings;
+    // After the negotiation, in which the library takes level none for one that was not chosen.
+    if (order.clear && state == CONNECTION_STATE_MCS_CREATE_REQUEST)
+        return freerdp_settings_set_bool(settings, FreeRDP_UseRdpSecurityLayer, FALSE) &&
+               freerdp_settings_set_uint32(settings, FreeRDP_EncryptionLevel, ENCRYPTION_LEVEL_NONE);
+    BOOL licensed = order.mode != LICENSE && order.mode != LICENSE_ULTIMATUM;
+    if (!licensed && state == CONNECTION_STATE_LICENSING) refuse_license(peer);
+    return TRUE;
+}
+
 // What the mode is about; false when the session is over.
 static BOOL act(freerdp_peer *peer) {
-    if (order.mode == REDIRECT || order.mode == ERRORINFO) say("acted");
+    if (order.mode == REDIRECT || order.mode == ERRORINFO || order.mode == REPLACE) say("acted");
     switch (order.mode) {
     case REDIRECT:
         return redirect(peer);
     case ERRORINFO:
-        return give_reason_and_leave(peer) && FALSE;
+        return give_reason_and_leave(peer, order.code) && FALSE;
+    case REPLACE:
+        return give_reason_and_leave(peer, ERRINFO_DISCONNECTED_BY_OTHER_CONNECTION) && FALSE;
     case CRASH:
     case CRASH_RST:
         crash(peer);
@@ -225,7 +248,8 @@ static void session(freerdp_peer *peer) {
             clock = since / 1000;
             if (!paint(peer, 0, 0, 32, 8)) return;
         }
-        if (to_act && since >= order.after) {
+        int64_t from = order.mode == REPLACE ? newer_since() : activated;
+        if (to_act && from >= 0 && now() - from >= order.after) {
             to_act = FALSE;
             if (!act(peer)) return;
             sent_away = TRUE;
@@ -242,12 +266,12 @@ static void serve(void) {
     rdpSettings *settings = peer->context->settings;
     rdpCertificate *certificate = freerdp_certificate_new_from_file(order.certificate);
     rdpPrivateKey *key = freerdp_key_new_from_file(order.key);
-    static const struct {
+    const struct {
         FreeRDP_Settings_Keys_Bool key;
         BOOL value;
     } switches[] = {
-        { FreeRDP_TlsSecurity, TRUE },       { FreeRDP_NlaSecurity, FALSE },
-        { FreeRDP_ExtSecurity, FALSE },      { FreeRDP_RdpSecurity, FALSE },
+        { FreeRDP_TlsSecurity, !order.clear }, { FreeRDP_NlaSecurity, FALSE },
+        { FreeRDP_ExtSecurity, FALSE },      { FreeRDP_RdpSecurity, order.clear },
         { FreeRDP_RdstlsSecurity, FALSE },   { FreeRDP_NetworkAutoDetect, FALSE },
         { FreeRDP_SupportMultitransport, FALSE }, { FreeRDP_SupportGraphicsPipeline, FALSE },
         { FreeRDP_WaitForOutputBufferFlush, TRUE }, // `crash` counts on nothing being held back
@@ -259,6 +283,7 @@ static void serve(void) {
         good = good && freerdp_settings_set_bool(settings, switches[i].key, switches[i].value);
     peer->PostConnect = post_connect;
     peer->Activate = activate;
+    peer->ReachedState = reach_state;
     if (good && peer->Initialize(peer))
         session(peer);
     else
@@ -282,15 +307,29 @@ static BOOL understand(int count, char **words) {
     static const struct {
         const char *name;
         int words;
-    } modes[] = { { "plain", 0 }, { "redirect", 3 }, { "errorinfo", 2 }, { "crash", 1 }, { "crash-rst", 1 } };
+        enum mode mode;
+        BOOL clear;
+    } modes[] = {
+        { "plain", 0, PLAIN, FALSE },
+        { "redirect", 3, REDIRECT, FALSE },
+        { "errorinfo", 2, ERRORINFO, FALSE },
+        { "replace", 1, REPLACE, FALSE },
+        { "crash", 1, CRASH, FALSE },
+        { "crash-rst", 1, CRASH_RST, FALSE },
+        { "clear", 0, PLAIN, TRUE },
+        { "clear-errorinfo", 2, ERRORINFO, TRUE },
+        { "clear-license", 2, LICENSE, TRUE },
+        { "clear-license-ultimatum", 2, LICENSE_ULTIMATUM, TRUE },
+    };
     if (count < 5) return FALSE;
-    for (int i = 0; i < (int)(sizeof modes / sizeof *modes); i++) {
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
         if (strcmp(words[4], modes[i].name) != 0 || count != 5 + modes[i].words) continue;
-        order.mode = (enum mode)i;
+        order.mode = modes[i].mode;
+        order.clear = modes[i].clear;
         order.certificate = words[2];
         order.key = words[3];
         if (modes[i].words > 0) order.after = strtol(words[count - 1], NULL, 0);
-        if (order.mode == ERRORINFO) order.code = strtoul(words[5], NULL, 0);
+        if (modes[i].words == 2) order.code = strtoul(words[5], NULL, 0);
         if (order.mode == REDIRECT) {
             order.address = strcmp(words[5], "-") ? words[5] : NULL;
             order.token = strcmp(words[6], "-") ? words[6] : NULL;
@@ -303,12 +342,18 @@ static BOOL understand(int count, char **words) {
 int main(int count, char **words) {
     if (!understand(count, words)) {
         fprintf(stderr, "usage: %s PORT CERT.pem KEY.pem plain | redirect ADDRESS TOKEN MS |"
-                        " errorinfo CODE MS | crash MS | crash-rst MS\n", words[0]);
+                        " errorinfo CODE MS | replace MS | crash MS | crash-rst MS | clear |"
+                        " clear-errorinfo CODE MS | clear-license CODE MS |"
+                        " clear-license-ultimatum CODE MS\n", words[0]);
         return 2;
     }
     int listener = listen_at(strtoul(words[1], NULL, 10));
     if (listener < 0) {
         perror(words[1]);
+        return 1;
+    }
+    if (!make_seats()) {
+        perror("mmap");
         return 1;
     }
     signal(SIGCHLD, SIG_IGN); // nobody waits for the clients' processes

@@ -54,6 +54,7 @@ mod rst_inpath_reject;
 mod server_closes;
 mod server_rejects_client_cert;
 mod server_says;
+mod server_says_in_clear;
 mod server_stall;
 mod service_down;
 mod ssl_cert_not_on_server;
@@ -105,8 +106,12 @@ pub const RECIPES: &[Recipe] = &[
     lb_no_backend::RECIPE,
     service_down::RECIPE,
     server_says::SENT_ON,
+    server_says::REPLACED,
     server_says::TIME_LIMIT,
+    server_says::CROWDED,
     server_says::CRASH,
+    server_says_in_clear::LICENSING,
+    server_says_in_clear::ERROR_INFO,
     server_stall::RECIPE,
     payload_trigger_drop::RECIPE,
     relay_induced::RECIPE,

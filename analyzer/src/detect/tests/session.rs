@@ -68,6 +68,24 @@ fn a_servers_reason_in_clear_is_the_reason() {
 }
 
 #[test]
+fn a_servers_reason_for_ending_a_session_that_came_up_is_told() {
+    const FAST_PATH: [u8; 6] = [0, 6, 0, 1, 0, 0];
+    let up = || standard_security().to_client(&FAST_PATH).after_ms(3_000);
+    let idle = says(up(), &error_info(3)).fin(ToClient).report();
+    assert_eq!(idle.outcome, Outcome::Established, "{idle:#?}");
+    assert_eq!(idle.verdict.cause.as_deref(), Some("server-error-info"), "{idle:#?}");
+    assert!(idle.verdict.sentence.contains("Later:"), "{idle:#?}");
+    // His own leaving is no fault of a session that the user had, and is said to be his.
+    for code in [0xB, 0xC] {
+        let left = says(up(), &error_info(code)).fin(ToClient).report();
+        assert_eq!((left.outcome, left.verdict.what.as_deref()), (Outcome::Established, None));
+        assert!(left.findings.iter().any(|finding| finding.id == "server-error-info"), "{left:#?}");
+    }
+    // The clean twin ends without a word.
+    assert_eq!(up().fin(ToClient).report().verdict.what, None);
+}
+
+#[test]
 fn a_licensing_error_is_told_from_the_good_one() {
     let report = says(standard_security(), &licensing(2, 1)).fin(ToClient).report();
     assert_eq!(report.verdict.cause.as_deref(), Some("licensing-failure"), "{report:#?}");
@@ -156,7 +174,10 @@ fn a_second_session_of_one_user_ends_the_first() {
     let report = first().fin(ToClient).report_with(&[second(15_000)]);
     assert_eq!(report.outcome, Outcome::Established);
     assert!(claims(&report, "session-replaced"), "{report:#?}");
-    // The client left by itself; there was no other; it came much earlier.
+    // The other is another user's; the client left by itself; there was no other; it came much earlier.
+    let request = tpdu(0xE0, b"Cookie: mstshash=another\r\n\x01\0\x08\0\x01\0\0\0");
+    let another = Trace::relay().starting_at(15_000).open().to_server(&request).cc(SSL);
+    silent(&first().fin(ToClient).report_with(&[another.tls13().desktop()]), "session-replaced");
     silent(&first().fin(ToServer).report_with(&[second(15_000)]), "session-replaced");
     silent(&first().fin(ToClient).report(), "session-replaced");
     let late = first().after_ms(60_000).fin(ToClient).report_with(&[second(15_000)]);
