@@ -1,6 +1,6 @@
 //! As much of TLS as it takes to see what a cited packet says. RFC 8446 4 and 5, RFC 5246 7.4.
 
-/// A whole TPKT packet or TLS record: its first byte, and what is behind its header.
+/// A whole TPKT packet, TLS record or fast-path PDU: its first byte, and what is behind its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     pub kind: u8,
@@ -25,15 +25,13 @@ pub fn frames(said: &[u8]) -> (Vec<Frame>, Option<(usize, usize)>) {
     let mut frames = Vec::new();
     let mut rest = said;
     while let Some(&kind) = rest.first() {
-        let header = if kind == TPKT { 4 } else { 5 };
-        if !matches!(kind, TPKT | CHANGE_CIPHER_SPEC..=DATA) {
-            break;
-        }
-        let Some(length) = rest.get(header - 2..header) else {
-            return (frames, Some((rest.len(), 0)));
+        let size = match kind {
+            _ if is_fast_path(rest, &frames) => fast_path(rest),
+            TPKT => long(rest, 2).map(|whole| (4, whole.max(4))),
+            CHANGE_CIPHER_SPEC..=DATA => long(rest, 3).map(|length| (5, length + 5)),
+            _ => break,
         };
-        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-        let whole = if kind == TPKT { length.max(4) } else { length + header };
+        let Some((header, whole)) = size else { return (frames, Some((rest.len(), 0))) };
         let Some(frame) = rest.get(..whole) else {
             return (frames, Some((rest.len() - header, whole - header)));
         };
@@ -41,6 +39,27 @@ pub fn frames(said: &[u8]) -> (Vec<Frame>, Option<(usize, usize)>) {
         rest = &rest[whole..];
     }
     (frames, None)
+}
+
+/// Among TPKT packets, which a session in clear consists of, stand PDUs of the fast path. MS-RDPBCGR 2.2.9.1.2.
+fn is_fast_path(rest: &[u8], before: &[Frame]) -> bool {
+    before.last().is_some_and(|last| last.kind & 3 == 0 || last.kind == TPKT)
+        && !matches!(rest, [CHANGE_CIPHER_SPEC..=DATA, 3, ..])
+        && rest[0] & 3 == 0
+}
+
+/// How long its header and the whole of it are; its length has one byte or two.
+fn fast_path(rest: &[u8]) -> Option<(usize, usize)> {
+    let (header, whole) = match rest {
+        [_, length, ..] if length & 0x80 == 0 => (2, usize::from(*length)),
+        _ => (3, long(rest, 1)? & 0x7FFF),
+    };
+    Some((header, whole.max(header)))
+}
+
+/// The length that stands there in two bytes.
+fn long(rest: &[u8], at: usize) -> Option<usize> {
+    rest.get(at..at + 2).map(|length| usize::from(number(length)))
 }
 
 /// The body of the first handshake message of a type that was sent in clear.

@@ -1,8 +1,10 @@
-//! Ways that are lossy, slow, or out of order, made by a program in user space.
+//! Ways that are lossy, slow, or out of order: by a program in user space, by a router's rules or by its queue.
 
+use super::server_says::{certificate, server};
+use crate::boxes::freerdp;
 use crate::draw::{Draw, Half};
 use crate::recipe::{
-    ESTABLISHED, Expected, FAILED, Leg, NETWORK, Plan, Program, RELAY, Ready, Recipe, Step,
+    Caller, ESTABLISHED, Expected, FAILED, Leg, NETWORK, Plan, Program, RELAY, Ready, Recipe, Step,
     Vantage, Why, everywhere,
 };
 use std::time::Duration;
@@ -32,26 +34,43 @@ pub const SLOW: Recipe = Recipe {
 };
 
 fn loss(draw: &mut Draw) -> Plan {
-    let percent = draw.range_of_half([8, 12], [9, 11]);
     let mut plan = Plan::sound(draw);
     let leg = Leg::drawn(draw);
-    if draw.half() == Half::HeldOut {
-        // A router that drops by chance, on a way without delay.
-        let port = leg.port(&plan);
-        let drops = format!("numgen random mod 100 < {percent} drop");
-        plan.fault.push(Step::Nft(
-            leg.router(),
-            format!(
-                "chain f {{ type filter hook forward priority filter\n tcp dport {port} {drops}\n tcp sport {port} {drops}\n }}"
-            ),
-        ));
-        plan.note("way", format!("{leg:?} leg, {drops}"));
-    } else {
-        let delay = draw.between(5, 35);
-        let seed = draw.between(1, 1_000_000);
-        through(&mut plan, leg, &format!("delay={delay} loss={percent} seed={seed}"));
+    match draw.half() {
+        Half::Training if draw.one(&[true, false]) => {
+            let (delay, seed) = (draw.between(5, 35), draw.between(1, 1_000_000));
+            let percent = draw.between(8, 12);
+            through(&mut plan, leg, &format!("delay={delay} loss={percent} seed={seed}"));
+        }
+        Half::Training => dropping_by_chance(&mut plan, leg, draw.between(8, 12)),
+        Half::HeldOut => {
+            plan.setting.push(certificate());
+            plan.server = server(plan.port, &["plain"]);
+            plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
+            narrow_queue(&mut plan, leg, draw.between(1500, 3000));
+        }
     }
     performance(plan, leg, &["packet-loss"])
+}
+
+/// A router that drops by chance, on a way without delay.
+fn dropping_by_chance(plan: &mut Plan, leg: Leg, percent: u64) {
+    let port = leg.port(plan);
+    let drops = format!("numgen random mod 100 < {percent} drop");
+    let rules = format!("tcp dport {port} {drops}\n tcp sport {port} {drops}");
+    let chain = format!("chain f {{ type filter hook forward priority filter\n {rules}\n }}");
+    plan.fault.push(Step::Nft(leg.router(), chain));
+    plan.note("way", format!("{leg:?} leg, {drops}"));
+}
+
+/// A router whose line towards the client is slow, with a queue that holds four packets: what the server sends at
+/// once overflows it.
+fn narrow_queue(plan: &mut Plan, leg: Leg, kbit: u64) {
+    let [towards_client, _] = leg.router_ports().map(crate::topology::Port::name);
+    let queue = format!("tbf rate {kbit}kbit burst 3000 limit 6000");
+    plan.fault
+        .push(Step::Sh(leg.router(), format!("tc qdisc add dev {towards_client} root {queue}")));
+    plan.note("way", format!("{leg:?} leg, {queue}"));
 }
 
 fn reordering(draw: &mut Draw) -> Plan {
