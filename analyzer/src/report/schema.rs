@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::input::{SegmentCounts, TcpSample};
+
 /// The schema's name, in every object.
 pub const SCHEMA: &str = "rdpwhy/1";
 
@@ -267,7 +269,42 @@ pub struct LegReport {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<String>,
     /// What the socket or the capture tells.
-    pub tcp: serde_json::Map<String, serde_json::Value>,
+    pub tcp: TcpReport,
+}
+
+/// What the relay's socket or a capture tells of a leg; empty where neither does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TcpReport {
+    /// The relay's socket, last asked.
+    #[serde(flatten)]
+    pub socket: TcpSample,
+    /// What a capture shows of the client's segments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_client: Option<SegmentCounts>,
+    /// The same of the server's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_server: Option<SegmentCounts>,
+    /// The first RSTs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resets: Vec<ResetReport>,
+}
+
+/// A RST beside what its sender's other segments were like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResetReport {
+    /// `client` or `server`.
+    pub from: String,
+    /// Its TTL or hop limit.
+    pub ttl: Option<u8>,
+    /// That of its sender's earlier segments.
+    pub usual_ttl: Option<u8>,
+    /// How many those were.
+    pub earlier_segments: u32,
+    /// Where it stands behind what its sender had sent, in bytes; negative before what was acknowledged.
+    pub offset: Option<i32>,
+    /// Segments of its sender behind it.
+    pub followed_by: usize,
 }
 
 /// X.224 and negotiation.

@@ -1,14 +1,10 @@
 //! The report's part on TCP connections.
 
-use serde_json::{Map, Value, json};
-
 use super::community::community_id;
 use crate::case::Case;
 use crate::facts::{Facts, LegFacts, Seen, TcpFacts};
-use crate::input::{
-    ConnectFailure, ConnectFailureKind, Direction, Leg, Segment, SegmentCounts, SegmentKind,
-};
-use crate::report::{LegReport, Legs, Vantage};
+use crate::input::{ConnectFailure, ConnectFailureKind, Direction, Leg, Segment, SegmentKind};
+use crate::report::{LegReport, Legs, ResetReport, TcpReport, Vantage};
 
 pub(super) fn legs(facts: &Facts) -> Legs {
     let subject = &facts.subject;
@@ -86,59 +82,34 @@ fn leg_report(
     }
 }
 
-fn tcp(leg: &LegFacts) -> Map<String, Value> {
-    let mut map = Map::new();
-    if let Some(socket) = &leg.socket
-        && let Ok(Value::Object(fields)) = serde_json::to_value(socket.value)
-    {
-        map.extend(fields);
+fn tcp(leg: &LegFacts) -> TcpReport {
+    let [from_client, from_server] = leg.counts().map_or([None; 2], |counts| counts.map(Some));
+    TcpReport {
+        socket: leg.socket.as_ref().map_or_else(Default::default, |socket| socket.value),
+        from_client,
+        from_server,
+        resets: leg.kept(SegmentKind::Rst).take(RESETS).map(|rst| reset(leg, rst)).collect(),
     }
-    if let Some([client, server]) = leg.counts() {
-        map.insert("from_client".into(), counts(&client));
-        map.insert("from_server".into(), counts(&server));
-    }
-    let resets: Vec<Value> =
-        leg.kept(SegmentKind::Rst).take(RESETS).map(|rst| reset(leg, rst)).collect();
-    if !resets.is_empty() {
-        map.insert("resets".into(), resets.into());
-    }
-    map
 }
 
 /// RST segments listed of a leg.
 const RESETS: usize = 8;
 
 /// A RST beside what its sender's other segments were like, and how many of them came behind it.
-fn reset(leg: &LegFacts, seen: &Seen<Segment>) -> Value {
+fn reset(leg: &LegFacts, seen: &Seen<Segment>) -> ResetReport {
     let rst = &seen.value;
     let behind =
         |later: &&Seen<Segment>| later.value.dir == rst.dir && later.at.time >= seen.at.time;
-    json!({
-        "from": match rst.dir {
-            Direction::ToServer => "client",
-            Direction::ToClient => "server",
-        },
-        "ttl": rst.ttl,
-        "usual_ttl": rst.baseline.ttl.map(|(ttl, _)| ttl),
-        "earlier_segments": rst.baseline.ttl.map_or(0, |(_, of)| of),
-        "offset": rst.offset(),
-        "followed_by": leg.kept(SegmentKind::AfterRst).filter(behind).count(),
-    })
-}
-
-fn counts(counts: &SegmentCounts) -> Value {
-    json!({
-        "segments": counts.segments,
-        "data_segments": counts.data_segments,
-        "retransmitted": counts.retransmitted,
-        "out_of_order": counts.out_of_order,
-        "bytes": counts.bytes,
-        "acknowledged": counts.acknowledged,
-        "mirrored": counts.mirrored,
-        "largest": counts.largest,
-        "largest_acknowledged": counts.largest_acknowledged,
-        "behind_hole": counts.behind_hole,
-        "repeated": counts.repeated,
-        "duplicates_reported": counts.duplicates_reported,
-    })
+    let from = match rst.dir {
+        Direction::ToServer => "client",
+        Direction::ToClient => "server",
+    };
+    ResetReport {
+        from: from.to_owned(),
+        ttl: rst.ttl,
+        usual_ttl: rst.baseline.ttl.map(|(ttl, _)| ttl),
+        earlier_segments: rst.baseline.ttl.map_or(0, |(_, of)| of),
+        offset: rst.offset(),
+        followed_by: leg.kept(SegmentKind::AfterRst).filter(behind).count(),
+    }
 }

@@ -1,20 +1,26 @@
 //! The verdict of a failed connection: the sentence, the ranked causes with what speaks for and
 //! against them, what is ruled out, what to check and what to do.
 
-use super::words::{NAME, SENTENCE, clean, confidence, count, hanging, party};
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use super::words::{NAME, SENTENCE, blank, clean, confidence, count, hanging, party};
 use super::{BOLD, DIM, GREEN, RED, Style, YELLOW, paint, titled};
-use crate::report::{Candidate, Connection, EvidenceItem, EvidenceOrigin};
+use crate::report::{Candidate, Connection, EvidenceItem};
 
 /// Most causes, facts of one kind per cause, checks and notes that are listed.
 const LISTED: usize = 6;
-/// Column where the text of causes begins.
+/// Column where the text of causes begins, and what stands before the facts there.
 const INDENT: usize = 13;
+const FOR: &str = "             + ";
+const AGAINST: &str = "             - ";
+const UNKNOWN: &str = "             ? ";
 
 /// The sentence for the ticket, then the ids with their confidences.
 pub(super) fn verdict(out: &mut String, c: &Connection, style: &Style) {
     let v = &c.verdict;
     let sentence = match v.sentence.is_empty() {
-        true => "The connection failed; the input does not show why.".to_string(),
+        true => "The connection failed; the input does not show why.".into(),
         false => clean(&v.sentence, SENTENCE),
     };
     out.push('\n');
@@ -56,7 +62,9 @@ pub(super) fn ranking(out: &mut String, c: &Connection, style: &Style) {
         // What the sentence above says already is not said again.
         let says = match c.verdict.sentence.contains(&cause.says) {
             true => clean(&cause.id, NAME),
-            false => format!("{} ({})", clean(&cause.says, SENTENCE), clean(&cause.id, NAME)),
+            false => {
+                format!("{} ({})", clean(&cause.says, SENTENCE), clean(&cause.id, NAME)).into()
+            }
         };
         titled(out, style, BOLD, &head, &says);
         facts(out, c, cause, style, &mut told);
@@ -93,21 +101,20 @@ fn facts<'a>(
     style: &Style,
     told: &mut Vec<&'a str>,
 ) {
-    let kinds = [("+", GREEN, &cause.r#for), ("-", RED, &cause.against)];
-    for (sign, color, ids) in kinds {
+    let kinds = [(FOR, GREEN, &cause.r#for), (AGAINST, RED, &cause.against)];
+    for (head, color, ids) in kinds {
         for id in ids.iter().take(LISTED) {
-            let text = cited(c, id, told);
-            titled(out, style, color, &format!("{:INDENT$}{sign} ", ""), &text);
+            titled(out, style, color, head, &cited(c, id, told));
         }
     }
     for unknown in cause.unknown.iter().take(LISTED) {
-        titled(out, style, YELLOW, &format!("{:INDENT$}? ", ""), &clean(unknown, SENTENCE));
+        titled(out, style, YELLOW, UNKNOWN, &clean(unknown, SENTENCE));
     }
 }
 
 /// One line per excluding fact, with everything it excludes.
 fn ruled_out<'a>(out: &mut String, c: &'a Connection, style: &Style, told: &mut Vec<&'a str>) {
-    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut groups: Vec<(&str, Vec<Cow<'_, str>>)> = Vec::new();
     for row in c.ruled_out.iter().take(4 * LISTED) {
         match groups.iter_mut().find(|(by, _)| *by == row.by) {
             Some((_, ids)) => ids.push(clean(&row.id, NAME)),
@@ -121,44 +128,46 @@ fn ruled_out<'a>(out: &mut String, c: &'a Connection, style: &Style, told: &mut 
     }
 }
 
-/// A piece of evidence by its id; the first time with its text.
+/// A piece of evidence by its id; the first time with its text and where it was measured.
 fn cited<'a>(c: &Connection, id: &'a str, told: &mut Vec<&'a str>) -> String {
+    let mut text = clean(id, 16).into_owned();
     if told.contains(&id) {
-        return format!("{}, as above", clean(id, 16));
+        text.push_str(", as above");
+        return text;
     }
     told.push(id);
-    format!("{} {}", clean(id, 16), fact(c, id))
+    text.push(' ');
+    match c.evidence.iter().find(|item| item.id == id) {
+        Some(item) => {
+            text.push_str(&clean(&item.fact, SENTENCE));
+            place(&mut text, c, item);
+        }
+        None => text.push_str("(not in the list of evidence)"),
+    }
+    text
 }
 
-/// The text of a piece of evidence and where it was measured.
-fn fact(c: &Connection, id: &str) -> String {
-    let Some(item) = c.evidence.iter().find(|item| item.id == id) else {
-        return "(not in the list of evidence)".to_string();
-    };
-    format!("{}{}", clean(&item.fact, SENTENCE), place(c, item))
-}
-
-fn place(c: &Connection, item: &EvidenceItem) -> String {
-    let Some(origin) = &item.origin else { return String::new() };
-    let leg = match origin.leg.as_str() {
+fn place(text: &mut String, c: &Connection, item: &EvidenceItem) {
+    let Some(origin) = &item.origin else { return };
+    text.push_str(" (");
+    match (origin.kind.as_str(), origin.n) {
+        (kind @ ("packet" | "read" | "segment"), Some(n)) => {
+            text.push_str(kind);
+            // Writing to a string can not fail.
+            let _ = write!(text, " {n}");
+        }
+        (kind, _) => text.push_str(&clean(kind, 16)),
+    }
+    text.push_str(match origin.leg.as_str() {
         "client" => ", client leg",
         "server" => ", server leg",
         _ => "",
-    };
-    let file = match &origin.file {
-        Some(file) if *file != c.source => format!(", {}", clean(file, NAME)),
-        _ => String::new(),
-    };
-    format!(" ({}{leg}{file})", point(origin))
-}
-
-fn point(origin: &EvidenceOrigin) -> String {
-    match (origin.kind.as_str(), origin.n) {
-        ("packet", Some(n)) => format!("packet {n}"),
-        ("read", Some(n)) => format!("read {n}"),
-        ("segment", Some(n)) => format!("segment {n}"),
-        (kind, _) => clean(kind, 16),
+    });
+    if let Some(file) = origin.file.as_ref().filter(|file| **file != c.source) {
+        text.push_str(", ");
+        text.push_str(&clean(file, NAME));
     }
+    text.push(')');
 }
 
 /// Checks that only read, then the remedy, then how to take it back.
@@ -171,7 +180,9 @@ pub(super) fn what_to_do(out: &mut String, c: &Connection, style: &Style) {
         titled(out, style, BOLD, head, &clean(&step.r#do, SENTENCE));
         if let Some(command) = &step.command {
             // Never wrapped: it is there to be copied.
-            out.push_str(&format!("{:10}{}\n", "", clean(command, SENTENCE)));
+            blank(out, 10);
+            out.push_str(&clean(command, SENTENCE));
+            out.push('\n');
         }
     }
     let Some(remedy) = &c.verdict.remedy else { return };
@@ -188,16 +199,13 @@ pub(super) fn what_to_do(out: &mut String, c: &Connection, style: &Style) {
 /// What is true and explains nothing by itself.
 pub(super) fn notes(out: &mut String, c: &Connection, style: &Style) {
     for finding in c.findings.iter().take(LISTED) {
-        let places: Vec<String> = finding
-            .evidence
-            .iter()
-            .filter_map(|id| c.evidence.iter().find(|item| item.id == *id))
-            .take(LISTED)
-            .map(|item| place(c, item))
-            .collect();
         let says = clean(&finding.says, SENTENCE);
-        let text = if says.is_empty() { clean(&finding.id, NAME) } else { says };
-        hanging(out, " note  ", &format!("{text}{}", places.concat()), style.columns());
+        let mut text = if says.is_empty() { clean(&finding.id, NAME) } else { says }.into_owned();
+        let known = |id: &String| c.evidence.iter().find(|item| item.id == *id);
+        for item in finding.evidence.iter().filter_map(known).take(LISTED) {
+            place(&mut text, c, item);
+        }
+        hanging(out, " note  ", &text, style.columns());
     }
     if let Some(more) = c.findings.len().checked_sub(LISTED).filter(|more| *more > 0) {
         let line =

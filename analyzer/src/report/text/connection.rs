@@ -50,7 +50,7 @@ fn number(c: &Connection) -> String {
 fn header(c: &Connection) -> String {
     let mut parts = vec![glue(&time(&c.started))];
     if let Some(cookie) = &c.rdp.cookie {
-        parts.push(clean(cookie, NAME));
+        parts.push(clean(cookie, NAME).into_owned());
     }
     let server = c.server.as_deref().unwrap_or("server not known");
     parts.push(glue(&format!("{} → {}", clean(&c.client, NAME), clean(server, NAME))));
@@ -59,8 +59,8 @@ fn header(c: &Connection) -> String {
         parts.push(glue(&format!("through the proxy {}", clean(proxy, NAME))));
     }
     if let Some(requested) = &c.rdp.requested {
-        let names: Vec<String> = requested.iter().take(8).map(|name| protocol(name)).collect();
-        let asked = if names.is_empty() { protocol("RDP") } else { names.join(" | ") };
+        let names: Vec<_> = requested.iter().take(8).map(|name| protocol(name)).collect();
+        let asked = if names.is_empty() { protocol("RDP") } else { names.join(" | ").into() };
         parts.push(format!("asks {asked}"));
     }
     parts.join(" · ")
@@ -70,7 +70,7 @@ fn header(c: &Connection) -> String {
 fn time(started: &str) -> String {
     match (started.get(..10), started.get(10..11), started.get(11..19)) {
         (Some(day), Some("T"), Some(time)) => format!("{} {} UTC", clean(day, 10), clean(time, 8)),
-        _ => clean(started, NAME),
+        _ => clean(started, NAME).into_owned(),
     }
 }
 
@@ -180,15 +180,17 @@ fn established(c: &Connection) -> String {
     let mut parts = Vec::new();
     parts.extend(c.rdp.selected.as_deref().map(protocol));
     let version = c.tls.as_ref().and_then(|tls| tls.version.as_deref());
-    parts.extend(version.map(|version| format!("TLS {}", clean(version, 16))));
-    parts.push(glue(&duration(c.duration_ms)));
+    parts.extend(version.map(|version| format!("TLS {}", clean(version, 16)).into()));
+    parts.push(glue(&duration(c.duration_ms)).into());
     let inferred = if c.reached_basis.as_deref() == Some("inferred") { " (inferred)" } else { "" };
     format!("session up{inferred}: {}", parts.join(", "))
 }
 
 /// The second line of what is no failure.
 fn brief_detail(c: &Connection) -> Option<String> {
-    let sentence = Some(&c.verdict.sentence).filter(|s| !s.is_empty()).map(|s| clean(s, SENTENCE));
+    let sentence = Some(&c.verdict.sentence)
+        .filter(|s| !s.is_empty())
+        .map(|s| clean(s, SENTENCE).into_owned());
     match (c.outcome, c.ended.how.as_str()) {
         (Outcome::Established, "fin" | "rst") => {
             Some(format!("{}: the usual end of a session", ended(&c.ended)))

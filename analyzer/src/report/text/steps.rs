@@ -1,6 +1,6 @@
 //! The steps of a failed connection, one row each: TCP, X.224, TLS, login or session.
 
-use super::words::{NAME, clean, duration, glue, protocol, wrap};
+use super::words::{NAME, blank, clean, duration, glue, protocol, wrap};
 use super::{DIM, GREEN, RED, Style, YELLOW, paint};
 use crate::report::{CertificateReport, Connection, Tls};
 
@@ -144,7 +144,7 @@ fn refusal(name: &str) -> String {
         "HYBRID_REQUIRED_BY_SERVER" => "it requires NLA",
         "SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER" => "it requires TLS with a client certificate",
         "ENTRA_AUTH_REQUIRED_BY_SERVER" => "it requires a sign-in with Entra ID",
-        _ => return clean(name, NAME),
+        _ => return clean(name, NAME).into_owned(),
     };
     format!("{words} ({name})")
 }
@@ -180,7 +180,7 @@ fn handshake(tls: &Tls, reached: usize) -> String {
             parts.push(format!("TLS {}{}", clean(version, 16), cipher.unwrap_or_default()));
         }
         None => {
-            let offered: Vec<String> = tls.offered.iter().take(8).map(|v| clean(v, 16)).collect();
+            let offered: Vec<_> = tls.offered.iter().take(8).map(|v| clean(v, 16)).collect();
             parts.push(format!("the client offered TLS {}", offered.join(", ")));
         }
     }
@@ -271,19 +271,26 @@ impl Row {
             Status::Unclear => ("unclear", YELLOW),
             Status::Plain => ("", DIM),
         };
-        let lines = wrap(&self.text, width);
-        let first = lines.first().map(String::as_str).unwrap_or_default();
-        let row = format!("   {:<8}{first:<width$}  {took:>10}", self.label);
-        if word.is_empty() {
-            out.push_str(row.trim_end());
-        } else {
-            out.push_str(&row);
+        let text = wrap(&self.text, width);
+        let (first, others) = text.split_once('\n').unwrap_or((&text, ""));
+        blank(out, 3);
+        out.push_str(self.label);
+        blank(out, 8usize.saturating_sub(self.label.len()));
+        out.push_str(first);
+        if !(took.is_empty() && word.is_empty()) {
+            blank(out, width.saturating_sub(first.chars().count()) + 2);
+            blank(out, 10usize.saturating_sub(took.len()));
+            out.push_str(&took);
+        }
+        if !word.is_empty() {
             out.push_str("  ");
             out.push_str(&paint(style, color, word));
         }
         out.push('\n');
-        for line in lines.iter().skip(1) {
-            out.push_str(&format!("{:11}{line}\n", ""));
+        for line in others.lines() {
+            blank(out, 11);
+            out.push_str(line);
+            out.push('\n');
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Words and layout that every part of the text shares: cleaning, wrapping, units, confidence.
 
+use std::borrow::Cow;
+
 /// Longest name, address or id that is printed whole.
 pub(super) const NAME: usize = 96;
 /// Longest sentence that is printed whole.
@@ -8,10 +10,10 @@ pub(super) const SENTENCE: usize = 800;
 /// Makes a string safe for a terminal. Much of a report comes from the wire, and whoever sends a
 /// cookie or a certificate must not be able to move the cursor, set a title or reverse a line: what
 /// is not plain visible text is written as its escape. No more than `max` characters come out.
-pub(super) fn clean(text: &str, max: usize) -> String {
+pub(super) fn clean(text: &str, max: usize) -> Cow<'_, str> {
     // Nearly all of it is our own.
-    if text.len() <= max && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        return text.to_owned();
+    if text.len() <= max && is_plain(text) {
+        return text.into();
     }
     let mut out = String::new();
     let mut length = 0;
@@ -26,7 +28,12 @@ pub(super) fn clean(text: &str, max: usize) -> String {
         }
         out.push_str(&shown);
     }
-    out
+    out.into()
+}
+
+/// All of it is visible ASCII. Looks at every byte, which is faster than to stop at the first other one.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte))
 }
 
 /// Controls (C0, C1), and what Unicode hides, reorders, joins or leaves to a private agreement.
@@ -57,6 +64,37 @@ pub(super) fn hanging(out: &mut String, head: &str, text: &str, width: usize) {
     let indent = head.chars().count();
     let room = width.saturating_sub(indent).max(20);
     out.push_str(head);
+    if is_even(text) {
+        even_lines(out, text, indent, room);
+    } else {
+        lines(out, text, indent, room);
+    }
+    out.push('\n');
+}
+
+/// Every byte is a character and every space a single one between two words.
+fn is_even(text: &str) -> bool {
+    is_plain(text) && !text.contains("  ") && !text.starts_with(' ') && !text.ends_with(' ')
+}
+
+/// The lines of an even text: whole ones are taken at once.
+fn even_lines(out: &mut String, text: &str, indent: usize, room: usize) {
+    let mut rest = text;
+    while let Some(most) = rest.as_bytes().get(..=room) {
+        let space = |byte: &u8| *byte == b' ';
+        // Behind the last word that has room, or behind the first one.
+        let end = most.iter().rposition(space).or_else(|| rest.bytes().position(|b| space(&b)));
+        let Some((line, after)) = end.and_then(|end| rest.split_at_checked(end)) else { break };
+        out.push_str(line);
+        out.push('\n');
+        blank(out, indent);
+        rest = after.get(1..).unwrap_or_default();
+    }
+    out.push_str(rest);
+}
+
+/// The lines of any text.
+fn lines(out: &mut String, text: &str, indent: usize, room: usize) {
     let mut length = 0;
     let mut rest = text;
     while let Some((word, after)) = next_word(rest) {
@@ -64,7 +102,7 @@ pub(super) fn hanging(out: &mut String, head: &str, text: &str, width: usize) {
         let more = if word.is_ascii() { word.len() } else { word.chars().count() };
         if length > 0 && length + 1 + more > room {
             out.push('\n');
-            out.extend(std::iter::repeat_n(' ', indent));
+            blank(out, indent);
             length = 0;
         } else if length > 0 {
             out.push(' ');
@@ -77,7 +115,15 @@ pub(super) fn hanging(out: &mut String, head: &str, text: &str, width: usize) {
         }
         length += more;
     }
-    out.push('\n');
+}
+
+/// So many spaces.
+pub(super) fn blank(out: &mut String, count: usize) {
+    const SPACES: &str = "                                                                ";
+    match SPACES.get(..count) {
+        Some(spaces) => out.push_str(spaces),
+        None => out.extend(std::iter::repeat_n(' ', count)),
+    }
 }
 
 /// The first word of a text and what follows it. Reports are made of short words, for which this is faster than
@@ -90,11 +136,15 @@ fn next_word(text: &str) -> Option<(&str, &str)> {
     Some((text.get(start..end)?, text.get(end..)?))
 }
 
-/// The lines of a text that [`hanging`] breaks.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+/// A text broken as [`hanging`] breaks it.
+pub(super) fn wrap(text: &str, width: usize) -> Cow<'_, str> {
+    if text.len() <= width && is_even(text) {
+        return text.into();
+    }
     let mut out = String::new();
     hanging(&mut out, "", text, width);
-    out.lines().map(str::to_owned).collect()
+    out.pop();
+    out.into()
 }
 
 /// The word for a confidence; nothing below the lowest band. These four are the only ones printed.
@@ -147,13 +197,13 @@ pub(super) fn party(party: &str) -> &'static str {
 }
 
 /// A security protocol as its users call it. MS-RDPBCGR 2.2.1.1.1.
-pub(super) fn protocol(name: &str) -> String {
+pub(super) fn protocol(name: &str) -> Cow<'_, str> {
     match name {
-        "RDP" => "standard RDP security".to_string(),
-        "SSL" => "TLS".to_string(),
-        "HYBRID" => "NLA".to_string(),
-        "HYBRID_EX" => "NLA+early-auth".to_string(),
-        "RDSAAD" => "Entra ID".to_string(),
+        "RDP" => "standard RDP security".into(),
+        "SSL" => "TLS".into(),
+        "HYBRID" => "NLA".into(),
+        "HYBRID_EX" => "NLA+early-auth".into(),
+        "RDSAAD" => "Entra ID".into(),
         other => clean(other, NAME),
     }
 }
@@ -210,8 +260,14 @@ mod tests {
         let glued = format!("1 2 3 4 5 6 7 8 after {}", glue("19 B"));
         assert_eq!(broken("", &glued, 22), "1 2 3 4 5 6 7 8 after\n19 B\n");
         assert_eq!(broken("x", "", 20), "x\n");
-        assert_eq!(wrap("one two three four five", 20), ["one two three four", "five"]);
-        assert_eq!(wrap("", 20), [""]);
+        assert_eq!(
+            broken("", "one two three four fives six", 20),
+            "one two three four\nfives six\n"
+        );
+        assert_eq!(broken("", "one two three fourth five", 20), "one two three fourth\nfive\n");
+        assert_eq!(wrap("one two three four five", 20), "one two three four\nfive");
+        assert_eq!(wrap("one  two", 20), "one two");
+        assert_eq!(wrap("", 20), "");
     }
 
     #[test]

@@ -77,11 +77,12 @@ fn a_reset_is_reported_beside_its_senders_other_segments() {
     let report = report(&heard);
     let leg = report.legs.server.unwrap();
     assert_eq!(
-        leg.tcp["resets"],
+        serde_json::to_value(leg.tcp).unwrap()["resets"],
         serde_json::json!([{"from": "server", "ttl": 55, "usual_ttl": 64, "earlier_segments": 5,
             "offset": 0, "followed_by": 2}])
     );
-    assert!(!report.legs.client.unwrap().tcp.contains_key("resets"));
+    let other = serde_json::to_value(report.legs.client.unwrap().tcp).unwrap();
+    assert!(!other.as_object().unwrap().contains_key("resets"));
 }
 
 #[test]
