@@ -255,6 +255,9 @@ impl Desk {
 
     /// A session began to matter: those that waited for a sibling like it are judged again.
     fn revise(&mut self, index: u64) {
+        if self.held.is_empty() {
+            return;
+        }
         let waiting: Vec<u64> = self
             .book
             .awaited_by(index)

@@ -1,7 +1,7 @@
 //! Who belongs to whom: summaries of the sessions of one run, and the cases they form. Touched when a
 //! session starts to matter and when it ends, never per byte.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crate::case::Summary;
 
@@ -12,6 +12,10 @@ const NEAREST: usize = 64;
 #[derive(Debug, Default)]
 pub struct CaseBook {
     entries: VecDeque<Entry>,
+    /// Where each session stands, counted from the first one ever noted.
+    places: HashMap<u64, usize>,
+    /// Sessions that were noted and are forgotten.
+    forgotten: usize,
     cases: u64,
 }
 
@@ -33,9 +37,13 @@ impl CaseBook {
             return entry.case;
         }
         let case = self.case_of(&summary);
-        if self.entries.len() == Self::REMEMBERED {
-            self.entries.pop_front();
+        if self.entries.len() == Self::REMEMBERED
+            && let Some(oldest) = self.entries.pop_front()
+        {
+            self.places.remove(&oldest.index);
+            self.forgotten += 1;
         }
+        self.places.insert(index, self.forgotten + self.entries.len());
         self.entries.push_back(Entry { index, case, summary });
         case
     }
@@ -98,9 +106,9 @@ impl CaseBook {
         awaiting
     }
 
-    /// Where a session stands; the latest are asked for most.
+    /// Where a session stands among those that are remembered.
     fn position(&self, index: u64) -> Option<usize> {
-        self.entries.iter().rposition(|entry| entry.index == index)
+        self.places.get(&index)?.checked_sub(self.forgotten)
     }
 
     /// Those noted before it, the latest first. Other clients' sessions between two attempts of a user are many
@@ -196,6 +204,25 @@ mod tests {
         assert_eq!(book.note(1_000, summary([10, 0, 0, 1], 30_000)), case);
         assert_eq!((book.siblings(1_000).len(), book.siblings(0).len()), (1, 1));
         assert_eq!(book.awaited_by(1_000), [0]);
+    }
+
+    #[test]
+    fn the_oldest_sessions_are_forgotten_and_the_others_found() {
+        let mut book = CaseBook::default();
+        let last = CaseBook::REMEMBERED as u64 + 10;
+        for index in 0..=last {
+            let [.., high, low] = index.to_be_bytes();
+            book.note(index, summary([10, 2, high, low], index));
+        }
+        let known = |index| book.position(index).and_then(|at| book.entries.get(at));
+        assert_eq!((known(10).map(|entry| entry.index), book.places.len()), (None, 4096));
+        for index in [11, 12, last] {
+            assert_eq!(known(index).map(|entry| entry.index), Some(index));
+        }
+        // What is noted again stays where it is.
+        let case = known(11).unwrap().case;
+        assert_eq!(book.note(11, summary([10, 2, 0, 11], 11)), case);
+        assert_eq!(book.entries.len(), CaseBook::REMEMBERED);
     }
 
     #[test]

@@ -166,7 +166,7 @@ pub struct Next {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
     /// What was measured, as a clause.
-    pub fact: String,
+    pub fact: Cow<'static, str>,
     /// When and where; `None` for what was measured by its absence.
     pub at: Option<At>,
     /// In which of two captures; `None` where there is one.
@@ -187,7 +187,7 @@ pub struct Opinion {
     /// Whom it concerns, and how sure of that.
     pub party: Option<(Party, Band)>,
     /// One sentence for the ticket.
-    pub says: String,
+    pub says: Cow<'static, str>,
     /// What speaks for it.
     pub supports: Vec<Evidence>,
     /// What speaks against it.
@@ -200,17 +200,17 @@ pub struct Opinion {
 
 impl Evidence {
     /// Something measured at a time and place.
-    pub fn at(at: At, fact: impl Into<String>) -> Evidence {
+    pub fn at(at: At, fact: impl Into<Cow<'static, str>>) -> Evidence {
         Evidence { fact: fact.into(), at: Some(at), side: None }
     }
 
     /// Something measured by its absence, or over the whole input.
-    pub fn absent(fact: impl Into<String>) -> Evidence {
+    pub fn absent(fact: impl Into<Cow<'static, str>>) -> Evidence {
         Evidence { fact: fact.into(), at: None, side: None }
     }
 
     /// Something measured where a fact was seen.
-    pub fn of<T>(seen: &Seen<T>, fact: impl Into<String>) -> Evidence {
+    pub fn of<T>(seen: &Seen<T>, fact: impl Into<Cow<'static, str>>) -> Evidence {
         Evidence::at(seen.at, fact)
     }
 
@@ -223,7 +223,7 @@ impl Evidence {
 
 impl Opinion {
     /// An opinion that names nobody yet and cites nothing yet.
-    pub fn new(band: Band, says: impl Into<String>) -> Opinion {
+    pub fn new(band: Band, says: impl Into<Cow<'static, str>>) -> Opinion {
         Opinion {
             id: None,
             band,

@@ -148,7 +148,7 @@ impl Book<'_> {
         let id = format!("E{}", self.items.len() + 1);
         self.items.push(EvidenceItem {
             id: id.clone(),
-            fact: evidence.fact.clone(),
+            fact: evidence.fact.clone().into_owned(),
             origin,
             at_ms,
         });
@@ -233,12 +233,12 @@ fn class(judgement: &Judgement) -> Option<String> {
 }
 
 fn sentence(facts: &Facts, judgement: &Judgement) -> String {
-    let what = judgement.what.as_ref().map(|what| what.opinion.says.clone());
+    let what = judgement.what.as_ref().map(|what| what.opinion.says.clone().into_owned());
     match judgement.outcome {
         Outcome::Established => match what {
             None => established(facts),
             Some(what) => {
-                let why = judgement.cause.as_ref().map(|cause| cause.opinion.says.as_str());
+                let why = judgement.cause.as_ref().map(|cause| &*cause.opinion.says);
                 let why = why.filter(|why| *why != what).unwrap_or_default();
                 format!("{} Later: {what} {why}", established(facts)).trim_end().to_owned()
             }
@@ -285,7 +285,7 @@ fn candidate(cause: &Ranked, book: &mut Book<'_>) -> Candidate {
     Candidate {
         id: cause.id().to_owned(),
         confidence: cause.confidence,
-        says: cause.opinion.says.clone(),
+        says: cause.opinion.says.clone().into_owned(),
         r#for: book.cite_all(&cause.opinion.supports),
         against: book.cite_all(&cause.opinion.contradicts),
         unknown: cause.opinion.unknown.iter().map(|what| (*what).to_owned()).collect(),
@@ -295,7 +295,7 @@ fn candidate(cause: &Ranked, book: &mut Book<'_>) -> Candidate {
 fn finding(found: &Ranked, book: &mut Book<'_>) -> Finding {
     Finding {
         id: found.id().to_owned(),
-        says: found.opinion.says.clone(),
+        says: found.opinion.says.clone().into_owned(),
         evidence: book.cite_all(&found.opinion.supports),
     }
 }

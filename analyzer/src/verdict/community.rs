@@ -8,23 +8,20 @@ use sha1::{Digest, Sha1};
 /// `1:…` for a TCP flow between two endpoints, in either order.
 pub(super) fn community_id(a: SocketAddr, b: SocketAddr) -> String {
     const TCP: u8 = 6;
-    let key = |end: &SocketAddr| (octets(end.ip()), end.port());
-    let (first, second) = if key(&a) <= key(&b) { (a, b) } else { (b, a) };
+    // Addresses of one version are ordered as their octets are.
+    let (first, second) = if a <= b { (a, b) } else { (b, a) };
     let mut hash = Sha1::new();
     hash.update([0, 0]);
-    hash.update(octets(first.ip()));
-    hash.update(octets(second.ip()));
+    for ip in [first.ip(), second.ip()] {
+        match ip {
+            IpAddr::V4(ip) => hash.update(ip.octets()),
+            IpAddr::V6(ip) => hash.update(ip.octets()),
+        }
+    }
     hash.update([TCP, 0]);
     hash.update(first.port().to_be_bytes());
     hash.update(second.port().to_be_bytes());
     format!("1:{}", base64::engine::general_purpose::STANDARD.encode(hash.finalize()))
-}
-
-fn octets(ip: IpAddr) -> Vec<u8> {
-    match ip {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    }
 }
 
 #[cfg(test)]

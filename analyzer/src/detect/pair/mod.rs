@@ -18,6 +18,8 @@ mod x224;
 
 pub(crate) use located::located;
 
+use std::borrow::Cow;
+
 use super::opinion::{Band, Control, Detector, Evidence, Next, Opinion, Party};
 use crate::diff::{Diff, Key, Side};
 use crate::facts::{Facts, Reached, Seen};
@@ -84,7 +86,7 @@ const BETWEEN: &[Next] = &[Next {
 }];
 
 /// An opinion that the comparison proves, no surer than that both captures hold one session.
-fn proved(diff: &Diff, band: Band, says: impl Into<String>) -> Opinion {
+fn proved(diff: &Diff, band: Band, says: impl Into<Cow<'static, str>>) -> Opinion {
     let band = capped(diff, band);
     let opinion = Opinion::new(band, says).party(Party::Network, band);
     match diff.key {
@@ -104,12 +106,12 @@ fn capped(diff: &Diff, band: Band) -> Band {
 }
 
 /// Something seen at the client's side.
-fn at_client<T>(seen: &Seen<T>, fact: impl Into<String>) -> Evidence {
+fn at_client<T>(seen: &Seen<T>, fact: impl Into<Cow<'static, str>>) -> Evidence {
     Evidence::of(seen, fact).side(Side::Client)
 }
 
 /// Something seen at the server's side.
-fn at_server<T>(seen: &Seen<T>, fact: impl Into<String>) -> Evidence {
+fn at_server<T>(seen: &Seen<T>, fact: impl Into<Cow<'static, str>>) -> Evidence {
     Evidence::of(seen, fact).side(Side::Server)
 }
 
