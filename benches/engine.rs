@@ -6,7 +6,7 @@
 //! The capture is made in memory: Ethernet, IPv4, segments of 1,460 bytes with their acknowledgements, 64
 //! connections interleaved, half of them TLS 1.2 and half TLS 1.3. Times are this thread's time on the
 //! CPU. Instructions are counted by valgrind, where it is installed: of a capture to the verdicts, what one
-//! more packet and one more connection cost. `--write` puts the table into `benches/ENGINE.md`. `--smoke` asks only whether every connection is reported; so
+//! more packet and one more connection cost, and of each parser what a call costs. `--write` puts the table into `benches/ENGINE.md`. `--smoke` asks only whether every connection is reported; so
 //! does `cargo test --bench engine`.
 
 #[path = "support/capture.rs"]
@@ -49,12 +49,16 @@ fn main() -> ExitCode {
     let smoke = has("--smoke") || !has("--bench");
     let rounds = if smoke { 1 } else { value("--rounds").unwrap_or(5) };
     let bytes = value("--mib").unwrap_or(if smoke { 2 } else { 256 }) << 20;
+    if let Some(number) = value(COUNTED) {
+        return counted(number);
+    }
     say("| what | size | median [min..max] |\n| --- | --- | --- |".to_owned());
     let mut failed = files(bytes, rounds);
     if !smoke {
         instructions();
     }
-    failed += parsers(if smoke { Duration::ZERO } else { Duration::from_millis(200) }, rounds);
+    let least = if smoke { Duration::ZERO } else { Duration::from_millis(200) };
+    failed += parsers(least, rounds, smoke);
     if has("--write") && !smoke {
         write();
     }
@@ -112,16 +116,9 @@ fn instructions() {
         let shape = Shape { at_once: 64, each };
         let capture = Capture::write(Vec::new(), 64 * each, shape).ok()?;
         std::fs::write(&path, &capture.sink).ok()?;
-        let valgrind = std::process::Command::new("valgrind")
-            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-            .args([env!("CARGO_BIN_EXE_rdpwhy"), "analyze", "--format", "jsonl"])
-            .arg(path)
-            .output()
-            .ok()?;
-        // On its standard error: `==PID== Collected : N`.
-        let said = String::from_utf8_lossy(&valgrind.stderr).into_owned();
-        let count = said.split("Collected :").nth(1)?.split_whitespace().next()?;
-        Some((count.parse::<f64>().ok()?, capture.packets as f64, capture.connections as f64))
+        let program = [env!("CARGO_BIN_EXE_rdpwhy"), "analyze", "--format", "jsonl"];
+        let count = collected(&[&program[..], &[path.to_str()?]].concat())?;
+        Some((count, capture.packets as f64, capture.connections as f64))
     };
     let (Some(less), Some(more)) = (counted(64 << 10), counted(512 << 10)) else {
         say("| instructions | – | skipped: valgrind is not installed |".to_owned());
@@ -134,11 +131,74 @@ fn instructions() {
     row("instructions per connection besides", &size, vec![per_connection], "");
 }
 
+/// What callgrind counts while this runs; `None` where valgrind is not installed.
+fn collected(command: &[&str]) -> Option<f64> {
+    let valgrind = std::process::Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(command)
+        .output()
+        .ok()?;
+    // On its standard error: `==PID== Collected : N`.
+    let said = String::from_utf8_lossy(&valgrind.stderr).into_owned();
+    said.split("Collected :").nth(1)?.split_whitespace().next()?.parse().ok()
+}
+
+/// The argument with which this program does nothing but to call a parser, by its number, [`CALLS`] times.
+const COUNTED: &str = "--counted";
+const CALLS: u32 = 1000;
+
+fn counted(number: usize) -> ExitCode {
+    let mut right = false;
+    parser_cases(&mut |cases| {
+        right = cases.get_mut(number).is_some_and(|case| called(&mut case.2))
+    });
+    if right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What is counted: callgrind knows this function by its name.
+#[inline(never)]
+fn called(work: &mut dyn FnMut() -> bool) -> bool {
+    (0..CALLS).fold(true, |right, _| right & work())
+}
+
+/// Instructions that a call of a parser takes.
+fn instructions_of(number: usize) -> Option<f64> {
+    let this = std::env::current_exe().ok()?;
+    let toggle = concat!("--toggle-collect=", module_path!(), "::called*");
+    let command = [toggle, this.to_str()?, "--bench", COUNTED, &number.to_string()];
+    Some(collected(&command)? / f64::from(CALLS))
+}
+
 /// Name, bytes per call, and the call.
 type ParserCase<'a> = (&'static str, usize, Box<dyn FnMut() -> bool + 'a>);
 
 /// Every parser on what real parties say; gives 1 when one of them does not read it.
-fn parsers(least: Duration, rounds: usize) -> usize {
+fn parsers(least: Duration, rounds: usize, smoke: bool) -> usize {
+    let mut failed = 0;
+    parser_cases(&mut |cases| {
+        for (number, (name, size, work)) in cases.iter_mut().enumerate() {
+            let mut costs = Vec::new();
+            for _ in 0..rounds {
+                let (cost, right) = timed(least, work);
+                costs.push(cost);
+                if !right {
+                    eprintln!("{name}: not read");
+                    failed = 1;
+                }
+            }
+            let counted = if smoke { None } else { instructions_of(number) };
+            let unit = match counted {
+                Some(count) => format!("ns, {count:.0} instructions"),
+                None => "ns".to_owned(),
+            };
+            row(name, &format!("{size} B"), costs, &unit);
+        }
+    });
+    failed
+}
+
+/// Gives all parsers.
+fn parser_cases(take: &mut dyn FnMut(&mut [ParserCase<'_>])) {
     let prologue = Prologue::new();
     let said = |side: Side| -> Vec<Vec<u8>> {
         let flights = prologue.flights.iter().filter(|(who, _)| *who == side);
@@ -207,20 +267,7 @@ fn parsers(least: Duration, rounds: usize) -> usize {
             Box::new(|| active(black_box(&prologue)).facts().is_active()),
         ),
     ];
-    let mut failed = 0;
-    for (name, size, work) in &mut cases {
-        let mut costs = Vec::new();
-        for _ in 0..rounds {
-            let (cost, right) = timed(least, work);
-            costs.push(cost);
-            if !right {
-                eprintln!("{name}: not read");
-                failed = 1;
-            }
-        }
-        row(name, &format!("{size} B"), costs, "ns");
-    }
-    failed
+    take(&mut cases);
 }
 
 /// ns per call, and whether every call was right.
@@ -316,7 +363,7 @@ fn write() {
     let text = format!(
         "# What the analysis costs\n\n\
          `cargo bench --bench engine -- --write` on {}. Times are the thread's own on the CPU;\n\
-         instructions are counted by callgrind of the release build, from file to verdicts.\n\n{table}",
+         instructions are counted by callgrind of the release build: from file to verdicts, and by call.\n\n{table}",
         model.trim_start_matches(['\t', ' ', ':'])
     );
     std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/ENGINE.md"), text)

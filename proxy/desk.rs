@@ -306,7 +306,7 @@ impl Desk {
         self.measures.as_ref().inspect(|measures| measures.judged(&report));
         self.closes(report.outcome, session.facts().subject.client.ip());
         if let Some(tape) = tape {
-            tape.finish(session.facts(), &report);
+            tape.finish(session.facts(), report);
         }
     }
 

@@ -151,7 +151,7 @@ impl Tape {
     }
 
     /// The session is over and judged: everything goes to the recorder.
-    pub fn finish(mut self, facts: &Facts, report: &Connection) {
+    pub fn finish(mut self, facts: &Facts, report: Connection) {
         self.flush_skipped(facts.now, u64::MAX);
         let passed = self.lanes.each_ref().map(|lane| [lane.passed_records, lane.passed_bytes]);
         let job = Job::End {
@@ -160,7 +160,7 @@ impl Tape {
             subject: Arc::new(facts.subject.clone()),
             packets: facts::packets(self.session, facts),
             end: Box::new(End::of(self.session, facts, passed, self.lost)),
-            report: Box::new(report.clone()),
+            report: Box::new(report),
         };
         // The end of a session is worth waiting for: nobody's bytes are held up any more.
         self.queue.put(job);

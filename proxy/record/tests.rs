@@ -153,7 +153,7 @@ impl Told {
             supersedes: None,
         };
         let report = connection(&case, &place, &Identities::Shown);
-        self.tape.finish(self.session.facts(), &report);
+        self.tape.finish(self.session.facts(), report.clone());
         (self.session.facts().clone(), report)
     }
 }

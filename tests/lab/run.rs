@@ -1,7 +1,7 @@
 //! Runs recipes, several at once, and says how each fared.
 
 use crate::arguments::Arguments;
-use crate::citations::{Capture, Checked, check};
+use crate::citations::{Capture, Checked, check, check_live};
 use crate::degrade::{DAMAGES, Damage};
 use crate::draw::{Draw, Half};
 use crate::judge::judge;
@@ -190,12 +190,15 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
     Some((samples, citations))
 }
 
-/// Reads again what the objects of every capture, and of every two, cite; nothing without tshark.
+/// Reads again what the objects of every capture, of every two, and of the relay's own, cite; nothing without tshark.
 fn cited(views: &BTreeMap<Vantage, Vec<Value>>, played: &Played, port: u16) -> Checked {
     let mut checked = Checked::default();
     let mut read: BTreeMap<Port, Capture> = BTreeMap::new();
     for (vantage, objects) in views {
-        let places = captures_for(*vantage);
+        let places = match vantage {
+            Vantage::RelayPackets => vec![Port::Pc, Port::Ps],
+            _ => captures_for(*vantage),
+        };
         for place in &places {
             if !read.contains_key(place) {
                 let Some(capture) = Capture::read(&played.captures[place], port) else {
@@ -204,10 +207,13 @@ fn cited(views: &BTreeMap<Vantage, Vec<Value>>, played: &Played, port: u16) -> C
                 read.insert(*place, capture);
             }
         }
-        let captures: Vec<&Capture> = places.iter().map(|place| &read[place]).collect();
-        if !captures.is_empty() {
-            checked.add(check(objects, &captures));
-        }
+        checked.add(match (vantage, places.as_slice()) {
+            (Vantage::RelayPackets, [client, server]) => {
+                check_live(objects, [&read[client], &read[server]])
+            }
+            (_, []) => continue,
+            _ => check(objects, &places.iter().map(|place| &read[place]).collect::<Vec<_>>()),
+        });
     }
     checked
 }

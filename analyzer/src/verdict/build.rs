@@ -68,7 +68,7 @@ pub fn connection(case: &Case<'_>, place: &Place, identities: &Identities) -> Co
 pub(crate) fn uncalibrated(case: &Case<'_>, place: &Place, identities: &Identities) -> Connection {
     let facts = case.this;
     let judgement = judge(case);
-    let mut book = Book { items: Vec::new(), facts, file: place.file.clone(), pair: case.pair };
+    let mut book = Book::new(facts, place.file.clone(), case.pair);
     let mut verdict = verdict(facts, &judgement, &mut book);
     verdict.between = between(case, &judgement);
     let causes = judgement.causes.iter().map(|cause| candidate(cause, &mut book)).collect();
@@ -114,14 +114,27 @@ pub(crate) fn uncalibrated(case: &Case<'_>, place: &Place, identities: &Identiti
 /// Numbers evidence as it is cited; the same fact is one item.
 struct Book<'a> {
     items: Vec<EvidenceItem>,
+    /// Where each was measured, and whether in the other capture.
+    places: Vec<Option<(Origin, Leg, bool)>>,
     facts: &'a Facts,
     file: Option<String>,
     pair: Option<Pair<'a>>,
 }
 
-impl Book<'_> {
+impl<'a> Book<'a> {
+    fn new(facts: &'a Facts, file: Option<String>, pair: Option<Pair<'a>>) -> Book<'a> {
+        Book { items: Vec::new(), places: Vec::new(), facts, file, pair }
+    }
+
     fn cite(&mut self, evidence: &Evidence) -> String {
         let other = self.pair.filter(|pair| evidence.side == Some(pair.here.other()));
+        let place = evidence.at.map(|at| (at.origin(), at.leg(), other.is_some()));
+        let mut known = self.items.iter().zip(&self.places);
+        if let Some((item, _)) =
+            known.find(|(item, at)| **at == place && item.fact == evidence.fact)
+        {
+            return item.id.clone();
+        }
         let at_ms = evidence.at.and_then(|at| match other {
             Some(pair) => elsewhere(self.facts, &pair, at.time),
             None => Some(round(self.facts.ms(at.time))),
@@ -140,18 +153,10 @@ impl Book<'_> {
                 file: other.map_or(self.file.clone(), |pair| Some(pair.file.to_owned())),
             }
         });
-        let known =
-            self.items.iter().find(|item| item.fact == evidence.fact && item.origin == origin);
-        if let Some(item) = known {
-            return item.id.clone();
-        }
         let id = format!("E{}", self.items.len() + 1);
-        self.items.push(EvidenceItem {
-            id: id.clone(),
-            fact: evidence.fact.clone().into_owned(),
-            origin,
-            at_ms,
-        });
+        let fact = evidence.fact.clone().into_owned();
+        self.items.push(EvidenceItem { id: id.clone(), fact, origin, at_ms });
+        self.places.push(place);
         id
     }
 

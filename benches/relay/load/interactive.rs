@@ -27,6 +27,7 @@ pub fn open(
     connections: usize,
     rate: u64,
     messages: u64,
+    warm: u64,
 ) -> io::Result<Sample> {
     let (listener, upstream) = super::listener()?;
     let server = echo_server(listener, prologue.clone(), connections);
@@ -40,7 +41,8 @@ pub fn open(
             let mut readers = JoinSet::new();
             let mut writers = Vec::new();
             for _ in 0..connections {
-                let socket = session(port, &prologue).await?.into_std()?;
+                let socket = session(port, &prologue).await?;
+                let socket = ask(socket, warm).await?.into_std()?;
                 writers.push(socket.try_clone()?);
                 readers.spawn(read_echoes(TcpStream::from_std(socket)?, epoch, each));
             }
@@ -78,6 +80,7 @@ pub fn saturated(
     prologue: &Prologue,
     connections: usize,
     messages: u64,
+    warm: u64,
 ) -> io::Result<Sample> {
     let (listener, upstream) = super::listener()?;
     let server = echo_server(listener, prologue.clone(), connections);
@@ -87,7 +90,7 @@ pub fn saturated(
     let (cpu, took) = runtime.block_on(async {
         let mut sockets = Vec::new();
         for _ in 0..connections {
-            sockets.push(session(relay.port, prologue).await?);
+            sockets.push(ask(session(relay.port, prologue).await?, warm).await?);
         }
         let cpu = cpu_at_rest(&relay);
         let began = Instant::now();

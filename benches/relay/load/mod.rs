@@ -36,6 +36,8 @@ pub enum Work {
         rate: u64,
         /// Requests in all.
         messages: u64,
+        /// Requests of each connection before it is measured.
+        warm: u64,
     },
     /// The same, each connection sending again as soon as its echo is there.
     Saturated {
@@ -43,6 +45,8 @@ pub enum Work {
         connections: usize,
         /// Requests in all.
         messages: u64,
+        /// Requests of each connection before it is measured.
+        warm: u64,
     },
     /// Connections of one Connection Request and one Connection Confirm, closed by the server.
     Churn {
@@ -76,11 +80,11 @@ impl Work {
     pub fn run(self, kind: Kind, prologue: &Prologue) -> Result<Sample, String> {
         let outcome = match self {
             Work::Bulk { record, bytes } => bulk::run(kind, prologue, record, bytes),
-            Work::Open { connections, rate, messages } => {
-                interactive::open(kind, prologue, connections, rate, messages)
+            Work::Open { connections, rate, messages, warm } => {
+                interactive::open(kind, prologue, connections, rate, messages, warm)
             }
-            Work::Saturated { connections, messages } => {
-                interactive::saturated(kind, prologue, connections, messages)
+            Work::Saturated { connections, messages, warm } => {
+                interactive::saturated(kind, prologue, connections, messages, warm)
             }
             Work::Churn { at_once, connections } => churn::run(kind, at_once, connections),
             Work::Idle { connections } => idle::run(kind, prologue, connections),

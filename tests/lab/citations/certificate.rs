@@ -32,7 +32,7 @@ fn time(der: &[u8]) -> Option<(i64, usize)> {
 }
 
 /// Days from 1970 to a day of the Gregorian calendar.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+pub fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     // Years that begin in March have their leap day at the end.
     let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
     let leaps = year / 4 - year / 100 + year / 400;

@@ -4,8 +4,9 @@
 //! Every kind of fact that cites a packet of a capture has a rule, in one of four tables: `pair`, `transport`,
 //! `negotiation`, `handshake`. The numbers of a fact are compared with those of the packet; of an absence the
 //! packet has to be the last word behind which something should have come, and the rest of the capture has to
-//! show that it did not come. What is said to differ between two captures has to differ there. Facts of the
-//! relay's own (sockets, connects, its flags) cite no packet and have no rule.
+//! show that it did not come. What is said to differ between two captures has to differ there. The segments of a
+//! relay that captures its legs are looked for in captures made beside it. Facts of the relay's own (sockets,
+//! connects, its flags) cite no packet and have no rule.
 //!
 //! Not checked at all: what a server or a client thought. That a user "may be asked something", that a record
 //! holds the AUTHENTICATE message or a proof of the key, is encrypted or happens outside of the wire; there
@@ -28,6 +29,7 @@ use scene::{Scene, Views};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::ops::Range;
 use std::path::Path;
 
 /// What all citations came to.
@@ -109,6 +111,47 @@ pub fn check(objects: &[Value], captures: &[&Capture]) -> Checked {
         }
     }
     checked
+}
+
+/// Checks the segments that a relay cites of its legs, which it captured by itself: a packet that was captured
+/// beside it at that moment shows what is said. The captures are of its client leg and of its server leg.
+pub fn check_live(objects: &[Value], legs: [&Capture; 2]) -> Checked {
+    /// Times of reports are in milliseconds.
+    const NEAR: f64 = 0.002;
+    let mut checked = Checked::default();
+    for object in objects {
+        let started = seconds(&text(object, "/started")).unwrap_or(f64::NAN);
+        let evidence = object.pointer("/evidence").and_then(Value::as_array);
+        for evidence in evidence.into_iter().flatten() {
+            if text(evidence, "/origin/kind") != "segment" {
+                continue;
+            }
+            let fact = text(evidence, "/fact");
+            let after = evidence.pointer("/at_ms").and_then(Value::as_f64).unwrap_or(f64::NAN);
+            let time = started + after / 1000.0;
+            let leg = legs[usize::from(text(evidence, "/origin/leg") == "server")];
+            let views = Views { here: &leg.packets, there: &[], at_server: false };
+            let near = leg.packets.iter().filter(|packet| (packet.time - time).abs() < NEAR);
+            let said: Vec<_> = near.map(|packet| shows(&fact, packet.number, views)).collect();
+            if said.contains(&Some(true)) {
+                checked.shown += 1;
+            } else if said.contains(&None) {
+                *checked.unknown.entry(shape(&fact)).or_default() += 1;
+            } else {
+                checked.contradicted.push(format!("{fact} (at {time:.3} of {})", leg.file));
+            }
+        }
+    }
+    checked
+}
+
+/// Seconds since 1970 of a time like `2026-11-22T14:03:07.123Z`. RFC 3339.
+fn seconds(time: &str) -> Option<f64> {
+    let number = |range: Range<usize>| time.get(range)?.parse::<f64>().ok();
+    let whole = |range: Range<usize>| time.get(range)?.parse::<i64>().ok();
+    let days = certificate::days_since_1970(whole(0..4)?, whole(5..7)?, whole(8..10)?);
+    let seconds = number(11..13)? * 3600.0 + number(14..16)? * 60.0 + number(17..23)?;
+    Some(days as f64 * 86_400.0 + seconds)
 }
 
 /// Whether a packet shows a fact; `None` where there is no rule.
