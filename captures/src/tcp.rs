@@ -101,7 +101,7 @@ struct Packet<'p> {
     at: At,
     ttl: u8,
     ip_id: Option<u16>,
-    tcp: TcpSegment<'p>,
+    tcp: &'p TcpSegment<'p>,
 }
 
 impl Packet<'_> {

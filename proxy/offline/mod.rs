@@ -175,21 +175,27 @@ impl Reading {
         Ok(())
     }
 
-    fn packet(&mut self, Packet { raw: packet, interface_name, comments }: &Packet<'_>) {
+    #[inline(always)] // has one caller, which does nothing else
+    fn packet(&mut self, packet: &Packet<'_>) {
+        let Packet { raw, interface_name, comments } = packet;
         self.counts.packets += 1;
-        self.first.get_or_insert(packet.time);
-        self.now = self.now.max(packet.time);
+        self.first.get_or_insert(raw.time);
+        self.now = self.now.max(raw.time);
         let tag = match *interface_name {
             Some("client-leg") => 1,
             Some("server-leg") => 2,
             _ => 0,
         };
         let Reading { table, streams, .. } = self;
-        if comments.is_empty()
-            && table.push_frame(packet, tag, &mut streams.sink(tag, &[])).is_some()
-        {
-            return;
+        let is_usual = comments.is_empty()
+            && table.push_frame(raw, tag, &mut streams.sink(tag, &[])).is_some();
+        if !is_usual {
+            self.unusual(raw, tag, comments);
         }
+    }
+
+    #[inline(never)]
+    fn unusual(&mut self, packet: &RawPacket<'_>, tag: u8, comments: &[String]) {
         let facts: Vec<Comment> =
             comments.iter().filter_map(|text| Comment::from_text(text)).collect();
         match link::ip_packet(packet.link_type, packet.bytes, packet.original_len) {
@@ -271,6 +277,7 @@ impl Streams {
     }
 
     /// Takes an input of a flow, with tag and comments of the packet that brought it.
+    #[inline]
     fn feed(
         &mut self,
         flow: &FlowInfo,

@@ -301,6 +301,7 @@ impl Facts {
     }
 
     /// Counts bytes of a direction.
+    #[inline]
     pub fn count(&mut self, dir: Direction, at: At, bytes: u64) {
         self.now = self.now.max(at.time);
         self.silences.note(&self.streams, dir, at);

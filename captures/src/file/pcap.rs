@@ -106,17 +106,13 @@ impl Pcap {
         })
     }
 
+    #[inline]
     fn words(&self, header: &[u8; RECORD]) -> [u32; 4] {
-        let (words, _) = header.as_chunks::<4>();
-        let mut fields = [0; 4];
-        for (field, word) in fields.iter_mut().zip(words) {
-            let little = u32::from_le_bytes(*word);
-            *field = match self.order {
-                Endianness::Big => little.swap_bytes(),
-                Endianness::Little => little,
-            };
+        let (&[a, b, c, d], _) = header.as_chunks::<4>() else { return [0; 4] }; // can not be
+        match self.order {
+            Endianness::Big => [a, b, c, d].map(u32::from_be_bytes),
+            Endianness::Little => [a, b, c, d].map(u32::from_le_bytes),
         }
-        fields
     }
 
     /// Why a record whose packet has so many bytes can not be read.

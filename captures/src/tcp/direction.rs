@@ -226,6 +226,7 @@ impl Half {
     }
 
     /// The same where nothing waits that it could let go. `false` when no window reaches there.
+    #[inline]
     pub(super) fn note_acknowledged(&mut self, ack: u32) -> bool {
         let Some(place) = self.place(ack) else { return false };
         let place = u64::try_from(place).unwrap_or(0);

@@ -91,6 +91,7 @@ impl Flow {
     }
 
     /// Takes a segment.
+    #[inline]
     pub(super) fn segment(
         &mut self,
         dir: Direction,
@@ -106,9 +107,20 @@ impl Flow {
             return;
         }
         half.seen.segments += 1;
-        if self.flows_on(dir, packet, sink) {
-            return;
+        if !self.flows_on(dir, packet, sink) {
+            self.changes(dir, packet, memory, sink);
         }
+    }
+
+    /// Takes a segment that may be any.
+    #[inline(never)]
+    fn changes(
+        &mut self,
+        dir: Direction,
+        packet: &Packet<'_>,
+        memory: &mut Memory,
+        sink: &mut Sink<'_>,
+    ) {
         let (mut teller, mut state) = self.split(packet.at.number, memory, sink);
         state.segment(dir, packet, &mut teller);
         self.is_steady =
@@ -117,8 +129,9 @@ impl Flow {
 
     /// Takes a segment as nearly all are: of a steady flow, without news but the next bytes or an
     /// acknowledgement. `false` where it is another: then nothing has happened.
+    #[inline]
     fn flows_on(&mut self, dir: Direction, packet: &Packet<'_>, sink: &mut Sink<'_>) -> bool {
-        let tcp = &packet.tcp;
+        let tcp = packet.tcp;
         let is_plain = tcp.flags & !flag::PSH == flag::ACK
             && tcp.window != 0
             && tcp.options.len() <= USUAL_OPTIONS;
@@ -144,6 +157,12 @@ impl Flow {
             sink(self.info.id, &self.info, time, Origin::Packet(number), input);
         }
         true
+    }
+
+    /// The next segment goes the long way.
+    #[cfg(test)]
+    pub(super) fn unsettle(&mut self) {
+        self.is_steady = false;
     }
 
     /// Takes an ICMP error that quotes a segment of the client.

@@ -180,6 +180,7 @@ impl RecentHeaders {
 }
 
 impl Header {
+    #[inline(always)] // its fields stay where they were read
     fn of(packet: &Packet<'_>) -> Header {
         let tcp = &packet.tcp;
         let ip_id = packet.ip_id.unwrap_or(0);

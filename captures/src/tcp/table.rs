@@ -161,7 +161,7 @@ impl FlowTable {
         self.last_packet = at.number;
         let source = (ip.source, tcp.source_port);
         let destination = (ip.destination, tcp.destination_port);
-        let packet = Packet { at, ttl: ip.ttl, ip_id: ip.ip_id, tcp: *tcp };
+        let packet = Packet { at, ttl: ip.ttl, ip_id: ip.ip_id, tcp };
         let (key, is_first) = FlowKey::new(tag, source, destination);
         let mut place = self.place_of(&key);
         // Only a SYN opens a connection anew.

@@ -77,7 +77,58 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
     vec(b'!'..=b'~', 0..400)
 }
 
+/// A segment behind the heads of both streams: from the client or not, how far from the next byte (0: it is that),
+/// how many bytes, flags, window, TTL and IP identification.
+type Step = (bool, i8, usize, u8, u16, u8, u16);
+
+fn step() -> impl Strategy<Value = Step> {
+    let flags = prop_oneof![8 => Just(ACK), 4 => Just(ACK | flag::PSH), 1 => any::<u8>()];
+    let window = prop_oneof![9 => Just(1000u16), 1 => Just(0)];
+    let shift = prop_oneof![9 => Just(0i8), 1 => any::<i8>()];
+    let ttl = prop_oneof![9 => Just(64u8), 1 => any::<u8>()];
+    (any::<bool>(), shift, 0usize..90, flags, window, ttl, any::<u16>())
+}
+
+/// Plays the steps behind heads that are longer than what is compared with copies; what was told.
+fn long(steps: &[Step], may_be_short: bool) -> Script {
+    const HEAD: usize = 40_000;
+    let mut script = Script::open();
+    let mut next = [1001u32, 2001];
+    let mut time = 20;
+    let mut send = |(from_client, shift, len, flags, window, ttl, id): Step,
+                    next: &mut [u32; 2]| {
+        if !may_be_short {
+            script.table.flows.iter_mut().flatten().for_each(|flow| flow.unsettle());
+        }
+        let (own, peer) = if from_client { (0, 1) } else { (1, 0) };
+        let make = if from_client { c } else { s };
+        let seq = next[own].wrapping_add_signed(shift.into());
+        let data = vec![b'a' + (seq % 26) as u8; len];
+        let segment = make(seq, next[peer], flags, &data);
+        time += 1;
+        script.push(time, &Seg { window, ttl, ip_id: Some(id), ..segment });
+        if shift == 0 {
+            next[own] = next[own].wrapping_add(len as u32);
+        }
+    };
+    for from_client in [true, true, false, false] {
+        send((from_client, 0, HEAD, ACK, 1000, 64, 1), &mut next);
+    }
+    steps.iter().for_each(|step| send(*step, &mut next));
+    script.finish(100_000);
+    script
+}
+
 proptest! {
+    #[test]
+    fn the_short_way_tells_what_the_long_one_does(steps in vec(step(), 0..60)) {
+        let [short, long] = [true, false].map(|may_be_short| long(&steps, may_be_short));
+        prop_assert_eq!(short.log, long.log);
+        prop_assert_eq!(short.segments, long.segments);
+        prop_assert_eq!(short.counts, long.counts);
+        prop_assert_eq!((short.packets, short.times), (long.packets, long.times));
+    }
+
     #[test]
     fn streams_survive_reordering_and_copies(
         streams in [stream(), stream()],
