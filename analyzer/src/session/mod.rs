@@ -80,15 +80,7 @@ impl Session {
     }
 
     /// Takes one observation.
-    #[inline]
     pub fn feed(&mut self, time: Timestamp, origin: Origin, input: Input<'_>) {
-        match input {
-            Input::Data { dir, bytes } => self.data(self.at(time, origin, dir), dir, bytes),
-            other => self.note(time, origin, other),
-        }
-    }
-
-    fn note(&mut self, time: Timestamp, origin: Origin, input: Input<'_>) {
         let at = |leg| At::new(time, origin, leg);
         match input {
             Input::Data { dir, bytes } => self.data(self.at(time, origin, dir), dir, bytes),
