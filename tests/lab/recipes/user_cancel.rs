@@ -13,9 +13,9 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    // After the confirm (19 bytes), in the TLS handshake, behind it.
-    let sent = draw.range_of_half([19, 1200], [250, 900]);
-    let signal = draw.of_half(&["INT", "TERM"], &["HUP"]);
+    // After the confirm (19 bytes), in the TLS handshake, behind it; in NLA.
+    let sent = draw.range_of_half([19, 1200], [1250, 1900]);
+    let signal = draw.of_half(&["INT", "TERM", "HUP"], &["QUIT"]);
     plan.note("cancelled", format!("after {sent} bytes, by {signal}"));
     plan.act = Some(Box::new(move |scene| {
         scene.until_server_sent(sent);

@@ -135,6 +135,11 @@ fn a_server_that_ends_at_authenticate_refused_the_credentials() {
     silent(&proved.fin(ToServer).report(), "nla-bad-credentials");
     silent(&nla().app(ToServer, 105, 1).fin(ToClient).report(), "nla-bad-credentials");
     silent(&authenticated(nla()).fin(ToServer).report(), "nla-bad-credentials");
+    // What a server says when it hears that its client is gone is no refusal.
+    let gone = authenticated(nla()).after_ms(30).fin(ToServer).after_ms(2).app(ToClient, 76, 1);
+    let gone = gone.app(ToClient, 19, 1).report();
+    silent(&gone, "nla-bad-credentials");
+    silent(&gone, "credssp-pubkey-mismatch");
     let without = Trace::relay().negotiated(MSTSC, SSL).tls13().app(ToClient, 255, 2);
     silent(&authenticated(without).fin(ToClient).report(), "nla-bad-credentials");
 }
