@@ -134,7 +134,7 @@ impl Turn {
 }
 
 /// The client's last words, and until when it waited for an answer. A goodbye asks nothing.
-pub(super) fn question(facts: &Facts) -> Option<(At, Timestamp)> {
+fn question(facts: &Facts) -> Option<(At, Timestamp)> {
     let said = facts.stream(Direction::ToServer);
     let goodbye = facts.tls.last_alert(Direction::ToServer);
     match goodbye.filter(|goodbye| said.last.is_some_and(|last| last.time == goodbye.time)) {
