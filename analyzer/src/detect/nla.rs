@@ -49,11 +49,12 @@ pub(super) const PUBKEY_MISMATCH: Detector = Detector {
     detect: pubkey_mismatch,
 };
 
-/// A proof of the key is longer than this; an error or an alert is shorter. The least one is a TSRequest of 59 bytes
-/// (a SHA-256 of 32 under a signature of 16, since version 5; MS-CSSP 2.2.1, 3.1.5), and with what TLS 1.3 adds 76; a
-/// TSRequest with an error code has 16 bytes. What a CBC suite pads beyond this is taken for a proof: no refusal is
-/// made of it.
-const PROOF: u32 = 70;
+/// A proof of the key is no shorter: a TSRequest of 59 bytes (a SHA-256 of 32 under a signature of 16, since version 5;
+/// MS-CSSP 2.2.1, 3.1.5), and with what TLS 1.3 adds 76.
+const LEAST_PROOF: u32 = 70;
+/// An error is no longer: its code, and beside it a token of SPNEGO's. In between, who ends it tells: a server that has
+/// proved its key waits for the credentials.
+const LONGEST_ERROR: u32 = 90;
 /// An AUTHENTICATE message with its proof is longer than this.
 const AUTHENTICATE: u32 = 300;
 
@@ -82,10 +83,12 @@ fn turns(facts: &Facts) -> Vec<(Direction, u32)> {
 fn refused_at_authenticate(facts: &Facts) -> Option<(u32, u32)> {
     let turns = turns(facts);
     let (client, server) = (Direction::ToServer, Direction::ToClient);
+    let by_server = facts.ending().is_some_and(|ending| ending.dir == server);
+    let is_error = |answer| answer < LEAST_PROOF || answer < LONGEST_ERROR && by_server;
     match *turns.as_slice() {
         [(a, _), (b, _), (c, said)] if (a, b, c) == (client, server, client) => Some((said, 0)),
         [(a, _), (b, _), (c, said), (d, answer)]
-            if (a, b, c, d) == (client, server, client, server) && answer < PROOF =>
+            if (a, b, c, d) == (client, server, client, server) && is_error(answer) =>
         {
             Some((said, answer))
         }
@@ -136,13 +139,13 @@ fn pubkey_mismatch(case: &Case<'_>) -> Option<Opinion> {
     let (client, server) = (Direction::ToServer, Direction::ToClient);
     let left_at_proof = ending.dir == client
         && matches!(*turns.as_slice(), [(a, _), (b, _), (c, said), (d, proof)]
-            if (a, b, c, d) == (client, server, client, server) && said >= AUTHENTICATE && proof >= PROOF);
+            if (a, b, c, d) == (client, server, client, server) && said >= AUTHENTICATE && proof >= LEAST_PROOF);
     let refused = refused_at_authenticate(facts).is_some();
     if !left_at_proof && !refused {
         return None;
     }
     let fact = if left_at_proof {
-        "the client left right behind the server's proof of its key and sent no credentials"
+        "the client left right behind what has the length of the server's proof of its key, and sent no credentials"
     } else {
         "the server ended behind the client's proof of the key that it sees"
     };

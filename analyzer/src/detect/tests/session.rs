@@ -111,6 +111,10 @@ fn a_server_that_ends_at_authenticate_refused_the_credentials() {
             "sends an error and the client leaves",
             authenticated(nla()).app(ToClient, 60, 1).fin(ToServer),
         ),
+        (
+            "sends an error as long as a proof and closes, as FreeRDP 3's",
+            authenticated(nla()).app(ToClient, 84, 1).app(ToClient, 19, 1).fin(ToClient),
+        ),
         ("in TLS 1.2", authenticated(twelve).fin(ToClient)),
     ] {
         let report = trace.report();

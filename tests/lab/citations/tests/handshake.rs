@@ -241,7 +241,7 @@ fn encrypted() -> Vec<Case> {
         Case::new(
             proved().fin(false),
             11,
-            "the client left right behind the server's proof of its key and sent no credentials",
+            "the client left right behind what has the length of the server's proof of its key, and sent no credentials",
             &[],
         ),
         Case::new(
