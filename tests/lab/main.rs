@@ -9,6 +9,7 @@
 mod support;
 
 mod arguments;
+mod beside;
 mod boxes;
 mod calibrate;
 mod capture;
@@ -49,6 +50,12 @@ fn main() -> ExitCode {
         topology::sweep();
         done = run::run(&arguments);
         println!("{}", report::summary(&done.samples));
+        if arguments.recipes.is_empty() {
+            let beside = std::panic::catch_unwind(|| beside::two_runs(&arguments.program)).is_ok();
+            println!("{} two runs side by side", if beside { "ok    " } else { "FAILED" });
+            done.passed += usize::from(beside);
+            done.failed += usize::from(!beside);
+        }
     }
     if arguments.is_whole() && !done.samples.is_empty() {
         write(&done);

@@ -111,7 +111,7 @@ impl Topology {
     pub fn create() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let made = Self { prefix: format!("{PREFIX}{}-{number}", std::process::id()) };
+        let made = Self { prefix: format!("{}{number}", prefix(std::process::id())) };
         let done = shell(&made.script());
         assert!(done.is_ok(), "the network could not be made: {}", done.unwrap_err());
         made
@@ -193,18 +193,26 @@ impl Drop for Topology {
 
 /// Removes what earlier runs left that were killed.
 pub fn sweep() {
-    let entries = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
-    let names: Vec<String> =
-        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    remove(names.iter().map(String::as_str).filter(|name| {
+    remove(standing().iter().map(String::as_str).filter(|name| {
         let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
         owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
     }));
 }
 
+/// The names of all namespaces there are, whoever's.
+pub fn standing() -> Vec<String> {
+    let entries = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+/// How the names begin of all that a process makes.
+pub fn prefix(process: u32) -> String {
+    format!("{PREFIX}{process}-")
+}
+
 /// Whether namespaces can be made here; why not, otherwise.
 pub fn possible() -> Result<(), String> {
-    let name = format!("{PREFIX}{}-probe", std::process::id());
+    let name = format!("{}probe", prefix(std::process::id()));
     shell(&format!("ip netns add {name} && ip netns delete {name}"))
 }
 

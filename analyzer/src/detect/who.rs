@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::battery;
+use super::lb_no_backend;
 use super::opinion::{Band, Evidence, Party};
 use super::slow_path_timeout;
 use crate::facts::{Ending, Facts, Reached, Seen, Vantage};
@@ -53,6 +54,8 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     }
     let band = match (facts.subject.vantage, closing) {
         (Vantage::Relay, None) => Band::Possible,
+        // A forwarder's own end looks like this, too.
+        _ if lb_no_backend::dropped(facts).is_some() => Band::Possible,
         _ => Band::High,
     };
     // Who says goodbye by an alert has decided, even where the other side is faster to close.

@@ -41,14 +41,13 @@ pub fn pair(client: &[&Facts], server: &[&Facts]) -> Pairing {
     search.unique(isn);
     search.clock = estimate(client, server, &search.matched);
     // A client that was refused comes again and asks for something else.
-    search.near(Key::Request, |a, b| is_one_user(a, b) && ask_the_same(a, b));
-    search.near(Key::Request, is_one_user);
+    search.near(Key::Request, asked, |a, b| is_one_user(a, b) && ask_the_same(a, b));
+    search.near(Key::Request, asked, is_one_user);
     // Where the cookie was altered, the time and the size of what was said are left.
-    search.near(Key::Time, say_the_same);
-    search.near(Key::Time, |a, b| {
-        let port = |facts: &Facts| facts.subject.server.map(|server| server.port());
-        !b.x224.request.is_seen() && port(a) == port(b)
-    });
+    search.near(Key::Time, asked, say_the_same);
+    // Who ends TCP dials when it has accepted, or when it has read what is asked for.
+    search.near(Key::Time, |facts| facts.subject.started, may_be_dialled_for);
+    search.near(Key::Time, asked, may_be_dialled_for);
     let mut matched = search.matched;
     matched.sort_by_key(|matched| matched.client);
     Pairing { clock: estimate(client, server, &matched), matched }
@@ -114,7 +113,12 @@ impl<'a> Search<'a> {
 
     /// Takes those that fit and began at the same time, where no other fits as well; of several that do, a
     /// client's retries for one, those that follow one another in the same rhythm at both ends.
-    fn near(&mut self, key: Key, fits: impl Fn(&Facts, &Facts) -> bool) {
+    fn near(
+        &mut self,
+        key: Key,
+        began: impl Fn(&Facts) -> Timestamp,
+        fits: impl Fn(&Facts, &Facts) -> bool,
+    ) {
         let clock = self.clock.unwrap_or(Clock::ASSUMED);
         let window = clock.error.saturating_mul(3).max(Clock::ASSUMED.error);
         let mut theirs: Vec<_> =
@@ -158,8 +162,14 @@ fn say_the_same(a: &Facts, b: &Facts) -> bool {
     ask_the_same(a, b) && size(a).zip(size(b)).is_none_or(|(a, b)| a == b)
 }
 
-/// When a session began to speak: its request, where there is one, for a server may be dialled before.
-fn began(facts: &Facts) -> Timestamp {
+/// The server's side holds no more than that somebody dialled the port.
+fn may_be_dialled_for(client: &Facts, server: &Facts) -> bool {
+    let port = |facts: &Facts| facts.subject.server.map(|server| server.port());
+    !server.x224.request.is_seen() && port(client) == port(server)
+}
+
+/// When a session asked for something, or began, if it did not: a server may be dialled before.
+fn asked(facts: &Facts) -> Timestamp {
     facts.x224.request.seen().map_or(facts.subject.started, |seen| seen.at.time)
 }
 
@@ -353,6 +363,14 @@ mod tests {
         assert_eq!(pairs(&by_number), [(0, 1, Key::Random), (1, 0, Key::Random)]);
         assert_eq!(pairs(&matched(&[dial(0, 7)], &[dial(40, 99)])), [(0, 0, Key::Time)]);
         assert_eq!(pairs(&matched(&[dial(0, 7), dial(20, 8)], &[dial(40, 99)])), []);
+        // A slow client asks for something when what it reached has given up on it: the dials follow its SYNs.
+        let slow = |at, waits| dial(at, 7).open().fin(ToClient).after_ms(waits).cr(MSTSC);
+        let by_start = matched(&[slow(0, 72), slow(166, 1)], &[dial(12, 98), dial(175, 99)]);
+        assert_eq!(pairs(&by_start), [(0, 0, Key::Time), (1, 1, Key::Time)]);
+        // Where what is asked for leads to a server, they follow the requests.
+        let reads = |at, waits| dial(at, 7).open().after_ms(waits).cr(MSTSC);
+        let by_request = matched(&[reads(0, 72), reads(166, 1)], &[dial(74, 98), dial(168, 99)]);
+        assert_eq!(pairs(&by_request), [(0, 0, Key::Time), (1, 1, Key::Time)]);
         let mut elsewhere = dial(40, 99);
         elsewhere.subject.server = "10.0.0.9:443".parse().ok();
         assert_eq!(pairs(&matched(&[dial(0, 7)], &[elsewhere])), []);

@@ -27,11 +27,16 @@ const PROBED: u16 = 9100;
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    let how = draw.of_half(&["dead", "probe fails", "emptied"], &["nginx dead", "nginx emptied"]);
+    let how = draw.of_half(
+        &["dead", "probe fails", "emptied", "nginx dead", "nginx emptied"],
+        &["pen dead", "rinetd dead", "rinetd emptied"],
+    );
     plan.note("how", how);
     let program = match how {
         "probe fails" => haproxy(PORT, &format!("{{server}} check port {PROBED} inter 100 fall 1")),
         "nginx dead" | "nginx emptied" => forwarder(PORT, "{server}"),
+        "rinetd dead" | "rinetd emptied" => rinetd(),
+        "pen dead" => pen(),
         _ => haproxy(PORT, "{server}"),
     };
     if how == "probe fails" {
@@ -48,7 +53,10 @@ fn plan(draw: &mut Draw) -> Plan {
             match how {
                 "probe fails" => scene.programs[0].signal("KILL"),
                 "emptied" => disable(scene),
-                _ => reload(scene),
+                "nginx emptied" => {
+                    reload(scene, "nginx.conf", |text| text.replace("max_fails=0", "down"));
+                }
+                _ => reload(scene, "rinetd.conf", |_| rule("127.0.0.1 9")),
             }
         }));
     } else {
@@ -56,6 +64,33 @@ fn plan(draw: &mut Draw) -> Plan {
     }
     labels(&mut plan, usize::from(served));
     plan
+}
+
+/// rinetd, which passes connections on and knows nothing of its server.
+fn rinetd() -> Program {
+    Program {
+        program: "rinetd",
+        arguments: vec!["-f".into(), "-c".into(), "{folder}/rinetd.conf".into()],
+        files: vec![("rinetd.conf", rule("{server_ip} {port}"))],
+        ready: Ready::Listens(PORT),
+    }
+}
+
+/// The rule by which rinetd passes everything on.
+fn rule(to: &str) -> String {
+    format!(":: {PORT} {to}\n")
+}
+
+/// pen, a load balancer, with one server.
+fn pen() -> Program {
+    // It takes what is behind the last colon for the port, and knows no brackets.
+    let arguments = ["-f", "-r", &format!(":::{PORT}"), "{server_ip}:{port}"];
+    Program {
+        program: "pen",
+        arguments: arguments.map(str::to_owned).to_vec(),
+        files: Vec::new(),
+        ready: Ready::Listens(PORT),
+    }
 }
 
 /// What answers the load balancer's probe beside the server, as an agent does.
@@ -103,9 +138,9 @@ fn disable(scene: &mut Scene<'_>) {
 }
 
 /// The same by a new configuration, which old sessions outlive.
-fn reload(scene: &mut Scene<'_>) {
-    let file = scene.folder.join("nginx.conf");
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("max_fails=0", "down")).unwrap();
+fn reload(scene: &mut Scene<'_>, file: &str, edit: impl Fn(String) -> String) {
+    let file = scene.folder.join(file);
+    let text = edit(std::fs::read_to_string(&file).unwrap());
+    std::fs::write(&file, text).unwrap();
     scene.programs[0].signal("HUP");
 }

@@ -307,6 +307,15 @@ fn accepted_and_dropped_at_once_is_a_candidate_only() {
     );
     assert_eq!(report.causes[0].id, "lb-no-backend");
     assert!(report.causes[0].confidence < 0.5);
+    // Who hung up is no surer where packets were captured: a forwarder's RST has its own address.
+    let asked = Trace::capture().open().cr(MSTSC).after_ms(4);
+    let answered = Trace::capture().negotiated(MSTSC, HYBRID).after_ms(4);
+    for (trace, sure) in [(asked, false), (answered, true)] {
+        for trace in [trace.clone().rst(ToClient), trace.fin(ToClient)] {
+            let verdict = trace.report().verdict;
+            assert_eq!((verdict.party.as_str(), verdict.confidence.who >= 0.7), ("server", sure));
+        }
+    }
     // Decoy: some servers hang up on unknown protocol bits.
     let unusual = Trace::relay().open().cr(0x1F).after_ms(4).rst(ToClient).report();
     assert_eq!(unusual.causes[0].against.len(), 1);
