@@ -149,7 +149,7 @@ pub const ROWS: &[Row] = &[
     row("x224-correlation-stripped", Interference, &[P6], &[P2]),
     row("x224-protocols-cleared", Downgrade, &[At::Decrypted, P6], &[]),
     row("x224-negreq-removed", Downgrade, &[P6], &[P2]),
-    row("neg-rsp-rewritten", Downgrade, &[At::Decrypted, P6], &[]),
+    row("neg-rsp-rewritten", Downgrade, &[At::Decrypted, P6], &[P1, P2]),
     row("neg-rsp-unrequested", ServerConfig, &[P1, P2], &[]),
     row("neg-flags-shape", Interference, &[At::Probe, P6], &[P1]),
     row("neg-failure-forged", Downgrade, &[P6], &[]),

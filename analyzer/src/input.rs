@@ -238,6 +238,35 @@ pub struct Segment {
     pub baseline: Baseline,
 }
 
+impl Segment {
+    /// The kind of the Timestamps option: four bytes of a value, four of the value that it echoes. RFC 7323 3.2.
+    pub const TIMESTAMPS: u8 = 8;
+
+    /// The TCP options by kind, without padding; those behind a damaged one are left out. RFC 9293 3.2.
+    pub fn options(&self) -> Vec<(u8, &[u8])> {
+        let mut found = Vec::new();
+        let mut rest = self.options.as_slice();
+        while let [kind, after @ ..] = rest {
+            match (kind, after) {
+                (0, _) => break,
+                (1, _) => rest = after,
+                (kind, [length, ..]) if (2..=rest.len()).contains(&usize::from(*length)) => {
+                    let (option, others) = rest.split_at((*length).into());
+                    found.push((*kind, &option[2..]));
+                    rest = others;
+                }
+                _ => break,
+            }
+        }
+        found
+    }
+
+    /// The value of its first option of a kind.
+    pub fn option(&self, kind: u8) -> Option<&[u8]> {
+        self.options().into_iter().find(|(found, _)| *found == kind).map(|(_, value)| value)
+    }
+}
+
 /// What the earlier segments of one sender were like: what a genuine one would look like now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Baseline {

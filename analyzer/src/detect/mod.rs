@@ -164,6 +164,7 @@ pub const ALL: &[Detector] = &[
     nla::PUBKEY_MISMATCH,
     x224_edited::CORRELATION,
     x224_edited::NEGOTIATION,
+    x224_edited::RESPONSE,
     tls_intolerance::VERSION,
     tls_intolerance::FRAGMENTATION,
     tls_record_tampered::DETECTOR,

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use super::slow_path_timeout;
 use super::stalled::stalled;
 use super::who;
 use crate::case::Case;
@@ -67,10 +68,18 @@ pub(super) fn unanswered(facts: &Facts) -> Option<Turn> {
         return None;
     }
     let silent = until.since(asked.time);
+    if silent < PATIENCE || is_on_its_way(facts, silent) {
+        return None;
+    }
     let known = who::all_acknowledged(facts, Direction::ToServer);
     let lost =
         known == Some(false) || !who::nothing_out_of_order(facts) || stalled(facts).is_some();
-    (silent >= PATIENCE && !lost).then_some(Turn { asked, silent, acknowledged: known.is_some() })
+    (!lost).then_some(Turn { asked, silent, acknowledged: known.is_some() })
+}
+
+/// No answer could have come yet: the path takes as long.
+fn is_on_its_way(facts: &Facts, silent: Duration) -> bool {
+    slow_path_timeout::round_trip(facts).is_some_and(|(_, _, round)| silent < round.mul_f64(1.5))
 }
 
 /// Nothing as large as a full packet has come from the server yet.

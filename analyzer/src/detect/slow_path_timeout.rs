@@ -7,7 +7,7 @@ use super::who;
 use crate::case::Case;
 use crate::event::At;
 use crate::facts::{Ending, Facts, Vantage};
-use crate::input::{Direction, Leg};
+use crate::input::{Direction, Leg, Segment, SegmentKind};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "slow-path-timeout",
@@ -64,7 +64,7 @@ pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<(At, Leg, Durati
 }
 
 /// The longest round trip of a leg.
-fn round_trip(facts: &Facts) -> Option<(At, Leg, Duration)> {
+pub(super) fn round_trip(facts: &Facts) -> Option<(At, Leg, Duration)> {
     let measured = facts.tcp.legs().filter_map(|(name, leg)| {
         let socket = leg.socket.as_ref().and_then(|socket| {
             let rtt = socket.value.min_rtt_us.or(socket.value.rtt_us)?;
@@ -83,11 +83,26 @@ fn round_trip(facts: &Facts) -> Option<(At, Leg, Duration)> {
 }
 
 /// On a slow path SYNs are sent again before the answer to the first can come, so the time from the last one
-/// means nothing: the whole handshake and the X.224 turn are both at least one round trip long.
+/// means nothing. Time stamps tell which one was answered; the whole handshake and the X.224 turn are both at
+/// least one round trip long.
 fn captured(facts: &Facts, name: Leg) -> Option<(At, Leg, Duration)> {
     let opened = facts.tcp.leg(name).opened.seen()?;
     let handshake = opened.at.time.since(facts.subject.started);
-    let (request, confirm) = (facts.x224.request.seen()?, facts.x224.confirm.seen()?);
-    let turn = confirm.at.time.since(request.at.time);
-    Some((opened.at, name, handshake.min(turn)))
+    let turn = facts.x224.request.seen().zip(facts.x224.confirm.seen());
+    let turn = turn.map(|(request, confirm)| confirm.at.time.since(request.at.time));
+    let round = stamped(facts, name).or(turn.map(|turn| handshake.min(turn)))?;
+    Some((opened.at, name, round))
+}
+
+/// From the SYN that the SYN-ACK echoes the time stamp of. RFC 7323 4.1.
+fn stamped(facts: &Facts, name: Leg) -> Option<Duration> {
+    let leg = facts.tcp.leg(name);
+    let answer = leg.kept(SegmentKind::SynAck).next()?;
+    let echo = answer.value.option(Segment::TIMESTAMPS)?.get(4..8)?;
+    let mut asked = leg.kept(SegmentKind::Syn);
+    let stamp = |syn: &Segment| {
+        syn.option(Segment::TIMESTAMPS).and_then(|value| value.get(..4)) == Some(echo)
+    };
+    let syn = asked.find(|syn| stamp(&syn.value))?;
+    Some(answer.at.time.since(syn.at.time))
 }

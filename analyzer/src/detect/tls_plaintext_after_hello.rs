@@ -2,6 +2,8 @@
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use crate::case::Case;
+use crate::facts::Facts;
+use crate::input::Direction;
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "tls-plaintext-after-hello",
@@ -27,7 +29,7 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let clear = facts.rdp.plaintext_after_hello.seen()?;
-    if facts.tls.server_hello.is_seen() {
+    if facts.tls.server_hello.is_seen() || !greeted(facts) {
         return None;
     }
     let mut opinion = Opinion::new(
@@ -43,4 +45,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         ));
     }
     Some(opinion)
+}
+
+/// The client sent a ClientHello, as far as can be told: one that went on in clear itself is answered in kind.
+fn greeted(facts: &Facts) -> bool {
+    let may_be_lost = facts.stream(Direction::ToServer).gap && !facts.rdp.connect_initial.is_seen();
+    facts.tls.client_hello.is_seen() || may_be_lost
 }

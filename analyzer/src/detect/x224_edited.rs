@@ -1,5 +1,5 @@
-//! A Connection Request that contradicts itself or its siblings: `x224-correlation-stripped`,
-//! `x224-negreq-removed`. MS-RDPBCGR 2.2.1.1. From one side only suspicions; from both ends, proofs.
+//! A negotiation that contradicts itself or its siblings: `x224-correlation-stripped`, `x224-negreq-removed`,
+//! `neg-rsp-rewritten`. MS-RDPBCGR 2.2.1.1, 2.2.1.2. From one side only suspicions; from both ends, proofs.
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
@@ -31,6 +31,16 @@ pub(super) const NEGOTIATION: Detector = Detector {
     remedy: "Find the device that removes the security negotiation from Remote Desktop's first packet, and let the server insist on NLA.",
     next: ROW_NEXT,
     detect: negotiation,
+};
+
+pub(super) const RESPONSE: Detector = Detector {
+    id: "neg-rsp-rewritten",
+    kind: Kind::Cause,
+    class: Class::Downgrade,
+    explains: &["clean-close-no-reason", "rst-genuine-"],
+    remedy: "Find the device that takes part in the security negotiation; let the client insist on NLA.",
+    next: ROW_NEXT,
+    detect: response,
 };
 
 const ROW_NEXT: &[Next] = &[Next {
@@ -79,5 +89,23 @@ fn negotiation(case: &Case<'_>) -> Option<Opinion> {
         .supports(Evidence::of(request, "this request carries no security negotiation"))
         .supports(Evidence::absent(format!("another one of the same client asks for {asked}")))
         .unknown("whether the client sent it so, after a failure of its own"),
+    )
+}
+
+/// The client goes on as if another protocol had been selected.
+fn response(case: &Case<'_>) -> Option<Opinion> {
+    let facts = case.this;
+    let confirm = facts.x224.confirm.seen()?;
+    let selected = confirm.value.selected().filter(|selected| *selected != Protocols::RDP)?;
+    let clear = facts.rdp.connect_initial.seen().filter(|_| !facts.tls.client_hello.is_seen())?;
+    Some(
+        Opinion::new(
+            Band::Weak,
+            "Something may have changed the server's answer to the client's first packet: the client goes on as if it had got another one.",
+        )
+        .party(Party::Unknown, Band::Weak)
+        .supports(Evidence::of(confirm, format!("the server selected {selected}")))
+        .supports(Evidence::of(clear, "the client went on with MCS in clear, which is none of it"))
+        .unknown("whether this answer reached the client"),
     )
 }

@@ -18,7 +18,6 @@ pub struct Opening {
 }
 
 const MSS: u8 = 2;
-const TIMESTAMPS: u8 = 8;
 
 impl Opening {
     pub(super) fn of(facts: [&Facts; 2], dir: Direction) -> Option<Opening> {
@@ -40,7 +39,7 @@ impl Opening {
             Side::Client => [client, server],
             Side::Server => [server, client],
         };
-        let timestamps = [client, server].map(|seen| option(&seen.value, TIMESTAMPS));
+        let timestamps = [client, server].map(|seen| seen.value.option(Segment::TIMESTAMPS));
         let both = timestamps[0].zip(timestamps[1]);
         Some(Opening {
             seen: [client.clone(), server.clone()],
@@ -60,32 +59,9 @@ impl Opening {
     }
 }
 
-/// The options of a segment, without padding. RFC 9293 3.2.
-fn options(segment: &Segment) -> Vec<(u8, &[u8])> {
-    let mut found = Vec::new();
-    let mut rest = segment.options.as_slice();
-    while let [kind, after @ ..] = rest {
-        match (kind, after) {
-            (0, _) => break,
-            (1, _) => rest = after,
-            (kind, [length, ..]) if (2..=rest.len()).contains(&usize::from(*length)) => {
-                let (option, others) = rest.split_at((*length).into());
-                found.push((*kind, &option[2..]));
-                rest = others;
-            }
-            _ => break,
-        }
-    }
-    found
-}
-
-fn option(segment: &Segment, kind: u8) -> Option<&[u8]> {
-    options(segment).into_iter().find(|(found, _)| *found == kind).map(|(_, value)| value)
-}
-
 fn changes(sent: &Segment, arrived: &Segment) -> Vec<String> {
     let mut changes = Vec::new();
-    let (before, after) = (options(sent), options(arrived));
+    let (before, after) = (sent.options(), arrived.options());
     for (kind, value) in &before {
         let now = after.iter().find(|(other, _)| other == kind).map(|(_, value)| *value);
         match now {
@@ -93,7 +69,7 @@ fn changes(sent: &Segment, arrived: &Segment) -> Vec<String> {
             Some(now) if *kind == MSS && now != *value => {
                 changes.push(format!("MSS {} became {}", number(value), number(now)));
             }
-            Some(now) if *kind != TIMESTAMPS && now != *value => {
+            Some(now) if *kind != Segment::TIMESTAMPS && now != *value => {
                 changes.push(format!("{} was changed", name(*kind)));
             }
             Some(_) => {}

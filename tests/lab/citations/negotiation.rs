@@ -40,6 +40,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule { words: "bytes from the server side are", by: By::Server, shows: named_protocol },
     Rule { words: "is a TLS record", by: By::Server, shows: |scene| begins(scene, "TLS") },
+    Rule { words: "went on with MCS in clear", by: By::Client, shows: connects_in_clear },
     Rule { words: "there is a clear TPKT packet", by: By::Server, shows: clear_packet },
     Rule { words: "Disconnect Provider Ultimatum", by: By::Either, shows: ultimatum },
     Rule {
@@ -300,6 +301,14 @@ fn web_head(scene: &Scene, status: &[u8], headers: &[&[u8]]) -> bool {
 /// A TPKT packet that is no confirm.
 fn clear_packet(scene: &Scene) -> bool {
     scene.new_frames().iter().any(|f| f.kind == TPKT && f.body.get(1) != Some(&CONFIRM))
+}
+
+/// T.125 7: a Connect-Initial behind the X.224 data header, where no TLS began.
+fn connects_in_clear(scene: &Scene) -> bool {
+    let connects = |body: &[u8]| body.starts_with(&[2, 0xF0, 0x80, 0x7F, 0x65]);
+    let frames = tls::frames(&scene.all_said(false)).0;
+    scene.new_frames().iter().any(|f| f.kind == TPKT && connects(&f.body))
+        && frames.iter().all(|f| f.kind == TPKT)
 }
 
 /// T.125 7: behind the X.224 data header, the reason in the last three bits of the first nine.

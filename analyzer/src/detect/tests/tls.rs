@@ -41,8 +41,19 @@ fn a_server_whose_tls_does_not_start() {
     assert!(report.evidence.iter().any(|item| item.fact.contains("Ultimatum")));
     // Clean twin and decoys: TLS starts; the packet comes before the hello.
     let clear = Trace::relay().negotiated(0, 0).mcs(ToClient, ultimatum).rst(ToClient);
-    for trace in [agreed().tls13().fin(ToClient), clear] {
+    let waits = agreed().after_ms(9_000).mcs(ToClient, ultimatum).rst(ToClient);
+    for trace in [agreed().tls13().fin(ToClient), clear, waits] {
         silent(&trace.report(), "tls-plaintext-after-hello");
+    }
+    // Decoy: the client speaks no TLS either, whatever it was told.
+    let both = agreed().mcs(ToServer, &[0x7F, 0x65, 0x82, 0x01]).mcs(ToClient, ultimatum);
+    let report = both.rst(ToClient).report();
+    silent(&report, "tls-plaintext-after-hello");
+    assert_eq!((report.verdict.cause, report.verdict.control), (None, None));
+    assert_eq!(report.causes[0].id, "neg-rsp-rewritten");
+    for trace in [agreed().client_hello_13(), Trace::relay().negotiated(0, 0)] {
+        let clear = trace.mcs(ToServer, &[0x7F, 0x65, 0x82, 0x01]).mcs(ToClient, ultimatum);
+        silent(&clear.rst(ToClient).report(), "neg-rsp-rewritten");
     }
 }
 

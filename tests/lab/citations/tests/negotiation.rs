@@ -151,6 +151,12 @@ fn others() -> Vec<Case> {
             &["the first bytes from the server side are an unknown protocol, not TPKT"],
         ),
         Case::new(
+            Story::negotiated().client(&tpkt(&[2, 0xF0, 0x80, 0x7F, 0x65, 0x82, 1, 2])),
+            6,
+            "the client went on with MCS in clear, which is none of it",
+            &["MCS Disconnect Provider Ultimatum, reason 3, from the client"],
+        ),
+        Case::new(
             Story::negotiated().server(&tpkt(&[2, 0xF0, 0x80, 0x21, 0x80])),
             6,
             "where the server's TLS should begin there is a clear TPKT packet, not a TLS record",
