@@ -1,6 +1,7 @@
 //! Where reports go: text, JSON or JSON lines, on stdout or in a file; progress and remarks on stderr.
 //! It also keeps the totals, from which the exit code follows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -40,6 +41,8 @@ pub struct Output {
     remembered: Option<Vec<Connection>>,
     summary: Summary,
     causes: BTreeMap<String, u64>,
+    /// Where a line of JSON is made; kept because the next one is about as long.
+    line: Vec<u8>,
     failure: Option<io::Error>,
 }
 
@@ -85,6 +88,7 @@ impl Output {
             remembered: None,
             summary: Summary::default(),
             causes: BTreeMap::new(),
+            line: Vec::new(),
             failure: None,
         }
     }
@@ -222,15 +226,18 @@ impl Output {
     }
 
     fn json(&mut self, value: &impl serde::Serialize) {
-        match serde_json::to_string(value) {
-            Ok(line) => {
-                self.write(harmless(line).as_bytes());
-                self.write(b"\n");
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        match serde_json::to_writer(&mut line, value) {
+            Ok(()) => {
+                line.push(b'\n');
+                self.write(&harmless(&line));
             }
             Err(error) => {
                 self.failure.get_or_insert(io::Error::other(error));
             }
         }
+        self.line = line;
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -243,22 +250,22 @@ impl Output {
     }
 }
 
-/// JSON escapes the control characters of ASCII (RFC 8259 7); terminals obey those of ISO 6429 beyond it, too.
-fn harmless(json: String) -> String {
-    let obeyed = |c: char| ('\u{7f}'..'\u{a0}').contains(&c);
-    // In UTF-8 they begin with one of these. All bytes are looked at, which is faster than to stop at the first.
-    let may_hold = json.bytes().fold(false, |found, byte| found | matches!(byte, 0x7f | 0xc2));
-    if !may_hold || !json.contains(obeyed) {
-        return json;
+/// JSON escapes the control characters of ASCII (RFC 8259 7); terminals obey DEL and those of ISO 6429, too.
+fn harmless(json: &[u8]) -> Cow<'_, [u8]> {
+    // In UTF-8 the latter are C2 80 to C2 9F. All bytes are looked at, which is faster than to stop at the first.
+    let pairs = json.iter().zip(json.get(1..).unwrap_or_default());
+    let obeyed = |one: u8, next: u8| (one == 0x7f) | ((one == 0xc2) & (next < 0xa0));
+    if !pairs.fold(false, |found, (one, next)| found | obeyed(*one, *next)) {
+        return Cow::Borrowed(json);
     }
     let mut safe = String::with_capacity(json.len() + 16);
-    for c in json.chars() {
-        match obeyed(c) {
-            true => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
-            false => safe.push(c),
+    for c in String::from_utf8_lossy(json).chars() {
+        match c {
+            '\u{7f}'..'\u{a0}' => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ => safe.push(c),
         }
     }
-    safe
+    Cow::Owned(safe.into_bytes())
 }
 
 /// A line on stderr. Nobody may be reading it any more, which must not end anything.
@@ -305,4 +312,21 @@ impl From<ExitStatus> for std::process::ExitCode {
 fn terminal_width() -> usize {
     const USUAL: usize = 80;
     std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(USUAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_control_character_reaches_a_terminal() {
+        let plain = "{\"a\":\"→ · é\u{a0}\"}\n".as_bytes();
+        assert!(matches!(harmless(plain), Cow::Borrowed(same) if same == plain));
+        let text = "\u{1b}[2J\u{7f}·\u{80}\u{9b}31m\u{9f}\u{a0}";
+        let json = serde_json::to_vec(text).unwrap();
+        let safe = harmless(&json);
+        let told = std::str::from_utf8(&safe).unwrap();
+        assert_eq!(told, "\"\\u001b[2J\\u007f·\\u0080\\u009b31m\\u009f\u{a0}\"");
+        assert_eq!(serde_json::from_str::<String>(told).unwrap(), text);
+    }
 }

@@ -71,6 +71,9 @@ impl fmt::Debug for At {
     }
 }
 
+/// The limit of an input that holds headers alone, or none of what a side said first.
+pub const UNREAD: &str = "the first bytes of a side are not in the input";
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub enum Event {

@@ -172,6 +172,13 @@ pub struct ConnectFailure {
     pub syns: Option<u32>,
 }
 
+impl ConnectFailure {
+    /// It failed sooner than a neighbour's silence shows: the system never asked anybody.
+    pub fn is_at_once(&self) -> bool {
+        self.after < Duration::from_millis(500)
+    }
+}
+
 /// What ended an attempt to connect. Causes.md 0.2 of the field: errno alone does not tell these apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectFailureKind {

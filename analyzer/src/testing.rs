@@ -291,13 +291,20 @@ impl Trace {
     }
 
     pub fn connect_failed(self, kind: ConnectFailureKind, after_ms: u64) -> Trace {
+        let to = self.subject.server;
+        self.failed_to(to, kind, after_ms)
+    }
+
+    /// An attempt to reach one of several addresses.
+    pub fn failed_to(
+        self,
+        to: Option<std::net::SocketAddr>,
+        kind: ConnectFailureKind,
+        after_ms: u64,
+    ) -> Trace {
         let leg = self.leg_of(ToClient);
-        let failure = ConnectFailure {
-            to: self.subject.server,
-            kind,
-            after: Duration::from_millis(after_ms),
-            syns: None,
-        };
+        let after = Duration::from_millis(after_ms);
+        let failure = ConnectFailure { to, kind, after, syns: None };
         self.step(Input::ConnectFailed { leg, failure })
     }
 

@@ -35,6 +35,8 @@ pub struct Test {
 
 /// Fewer segments make no baseline.
 const BASELINE: u32 = 3;
+/// What was under way beside a RST may arrive so long behind it.
+pub const CROSSING: Duration = Duration::from_millis(5);
 /// The weight of a test that honest hosts hardly ever fail.
 const STRONG: f64 = 2.5;
 
@@ -46,7 +48,9 @@ pub fn of(facts: &Facts, closing: &Seen<Segment>) -> Battery {
         ..Battery::default()
     };
     battery.ttl(closing);
-    battery.ip_id(closing);
+    if !is_long_silent(facts, closing) {
+        battery.ip_id(closing);
+    }
     battery.sequence(closing);
     battery.continuation(leg, closing);
     battery.changing(leg, closing);
@@ -54,6 +58,13 @@ pub fn of(facts: &Facts, closing: &Seen<Segment>) -> Battery {
     battery.reason(facts, closing);
     battery.forget_what_is_weak();
     battery
+}
+
+/// Other connections may have used up any window of a counter by then.
+fn is_long_silent(facts: &Facts, closing: &Seen<Segment>) -> bool {
+    const LONG: Duration = Duration::from_secs(300);
+    let last = facts.stream(closing.value.dir).last;
+    last.is_some_and(|last| closing.at.time.since(last.time) >= LONG)
 }
 
 /// The first RST of a direction on the leg where its sender's segments arrive.
@@ -181,8 +192,6 @@ impl Battery {
 
     /// A host that reset a connection says nothing more on it.
     fn continuation(&mut self, leg: &LegFacts, closing: &Seen<Segment>) {
-        /// What was under way beside the RST may arrive behind it.
-        const CROSSING: Duration = Duration::from_millis(5);
         let rst = &closing.value;
         let due = rst.baseline.next_seq;
         let later = leg.kept(SegmentKind::AfterRst).find(|seen| {

@@ -1,5 +1,6 @@
 //! `client-rehearsal-close`: mstsc connects, shows its user a prompt, leaves, and comes back. No failure.
 
+use super::nla;
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
 use super::stalled::stalled;
 use super::who;
@@ -33,6 +34,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let refused = facts.tls.fatal_alert(None).is_some() || facts.relay_fault().is_some();
     // It had spoken, and waited for an answer in vain.
     let in_vain = stalled(facts).is_some_and(|found| found.dir == Direction::ToServer);
+    // It had sent credentials, which the server refused.
+    let refused = refused || nla::bad_credentials(case).is_some();
     if !paused || refused || server_spoke || unheard || in_vain {
         return None;
     }

@@ -5,7 +5,7 @@
 //! cancels.
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
-use super::who;
+use super::{tls_alert, who};
 use crate::case::Case;
 use crate::facts::Facts;
 use crate::input::Direction;
@@ -42,11 +42,12 @@ fn said(facts: &Facts) -> Option<Opinion> {
     }
     // The certificate and the refusal behind it are two observations, the number alone is one.
     let chain = facts.tls.certificate.seen().filter(|chain| chain.at.time <= seen.at.time);
+    let (party, sure) = tls_alert::whose(facts, seen);
     let opinion = Opinion::new(
         if chain.is_some() { Band::High } else { Band::Possible },
         format!("The client refused the server's certificate ({}).", alert.description),
     )
-    .party(Party::Client, Band::High)
+    .party(party, sure)
     .supports(Evidence::of(seen, format!("alert {number} {} from the client", alert.description)));
     Some(match chain {
         Some(chain) => opinion

@@ -20,10 +20,11 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let leg = case.this.tcp.leg(Leg::Server);
-    let last = leg.attempts.last().filter(|_| !leg.opened.is_seen())?;
+    let last = leg.telling_attempt().filter(|_| !leg.opened.is_seen())?;
     let kind = &last.failure.kind;
     let ConnectFailureKind::Other(error) = kind else { return None };
-    if kind.is_unreachable() || kind.is_unresolved() {
+    // A neighbour that does not answer takes seconds; a route that is not there, none.
+    if kind.is_unreachable() && !last.failure.is_at_once() || kind.is_unresolved() {
         return None;
     }
     let to = last.failure.to.map_or("the server".to_owned(), |to| to.to_string());

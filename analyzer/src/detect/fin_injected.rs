@@ -33,15 +33,17 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     }
     let side = who::sender(dir);
     let says = format!(
-        "The connection was closed{} by a FIN that bears the {side}'s name while the {side} went on: something on the way sent it.",
-        who::step(facts)
+        "The connection was closed{} by a FIN that bears the {side}'s name{}: something on the way sent it.",
+        who::step(facts),
+        later.map_or(String::new(), |_| format!(" while the {side} went on"))
     );
     if let Some(later) = later {
         let fact = format!("{} bytes of the {side} behind the place of that FIN", later.value.len);
         tests.add(Group::Continuation, 3.0, Evidence::of(later, fact));
     }
-    // No sender goes on behind its own FIN: two wrote here, whatever the other tests say. RFC 9293 3.6.
-    let control = tests.control().or_else(|| later.map(|_| Control::Baseline));
+    // No sender goes on behind its own FIN: two wrote here, whatever the other tests say. RFC 9293 3.6. Without
+    // that, a way that has changed since the last segment looks the same.
+    let control = later.map(|_| Control::Baseline);
     let opinion = tests.argue(Opinion::new(Band::Weak, says));
     Some(opinion.party(who::network(facts, dir), Band::High).control(control))
 }

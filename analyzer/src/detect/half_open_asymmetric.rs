@@ -33,11 +33,13 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if !captured || heard || answers.len() < ANSWERS || facts.is_one_sided() {
         return None;
     }
+    // A client that has not heard the answer asks again; a scanner, or a forged address, does not.
+    let band = if leg.syns >= 2 { Band::High } else { Band::Possible };
     let fact =
         format!("{} SYN-ACKs of the server, and no ACK, RST or byte of the client", answers.len());
     Some(
         Opinion::new(
-            Band::High,
+            band,
             "The server answers the handshake again and again and nothing comes back: packets pass in one direction only.",
         )
         .party(Party::Network, Band::Probable)

@@ -23,30 +23,41 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let leg = facts.tcp.leg(Leg::Server);
-    let last = leg.attempts.last().filter(|_| !leg.opened.is_seen())?;
+    let last = leg.telling_attempt().filter(|_| !leg.opened.is_seen())?;
     let ConnectFailureKind::Icmp { kind, code, offender } = last.failure.kind else { return None };
     let meaning = meaning(kind, code, offender);
     let by =
         offender.map_or("an address the platform does not tell".to_owned(), |ip| ip.to_string());
     let from_server = offender.is_some() && offender == last.failure.to.map(|to| to.ip());
+    let no_way = offender.is_some_and(|ip| is_no_way(ip, kind, code));
     let (party, band) = match (from_server, offender, facts.subject.vantage) {
         (_, None, _) => (Party::Unknown, Band::Weak),
+        // A router says so of a host that is off and of an address that nobody has, too.
+        (false, _, Vantage::Relay) if no_way => (Party::ServerNetwork, Band::Possible),
+        (false, _, Vantage::Capture) if no_way => (Party::Network, Band::Possible),
         // A TCP host answers a closed port with RST: this is a filter on the server or before it.
         (true, ..) => (Party::Server, Band::Possible),
         (false, _, Vantage::Relay) => (Party::ServerNetwork, Band::High),
         (false, _, Vantage::Capture) => (Party::Network, Band::High),
     };
-    Some(
-        Opinion::new(
-            Band::Certain,
-            format!("The network refused the connection: {by} answered \"{meaning}\"."),
-        )
-        .party(party, band)
-        .supports(Evidence::at(
-            last.at,
-            format!("ICMP type {kind} code {code} ({meaning}) from {by}, quoting the SYN"),
-        )),
-    )
+    let says = match no_way {
+        true => format!(
+            "There is no way to the host: {by} answered \"{meaning}\". It is off, its address is wrong, or a route is missing."
+        ),
+        false => format!("The network refused the connection: {by} answered \"{meaning}\"."),
+    };
+    Some(Opinion::new(Band::Certain, says).party(party, band).supports(Evidence::at(
+        last.at,
+        format!("ICMP type {kind} code {code} ({meaning}) from {by}, quoting the SYN"),
+    )))
+}
+
+/// A router found no route or no neighbour; a filter says something else. RFC 792, RFC 4443 3.1, 3.3.
+fn is_no_way(offender: IpAddr, kind: u8, code: u8) -> bool {
+    match offender {
+        IpAddr::V4(_) => matches!((kind, code), (3, 0 | 1) | (11, 0)),
+        IpAddr::V6(_) => matches!((kind, code), (1, 0 | 3) | (3, 0)),
+    }
 }
 
 fn meaning(kind: u8, code: u8, offender: Option<IpAddr>) -> &'static str {

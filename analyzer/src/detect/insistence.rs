@@ -4,14 +4,17 @@
 use std::time::Duration;
 
 use super::opinion::Band;
-use crate::case::{Case, Summary};
+use crate::case::{Case, REHEARSAL, Summary};
 use crate::event::At;
 use crate::facts::{Ending, Facts, Reached};
-use crate::input::Direction;
+use crate::input::{Close, Direction};
 use crate::wire::x224::Protocols;
 
 /// A program's own decision takes less; a user who reads a prompt takes more.
 const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Nobody tries the same so often within two minutes by hand.
+const OFTEN: u32 = 4;
 
 /// The end of a session whose client left right behind the Connection Confirm, without a word. `None`
 /// where it went on, where the server ended it, and where bytes of the client were lost, which may be
@@ -20,7 +23,10 @@ pub fn left_behind_confirm(facts: &Facts) -> Option<&Ending> {
     let goes_on = facts.tls.client_hello.is_seen()
         || facts.rdp.connect_initial.is_seen()
         || facts.stream(Direction::ToServer).gap;
-    facts.ending().filter(|ending| ending.dir == Direction::ToServer && !goes_on)
+    let left = |ending: &&Ending| {
+        ending.dir == Direction::ToServer && !ending.both && !matches!(ending.how, Close::Error(_))
+    };
+    facts.ending().filter(left).filter(|_| !goes_on)
 }
 
 /// How sure it is that the client left because of the answer. `same_answer` tells by its selected protocol
@@ -39,14 +45,20 @@ pub fn insists(
         sibling.is_sibling_of(&this) && sibling.selected.is_some_and(&same_answer)
     };
     // A client that would go on has done so elsewhere; one that insists has left there too.
-    let (mut went_on, mut left) = (false, false);
+    let (mut went_on, mut others) = (false, 0);
     for sibling in case.siblings.iter().copied().filter(comparable) {
         went_on |= sibling.reached > Some(Reached::X224Confirm);
-        left |= sibling.started != this.started
+        let apart = sibling.started.since(this.started).max(this.started.since(sibling.started));
+        let left = sibling.started != this.started
+            && apart <= REHEARSAL
             && sibling.reached == Some(Reached::X224Confirm)
             && sibling.closed.is_some_and(|(dir, _)| dir == Direction::ToServer)
             && sibling.requested.is_some_and(&wanted);
+        others += u32::from(left);
     }
+    // A monitor leaves again and again, too.
+    let like_clockwork = others >= OFTEN;
+    let mut left = others > 0;
     // Restricted admin and remote credential guard exist with NLA only. MS-RDPBCGR 2.2.1.1.1.
     const NLA_ONLY: u8 = 0x01 | 0x02;
     let request = case.this.x224.request.value().and_then(|request| request.negotiation);
@@ -55,6 +67,7 @@ pub fn insists(
     let at_once = ending.at.time.since(confirm.time) <= AT_ONCE;
     match (went_on, at_once, left) {
         (true, ..) | (false, false, false) => Band::Weak,
+        (false, true, true) if like_clockwork => Band::Possible,
         (false, true, true) => Band::Probable,
         (false, true, false) => once,
         (false, false, true) => Band::Possible,

@@ -25,7 +25,7 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let leg = facts.tcp.leg(Leg::Server);
-    if let Some(last) = leg.attempts.last().filter(|_| !leg.opened.is_seen())
+    if let Some(last) = leg.telling_attempt().filter(|_| !leg.opened.is_seen())
         && last.failure.kind == ConnectFailureKind::ResetAfterSynAck
     {
         return Some(

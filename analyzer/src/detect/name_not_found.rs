@@ -16,7 +16,7 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let leg = case.this.tcp.leg(Leg::Server);
-    let last = leg.attempts.last().filter(|_| !leg.opened.is_seen())?;
+    let last = leg.telling_attempt().filter(|_| !leg.opened.is_seen())?;
     let name = case.this.subject.server_name.as_deref().unwrap_or("the server's name");
     let (says, error) = match &last.failure.kind {
         ConnectFailureKind::NameNotFound(error) => (

@@ -56,7 +56,7 @@ pub(super) const INCONSISTENT_FLAGS: Detector = Detector {
     kind: Kind::Definition,
     class: Class::ServerConfig,
     explains: EXPLAINS,
-    remedy: "Check the Restricted Admin and Remote Credential Guard settings of client and server: they must match the security the server uses.",
+    remedy: "Compare the security settings of client and server: the security layer, Restricted Admin, Remote Credential Guard, a demand for client certificates. They have to fit each other.",
     next: &[SECURITY_LAYER],
     detect: |case| {
         refused(
@@ -141,7 +141,9 @@ fn sentence(code: FailureCode, requested: Option<Protocols>) -> String {
     let offered = requested.map_or(String::new(), |asked| format!(" (it offered {asked})"));
     match code {
         FailureCode::SSL_REQUIRED_BY_SERVER if nla_alone => {
-            format!("The server does TLS without Network Level Authentication and the client did not offer that{offered}.")
+            format!(
+                "The server does TLS without Network Level Authentication and the client did not offer that{offered}."
+            )
         }
         FailureCode::SSL_REQUIRED_BY_SERVER => {
             format!("The server insists on TLS and the client did not offer it{offered}.")
@@ -153,16 +155,22 @@ fn sentence(code: FailureCode, requested: Option<Protocols>) -> String {
             "The server has no usable certificate or key for TLS, and says so.".into()
         }
         FailureCode::INCONSISTENT_FLAGS => {
-            "The server refuses the flags of this request (Restricted Admin, Credential Guard) for its current security.".into()
+            format!(
+                "The server says that the protocols asked for do not fit the security that is already in force{offered}."
+            )
         }
         FailureCode::HYBRID_REQUIRED_BY_SERVER => {
-            format!("The server demands Network Level Authentication and the client did not offer it{offered}.")
+            format!(
+                "The server demands Network Level Authentication and the client did not offer it{offered}."
+            )
         }
         FailureCode::SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER => {
             "The server demands TLS with a client certificate.".into()
         }
         FailureCode::ENTRA_AUTH_REQUIRED_BY_SERVER => {
-            format!("The server demands Entra ID authentication and the client did not offer it{offered}.")
+            format!(
+                "The server demands Entra ID authentication and the client did not offer it{offered}."
+            )
         }
         other => format!("The server refused the negotiation with the unknown code {other}."),
     }

@@ -1,7 +1,9 @@
 //! `neg-rsp-unrequested`: the server selects what the client did not ask for. MS-RDPBCGR 2.2.1.2.1.
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use super::{insistence, who};
 use crate::case::Case;
+use crate::facts::Vantage;
 use crate::input::Direction;
 use crate::wire::x224::{NegotiationAnswer, Protocols};
 
@@ -30,13 +32,16 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if requested.contains(selected) {
         return None;
     }
-    // A client that goes on in RDP security accepts the answer: nothing fails because of it.
-    // Whether it went on can not be told where bytes of it were lost.
-    let went_on = facts.rdp.connect_initial.is_seen()
-        || facts.tls.client_hello.is_seen()
-        || facts.stream(Direction::ToServer).gap;
-    let left = facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer);
-    let refused = left && !went_on;
+    // A client that goes on in RDP security accepts the answer: nothing fails because of it. In a capture the answer
+    // may not have reached it.
+    let unheard = facts.subject.vantage == Vantage::Capture
+        && who::all_acknowledged(facts, Direction::ToClient) == Some(false);
+    let band = insistence::left_behind_confirm(facts).filter(|_| !unheard).map(|ending| {
+        let same_answer = |other| other == selected;
+        let wanted = |requested: Protocols| !requested.contains(selected);
+        insistence::insists(case, confirm.at, ending, same_answer, wanted, Band::High)
+    });
+    let refused = band.is_some_and(|band| band >= Band::Possible);
     let says = if selected == Protocols::RDP && refused {
         format!(
             "The server answered with plain RDP security although the client asked for {requested}, and the client left: the server does no TLS, or can not use its certificate or key."
@@ -46,7 +51,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             "The server selected {selected}, which the client did not ask for (it asked for {requested})."
         )
     };
-    let opinion = Opinion::new(Band::High, says)
+    let band = band.filter(|_| refused).unwrap_or(Band::High);
+    let opinion = Opinion::new(band, says)
         .party(Party::Server, Band::Possible)
         .supports(Evidence::of(
             confirm,

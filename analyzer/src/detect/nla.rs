@@ -101,7 +101,7 @@ fn is_nla(facts: &Facts) -> bool {
     facts.x224.selected().is_some_and(Protocols::is_nla) && facts.tls.is_established()
 }
 
-fn bad_credentials(case: &Case<'_>) -> Option<Opinion> {
+pub(super) fn bad_credentials(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let ending = facts.ending().filter(|ending| !ending.both)?;
     let (said, answer) = refused_at_authenticate(facts).filter(|_| is_nla(facts))?;

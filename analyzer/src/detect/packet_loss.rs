@@ -47,7 +47,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
 fn never_through(facts: &Facts) -> Option<Opinion> {
     let counts = facts.tcp.leg(Leg::Single).counts()?;
     let dir = Direction::BOTH.into_iter().find(|dir| who::is_unheard(facts, *dir))?;
-    if !who::sends_again(counts[dir.reverse().index()]) {
+    let other = counts[dir.reverse().index()];
+    let waits = other.acknowledged.is_some_and(|acknowledged| acknowledged < other.bytes);
+    if other.repeated < 3 || !waits {
         return None;
     }
     let sent = counts[dir.index()];

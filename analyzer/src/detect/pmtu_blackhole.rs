@@ -59,7 +59,7 @@ fn black_hole(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     let opinion = by_size(&found, opinion);
     Some(if found.tail_arrived {
         let fact = "smaller packets sent behind the lost one arrived";
-        let both = found.is_about_size() || found.sizes.is_none();
+        let both = found.is_about_size() || found.sizes.is_none() && found.sure;
         opinion
             .weigh(Group::Continuation, 2.5)
             .supports(Evidence::absent(fact))

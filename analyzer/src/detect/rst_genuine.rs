@@ -55,7 +55,7 @@ pub(super) const UNCLEAR: Detector = Detector {
 /// A connection that was answered and reset before it carried a byte is no closed port.
 fn behind_the_syn_ack(facts: &Facts) -> Option<Opinion> {
     let leg = facts.tcp.leg(Leg::Server);
-    let last = leg.attempts.last().filter(|_| !leg.opened.is_seen())?;
+    let last = leg.telling_attempt().filter(|_| !leg.opened.is_seen())?;
     if last.failure.kind != ConnectFailureKind::ResetAfterSynAck {
         return None;
     }

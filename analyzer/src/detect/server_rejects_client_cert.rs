@@ -1,6 +1,7 @@
 //! `server-rejects-client-cert`: the server demands a client certificate and gets none it takes.
 
-use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
+use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion};
+use super::tls_alert;
 use crate::case::Case;
 use crate::input::Direction;
 
@@ -23,6 +24,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if number != 116 && !ABOUT_CERTIFICATES.contains(&number) {
         return None;
     }
+    let (party, sure) = tls_alert::whose(case.this, seen);
     let sent = tls.client_certificates.value().copied();
     let band = if number == 116 || sent == Some(0) { Band::High } else { Band::Possible };
     Some(
@@ -30,7 +32,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             band,
             "The server demands a TLS client certificate and did not accept what the client sent.",
         )
-        .party(Party::Server, Band::Probable)
+        .party(party, sure.min(Band::Probable))
         .supports(Evidence::of(request, "the server sent a CertificateRequest"))
         .supports(Evidence::of(seen, format!("then alert {number} {}", alert.description))),
     )

@@ -11,7 +11,7 @@ use super::who;
 use crate::case::Case;
 use crate::event::At;
 use crate::facts::{Facts, TlsFacts};
-use crate::input::{Direction, Timestamp};
+use crate::input::{Direction, Leg, Timestamp};
 
 pub(super) const UNANSWERED: Detector = Detector {
     id: "unanswered-turn",
@@ -49,14 +49,20 @@ const FULL_SIZE: u64 = 1200;
 pub(super) struct Turn {
     asked: At,
     silent: Duration,
-    /// The vantage tells that the question was acknowledged.
+    /// The vantage tells that the question was acknowledged, and that nothing came out of order.
     acknowledged: bool,
 }
 
 /// The machine turn in which the server side said nothing, although nothing known was lost.
 pub(super) fn unanswered(facts: &Facts) -> Option<Turn> {
     facts.tls.client_hello.seen()?;
-    if facts.is_active() || is_clients_turn(&facts.tls) || !facts.would_show_an_answer() {
+    // A record that the client has not finished is no question.
+    let unfinished = facts.stream(Direction::ToServer).open_frame.is_some();
+    if unfinished
+        || facts.is_active()
+        || is_clients_turn(&facts.tls)
+        || !facts.would_show_an_answer()
+    {
         return None;
     }
     // The client spoke last: the turn is the server's. Its own turns hold a user who reads and types.
@@ -72,9 +78,10 @@ pub(super) fn unanswered(facts: &Facts) -> Option<Turn> {
         return None;
     }
     let known = who::all_acknowledged(facts, Direction::ToServer);
-    let lost =
-        known == Some(false) || !who::nothing_out_of_order(facts) || stalled(facts).is_some();
-    (!lost).then_some(Turn { asked, silent, acknowledged: known.is_some() })
+    let in_order = who::nothing_out_of_order(facts);
+    let lost = known == Some(false) || in_order == Some(false) || stalled(facts).is_some();
+    let acknowledged = known.is_some() && in_order.is_some();
+    (!lost).then_some(Turn { asked, silent, acknowledged })
 }
 
 /// No answer could have come yet: the path takes as long.
@@ -84,7 +91,16 @@ fn is_on_its_way(facts: &Facts, silent: Duration) -> bool {
 
 /// Nothing as large as a full packet has come from the server yet.
 pub(super) fn nothing_large_came(facts: &Facts) -> bool {
-    facts.stream(Direction::ToClient).bytes < FULL_SIZE
+    largest_came(facts) < FULL_SIZE
+}
+
+/// The payload of the largest packet from the server, in bytes; at most all that came, where no single one is known.
+fn largest_came(facts: &Facts) -> u64 {
+    let leg = facts.tcp.leg(Leg::Server);
+    let captured = leg.counts().map(|counts| counts[Direction::ToClient.index()].largest);
+    let estimated = || leg.socket.as_ref().and_then(|socket| socket.value.rcv_mss);
+    let came = facts.stream(Direction::ToClient).bytes;
+    captured.or_else(estimated).map_or(came, |largest| came.min(largest.into()))
 }
 
 fn unanswered_turn(case: &Case<'_>) -> Option<Opinion> {
@@ -120,8 +136,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         )
     } else {
         opinion.supports(Evidence::absent(format!(
-            "{} bytes of the server had come before: full packets pass",
-            facts.stream(Direction::ToClient).bytes
+            "{} bytes of the server had come in one packet before: full ones pass",
+            largest_came(facts)
         )))
     })
 }
@@ -154,6 +170,6 @@ fn question(facts: &Facts) -> Option<(At, Timestamp)> {
 
 /// After the handshake the client speaks first, and its user may be looking at a prompt: a Finished of
 /// its own (TLS 1.3, resumption) is no question.
-fn is_clients_turn(tls: &TlsFacts) -> bool {
+pub(super) fn is_clients_turn(tls: &TlsFacts) -> bool {
     tls.is_established() && tls.client_data_records() == 0
 }

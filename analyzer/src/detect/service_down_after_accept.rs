@@ -43,7 +43,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let acknowledged = who::all_acknowledged(facts, Direction::ToServer);
     let says = if acknowledged == Some(true) {
         format!(
-            "The server's TCP stack took the Remote Desktop request and the service behind it said nothing for {seconds:.0} s: it hangs or is overloaded."
+            "The Remote Desktop request was taken and the service behind it said nothing for {seconds:.0} s: it hangs or is overloaded."
         )
     } else {
         format!(
@@ -63,9 +63,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return Some(opinion(Band::Weak).unknown(refused));
     }
     Some(match acknowledged {
-        Some(true) => opinion(Band::High).party(Party::Server, Band::Possible).supports(
-            Evidence::absent("the request was acknowledged: nothing sent is outstanding"),
-        ),
+        Some(true) => opinion(Band::Probable)
+            .party(Party::Server, Band::Possible)
+            .supports(Evidence::absent("the request was acknowledged: nothing sent is outstanding"))
+            .unknown("whether the host itself took it, or a forwarder whose host does not answer"),
         Some(false) => opinion(Band::Weak).contradicts(Evidence::absent(
             "the request was not acknowledged: the packet may never have arrived",
         )),

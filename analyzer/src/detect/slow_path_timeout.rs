@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
+use super::server_stall;
 use super::who;
 use crate::case::Case;
 use crate::event::At;
@@ -37,9 +38,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         Leg::Single => (Party::Network, "between client and server"),
     };
     let ms = round.as_secs_f64() * 1000.0;
+    // An answer that was lost on its way takes as long as a slow one; a second answer tells.
+    let second = facts.x224.confirm.is_seen() || facts.subject.vantage == Vantage::Relay;
+    let band = if second { Band::Probable } else { Band::Possible };
     Some(
         Opinion::new(
-            Band::Probable,
+            band,
             format!("Every step takes {ms:.0} ms on the way {place}; the client gave up before the answer could come."),
         )
         .party(party, Band::Possible)
@@ -56,6 +60,11 @@ pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<(At, Leg, Durati
     }
     // What came behind the end came too late.
     let [asked, answered] = ending.last;
+    // A goodbye asks nothing, and in its own turn the client waits for its user.
+    let goodbye = facts.tls.last_alert(Direction::ToServer).map(|at| at.time);
+    if goodbye.is_some() && goodbye == asked || server_stall::is_clients_turn(&facts.tls) {
+        return None;
+    }
     let asked = asked.filter(|asked| answered.is_none_or(|answered| answered <= *asked))?;
     let (at, leg, round) = round_trip(facts)?;
     let waited = ending.at.time.since(asked);
@@ -83,18 +92,19 @@ pub(super) fn round_trip(facts: &Facts) -> Option<(At, Leg, Duration)> {
 }
 
 /// On a slow path SYNs are sent again before the answer to the first can come, so the time from the last one
-/// means nothing. Time stamps tell which one was answered; the whole handshake and the X.224 turn are both at
-/// least one round trip long.
+/// means nothing. The whole handshake and the X.224 turn are both at least one round trip long, and so is the time
+/// from the SYN whose time stamp was echoed.
 fn captured(facts: &Facts, name: Leg) -> Option<(At, Leg, Duration)> {
     let opened = facts.tcp.leg(name).opened.seen()?;
     let handshake = opened.at.time.since(facts.subject.started);
     let turn = facts.x224.request.seen().zip(facts.x224.confirm.seen());
     let turn = turn.map(|(request, confirm)| confirm.at.time.since(request.at.time));
-    let round = stamped(facts, name).or(turn.map(|turn| handshake.min(turn)))?;
-    Some((opened.at, name, round))
+    let stamped = stamped(facts, name);
+    let round = stamped.into_iter().chain(turn).min()?;
+    Some((opened.at, name, round.min(handshake)))
 }
 
-/// From the SYN that the SYN-ACK echoes the time stamp of. RFC 7323 4.1.
+/// From the SYN that the SYN-ACK echoes the time stamp of: the first one that arrived. RFC 7323 4.1.
 fn stamped(facts: &Facts, name: Leg) -> Option<Duration> {
     let leg = facts.tcp.leg(name);
     let answer = leg.kept(SegmentKind::SynAck).next()?;

@@ -25,12 +25,17 @@ pub struct Stalled {
     pub sizes: Option<(u32, u32)>,
     /// The sender has heard from the other side before on this leg.
     pub heard_before: bool,
+    /// Nothing but a loss looks like this.
+    pub sure: bool,
 }
 
 /// Three retransmissions with their backoff take longer than this on any path.
 const SILENCE: Duration = Duration::from_secs(3);
 /// So often the same is sent again before it is called in vain.
 const REPEATS: u32 = 3;
+
+/// What fills a hole before the tail of a flight is a full packet, and no path takes less than this.
+const LEAST_FULL: u64 = 536;
 
 /// A round trip that takes so many times as long as those before is no slow one.
 const SLOW_TURNS: u32 = 4;
@@ -77,7 +82,9 @@ fn captured(facts: &Facts, name: Leg) -> Option<Stalled> {
         let side = who::sender(dir);
         let unheard = sent.acknowledged.is_some_and(|acknowledged| acknowledged < sent.bytes);
         let in_vain = unheard && sent.repeated >= REPEATS;
-        let fact = if sent.behind_hole > 0 {
+        // A hole that was given up and filled later is none.
+        let open_hole = sent.behind_hole > 0 && unheard;
+        let fact = if open_hole {
             format!(
                 "{} bytes of the {side} arrived behind a hole that was not filled for {:.1} s",
                 sent.behind_hole,
@@ -101,7 +108,9 @@ fn captured(facts: &Facts, name: Leg) -> Option<Stalled> {
         silent,
         evidence: Evidence::at(last, fact),
         tail_arrived: sent.behind_hole > 0,
-        sizes: Some((sent.largest_acknowledged, sent.largest)),
+        // At the receiver's end the largest one is the largest that arrived.
+        sizes: (sent.behind_hole == 0).then_some((sent.largest_acknowledged, sent.largest)),
+        sure: true,
         heard_before: sent.acknowledged.is_some_and(|acknowledged| acknowledged > 0),
     })
 }
@@ -138,9 +147,16 @@ fn in_sockets(facts: &Facts) -> Option<Stalled> {
                 tail_arrived: value.sacked.unwrap_or(0) > 0,
                 sizes: outstanding.map(|outstanding| (passed, outstanding)),
                 heard_before: acknowledged > 0,
+                sure: true,
             });
         }
-        let waits = facts.stream(outward.reverse()).last.is_none_or(|at| at.time <= last.time);
+        // The count is of the whole connection: the hole may have been filled long ago. It is the other side's turn,
+        // or the rest of its record is what lacks.
+        let inward = outward.reverse();
+        let [asked, answered] = [outward, inward].map(|dir| facts.stream(dir).last.map(|at| at.time));
+        let waits = !facts.is_active()
+            && answered.is_none_or(|answered| answered <= last.time)
+            && (asked > answered || facts.stream(inward).open_frame.is_some());
         if value.rcv_ooopack? > 0 && value.unacked? == 0 && waits {
             let fact = format!(
                 "{} segments arrived behind a hole and nothing in order for {seconds:.1} s",
@@ -153,6 +169,7 @@ fn in_sockets(facts: &Facts) -> Option<Stalled> {
                 evidence: Evidence::of(sample, fact),
                 tail_arrived: true,
                 sizes: None,
+                sure: facts.stream(inward).bytes < LEAST_FULL,
                 heard_before: value.data_segs_in.is_some_and(|segments| segments > 1),
             });
         }

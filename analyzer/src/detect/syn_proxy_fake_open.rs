@@ -19,7 +19,7 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let leg = facts.tcp.leg(Leg::Server);
-    let last = leg.attempts.last().filter(|_| !leg.opened.is_seen());
+    let last = leg.telling_attempt().filter(|_| !leg.opened.is_seen());
     let dropped =
         last.is_some_and(|last| last.failure.kind == ConnectFailureKind::ResetAfterSynAck);
     let silent = facts.stream(Direction::ToClient).bytes == 0;

@@ -27,7 +27,7 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let leg = case.this.tcp.leg(Leg::Server);
-    let last = leg.attempts.last().filter(|_| !leg.opened.is_seen())?;
+    let last = leg.telling_attempt().filter(|_| !leg.opened.is_seen())?;
     if last.failure.kind != ConnectFailureKind::Refused {
         return None;
     }

@@ -37,8 +37,10 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if leg.opened.is_seen() || captured && facts.stream(Direction::ToServer).bytes > 0 {
         return None;
     }
-    let mut band = Band::Probable;
-    let (evidence, to) = match leg.attempts.last() {
+    // A client that hears nothing repeats its SYN; one that does not may have heard what is not in the file.
+    let lone = captured && leg.syns < 2;
+    let mut band = if lone { Band::Possible } else { Band::Probable };
+    let (evidence, to) = match leg.telling_attempt() {
         // A capture may end, or a deadline of ours pass, before an answer could come.
         Some(last)
             if last.failure.kind == ConnectFailureKind::NoAnswer
@@ -57,7 +59,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             (Evidence::at(last.at, fact), last.failure.to)
         }
         // Our own kernel gave up: the address has no neighbour or no route.
-        Some(last) if last.failure.kind.is_unreachable() => {
+        Some(last) if last.failure.kind.is_unreachable() && !last.failure.is_at_once() => {
             let seconds = last.failure.after.as_secs_f64();
             (
                 Evidence::at(
@@ -74,7 +76,15 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             if silent < SILENCE {
                 return None;
             }
-            let fact = format!("no SYN-ACK, RST or ICMP within {:.1} s", silent.as_secs_f64());
+            let seconds = silent.as_secs_f64();
+            let fact = match facts.subject.server {
+                Some(_) => format!("no SYN-ACK, RST or ICMP within {seconds:.1} s"),
+                // The name may not have been resolved, or one of its addresses have refused.
+                None => {
+                    band = Band::Possible;
+                    format!("no connection within {seconds:.1} s")
+                }
+            };
             (Evidence::of(dialing, fact), facts.subject.server)
         }
     };

@@ -4,7 +4,7 @@
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::{tls_cipher_downgrade, tls13_sentinel, who};
 use crate::case::Case;
-use crate::facts::{Facts, Seen};
+use crate::facts::{AlertSeen, Facts, Seen};
 use crate::input::{Direction, Segment, SegmentKind};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -36,29 +36,21 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     let side = who::sender(seen.value.dir);
-    let step = match (facts.tls.server_hello.is_seen(), facts.tls.client_hello.is_seen()) {
-        (true, _) => "after the server's hello",
-        (false, true) => "in answer to the client's hello",
-        (false, false) => "before any hello",
-    };
+    let step = step(facts, seen.value.dir);
     let number = alert.description.0;
     // Who notices that the way changed its hello does not bring it about.
     let illegal = tls13_sentinel::betrays(facts).is_some()
         || tls_cipher_downgrade::not_offered(facts).is_some();
     let changed = seen.value.dir == Direction::ToServer && illegal;
-    let party = match changed || two_writers(facts, seen.value.dir) {
+    let party = match changed {
         true => (Party::Unknown, Band::Weak),
-        // A relay without packets can not tell whose alert it is within a leg.
-        false if !facts.has_packets(seen.at.leg()) => {
-            (who::endpoint(seen.value.dir), Band::Possible)
-        }
-        false => (who::endpoint(seen.value.dir), Band::High),
+        false => whose(facts, seen),
     };
     Some(
         Opinion::new(
             Band::Certain,
             format!(
-                "The {side} gave up the TLS handshake {step} with alert {number} ({}).",
+                "The {side} gave up the TLS handshake{step} with alert {number} ({}).",
                 alert.description
             ),
         )
@@ -69,6 +61,28 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             format!("fatal TLS alert {number} {} from the {side}", alert.description),
         )),
     )
+}
+
+/// Whose an alert in clear is.
+pub(super) fn whose(facts: &Facts, alert: &Seen<AlertSeen>) -> (Party, Band) {
+    if two_writers(facts, alert.value.dir) {
+        return (Party::Unknown, Band::Weak);
+    }
+    // A relay without packets can not tell whose alert it is within a leg.
+    let band = if facts.has_packets(alert.at.leg()) { Band::High } else { Band::Possible };
+    (who::endpoint(alert.value.dir), band)
+}
+
+/// Between which messages it was, as a clause with a leading space; nothing where messages may not be in the input.
+fn step(facts: &Facts, dir: Direction) -> &'static str {
+    let answered = facts.tls.server_hello.is_seen() || facts.tls.hello_retry.is_seen();
+    match (answered, facts.tls.client_hello.is_seen(), dir) {
+        (true, ..) => " after the server's hello",
+        _ if !facts.is_complete() => "",
+        (false, true, Direction::ToClient) => " in answer to the client's hello",
+        (false, true, Direction::ToServer) => " after its own hello",
+        (false, false, _) => " before any hello",
+    }
 }
 
 /// Where the stream came in two versions, or in packets that came different ways, an alert in clear may be

@@ -58,6 +58,10 @@ fn failed_at_hello(case: &Case<'_>) -> bool {
 fn version(case: &Case<'_>) -> Option<Opinion> {
     let hello = case.this.tls.client_hello.seen().filter(|_| failed_at_hello(case))?;
     let offered = hello.value.max_version();
+    let as_new = |sibling: &Summary| sibling.max_version.is_some_and(|other| other >= offered);
+    if passed(case).any(as_new) {
+        return None;
+    }
     let older = passed(case).find(|sibling| {
         sibling.max_version.is_some_and(|version| version < offered)
             && offered >= ProtocolVersion::TLS1_3

@@ -1,9 +1,13 @@
 //! `tls-plaintext-after-hello`: the server answers the ClientHello in clear RDP. Its TLS did not start.
 
+use std::time::Duration;
+
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use crate::case::Case;
+use crate::event::At;
 use crate::facts::Facts;
 use crate::input::Direction;
+use crate::wire::x224::Protocols;
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "tls-plaintext-after-hello",
@@ -29,7 +33,7 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let clear = facts.rdp.plaintext_after_hello.seen()?;
-    if facts.tls.server_hello.is_seen() || !greeted(facts) {
+    if facts.tls.server_hello.is_seen() || !greeted(facts, clear.at) {
         return None;
     }
     let mut opinion = Opinion::new(
@@ -47,8 +51,17 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     Some(opinion)
 }
 
-/// The client sent a ClientHello, as far as can be told: one that went on in clear itself is answered in kind.
-fn greeted(facts: &Facts) -> bool {
-    let may_be_lost = facts.stream(Direction::ToServer).gap && !facts.rdp.connect_initial.is_seen();
-    facts.tls.client_hello.is_seen() || may_be_lost
+/// The server had agreed to TLS, and the client had begun it when the server spoke, as far as can be told: one that
+/// went on in clear itself is answered in kind. Behind a hello that is under way a server speaks at once.
+fn greeted(facts: &Facts, clear: At) -> bool {
+    const CROSSING: Duration = Duration::from_secs(1);
+    if facts.x224.selected() == Some(Protocols::RDP) {
+        return false;
+    }
+    let agreed = facts.x224.confirm.seen();
+    let soon = agreed.is_some_and(|confirm| clear.time.since(confirm.at.time) <= CROSSING);
+    match facts.tls.client_hello.seen() {
+        Some(hello) => hello.at.time <= clear.time || soon,
+        None => facts.stream(Direction::ToServer).gap && !facts.rdp.connect_initial.is_seen(),
+    }
 }

@@ -34,5 +34,6 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         who::step(case.this)
     );
     let party = found.party();
-    Some(Opinion::new(Band::High, says).party(party, Band::Possible).supports(found.evidence))
+    let band = if found.sure { Band::High } else { Band::Possible };
+    Some(Opinion::new(band, says).party(party, Band::Possible).supports(found.evidence))
 }

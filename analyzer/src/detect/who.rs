@@ -6,8 +6,8 @@ use super::battery;
 use super::lb_no_backend;
 use super::opinion::{Band, Evidence, Party};
 use super::slow_path_timeout;
-use crate::facts::{Ending, Facts, Reached, Seen, Vantage};
-use crate::input::{Close, Direction, Leg, Segment, SegmentCounts, SegmentKind};
+use crate::facts::{Ending, Facts, LegFacts, Reached, Seen, Vantage};
+use crate::input::{Close, Direction, Leg, Segment, SegmentCounts, SegmentKind, TcpSample};
 
 /// The side that sends in a direction, in a sentence.
 pub fn sender(dir: Direction) -> &'static str {
@@ -122,7 +122,8 @@ pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
         .alerts
         .last()
         .is_some_and(|seen| seen.value.dir == dir && seen.value.alert.is_none());
-    if dir == Direction::ToClient && facts.rdp.error_info.is_seen() {
+    let told = facts.rdp.error_info.value().is_some_and(|reason| reason.0 != 0);
+    if dir == Direction::ToClient && told {
         "after a Set Error Info PDU with its reason"
     } else if facts.rdp.disconnect.as_ref().is_some_and(of) {
         "after an MCS Disconnect Provider Ultimatum"
@@ -130,6 +131,8 @@ pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
         "after an encrypted alert that can not be read"
     } else if facts.tls.ends_with_alert_shape(dir) {
         "after an encrypted record of an alert's size"
+    } else if facts.is_unread() {
+        "and what was said before is not in the input"
     } else {
         "and gave no reason on the wire"
     }
@@ -150,6 +153,7 @@ pub fn ultimatum(facts: &Facts, dir: Direction) -> Option<Evidence> {
 pub fn step(facts: &Facts) -> &'static str {
     match facts.reached() {
         None => "",
+        Some(_) if facts.is_unread() => "",
         Some((reached, _)) => match reached {
             Reached::None | Reached::Tcp => " before anything was said",
             Reached::X224Request => " before Remote Desktop answered",
@@ -158,7 +162,8 @@ pub fn step(facts: &Facts) -> &'static str {
             Reached::TlsServerHello | Reached::TlsEncrypted => " during the TLS handshake",
             Reached::TlsFinished => " right after the TLS handshake",
             Reached::Credssp => " during or after authentication",
-            Reached::Mcs | Reached::Licensing | Reached::Active => " while the session was set up",
+            Reached::Mcs | Reached::Licensing => " while the session was set up",
+            Reached::Active => "",
         },
     }
 }
@@ -183,16 +188,30 @@ pub fn all_acknowledged(facts: &Facts, dir: Direction) -> Option<bool> {
         Direction::ToClient => crate::input::Leg::Client,
     });
     if let Some(socket) = &leg.socket {
-        return socket.value.unacked.map(|unacked| unacked == 0);
+        return acknowledged_in_socket(leg, &socket.value, dir);
     }
     let counts = leg.counts()?[dir.index()];
     counts.acknowledged.map(|acknowledged| acknowledged >= counts.bytes)
 }
 
+/// A kernel that has given a connection up has thrown away what was outstanding: the bytes tell, not the segments.
+fn acknowledged_in_socket(leg: &LegFacts, sample: &TcpSample, dir: Direction) -> Option<bool> {
+    if let (Some(acked), Some(sent), Some(again)) =
+        (sample.bytes_acked, sample.bytes_sent, sample.bytes_retrans)
+    {
+        // Who has dialled counts the SYN as well.
+        let syn = u64::from(dir == Direction::ToServer);
+        return Some(acked.saturating_sub(syn) >= sent.saturating_sub(again));
+    }
+    let given_up = leg.ending.as_ref().is_some_and(|ending| ending.how != Close::Fin);
+    sample.unacked.map(|unacked| unacked == 0).filter(|none| !(*none && given_up))
+}
+
 /// Nothing arrived out of order from the server: a lost full-size flight would show as such.
-pub fn nothing_out_of_order(facts: &Facts) -> bool {
+/// `None` where the vantage does not tell.
+pub fn nothing_out_of_order(facts: &Facts) -> Option<bool> {
     let leg = facts.tcp.leg(crate::input::Leg::Server);
     let socket = leg.socket.as_ref().and_then(|socket| socket.value.rcv_ooopack);
     let counted = leg.counts().map(|counts| counts[Direction::ToClient.index()].out_of_order);
-    socket.unwrap_or(0) == 0 && counted.unwrap_or(0) == 0
+    socket.map(u64::from).max(counted).map(|segments| segments == 0)
 }

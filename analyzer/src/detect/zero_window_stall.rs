@@ -43,21 +43,23 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
 
 /// The sender of direction `dir` announced the window.
 fn in_packets(facts: &Facts, dir: Direction) -> Option<(At, u64)> {
-    facts.tcp.legs().find_map(|(_, leg)| {
-        let zero = leg.zero_window(dir);
-        let open = zero.since.map(|since| (since, facts.now.since(since.time).as_nanos() as u64));
-        zero.longest.max_by_length(open).filter(|(_, stretch)| *stretch >= STALL_NS)
-    })
+    // On the other leg the relay announces its own.
+    let zero = facts.tcp.leg(facts.source_leg(dir)).zero_window(dir);
+    let open = zero.since.map(|since| (since, facts.now.since(since.time).as_nanos() as u64));
+    zero.longest.max_by_length(open).filter(|(_, stretch)| *stretch >= STALL_NS)
 }
 
-/// The kernel counts for how long the peer's window held our sending back.
+/// The kernel counts for how long the peer's window held our sending back, in the whole connection: it says something
+/// about the end where the window is still at zero and nothing has been passed on since.
 fn in_socket(facts: &Facts, dir: Direction) -> Option<(At, u64)> {
     let leg = match dir {
         Direction::ToServer => Leg::Client,
         Direction::ToClient => Leg::Server,
     };
     let socket = facts.tcp.leg(leg).socket.as_ref()?;
-    let limited = socket.value.rwnd_limited_us?.saturating_mul(1000);
+    let last = facts.stream(dir.reverse()).last.filter(|_| socket.value.snd_wnd == Some(0))?;
+    let silent = socket.at.time.since(last.time).as_nanos() as u64;
+    let limited = socket.value.rwnd_limited_us?.saturating_mul(1000).min(silent);
     (limited >= STALL_NS).then_some((socket.at, limited))
 }
 

@@ -21,7 +21,7 @@ pub use tcp::{Attempt, Ending, LegFacts, TcpFacts};
 pub use tls::{AlertSeen, Records, TlsFacts};
 pub use turns::Turns;
 
-use crate::event::{At, Event};
+use crate::event::{At, Event, UNREAD};
 use crate::input::{Close, Direction, Leg, RelayNote, SegmentCounts, SegmentKind, Timestamp};
 use crate::wire::x224::Protocols;
 
@@ -244,6 +244,11 @@ impl Facts {
                 (client == 0) != (server == 0)
             })
         })
+    }
+
+    /// Bytes passed of which the input does not hold the first: headers alone were captured.
+    pub fn is_unread(&self) -> bool {
+        self.limits.contains(&UNREAD)
     }
 
     /// Nothing of what a verdict could rest on is missing.

@@ -87,6 +87,11 @@ impl RdpFacts {
             Event::Statement(dir, Statement::Licensing(pdu @ LicensingPdu::ErrorAlert { .. })) => {
                 self.licensing_error = Some((dir, Seen { value: pdu, at }));
             }
+            // A licence that is granted after all: 3 a new one, 4 an upgraded one. MS-RDPBCGR 2.2.1.12.1.1.
+            Event::Statement(
+                Direction::ToClient,
+                Statement::Licensing(LicensingPdu::Message(3 | 4)),
+            ) => self.licensing_error = None,
             Event::Statement(Direction::ToClient, Statement::ErrorInfo(reason)) => {
                 self.error_info = Known::Seen(Seen { value: reason, at });
             }

@@ -3,8 +3,8 @@
 use super::{Known, Seen};
 use crate::event::At;
 use crate::input::{
-    Close, ConnectFailure, Direction, Leg, Origin, Segment, SegmentCounts, SegmentKind, TcpSample,
-    Timestamp,
+    Close, ConnectFailure, ConnectFailureKind, Direction, Leg, Origin, Segment, SegmentCounts,
+    SegmentKind, TcpSample, Timestamp,
 };
 
 /// A captured session has one leg, a relayed one has two.
@@ -157,6 +157,25 @@ impl LegFacts {
     /// Segments of one kind.
     pub fn kept(&self, kind: SegmentKind) -> impl Iterator<Item = &Seen<Segment>> {
         self.segments.iter().filter(move |segment| segment.value.kind == kind)
+    }
+
+    /// The failed attempt that tells most of all addresses tried: an answer before a silence, a silence before an
+    /// error of the own system; of equals the latest.
+    pub fn telling_attempt(&self) -> Option<&Attempt> {
+        let rank = |attempt: &Attempt| match attempt.failure.kind {
+            ConnectFailureKind::Refused
+            | ConnectFailureKind::ResetAfterSynAck
+            | ConnectFailureKind::Icmp { .. } => 2,
+            ConnectFailureKind::NoAnswer => 1,
+            ConnectFailureKind::NameNotFound(_) | ConnectFailureKind::Other(_) => 0,
+        };
+        // What an address said last counts for it.
+        let later = |at: usize| self.attempts.get(at + 1..).unwrap_or_default().iter();
+        let latest = |(at, attempt): &(usize, &Attempt)| {
+            later(*at).all(|other| other.failure.to != attempt.failure.to)
+        };
+        let last_words = self.attempts.iter().enumerate().filter(latest);
+        last_words.map(|(_, attempt)| attempt).max_by_key(|attempt| rank(attempt))
     }
 
     /// Running counts of a capture: client's segments, server's segments.

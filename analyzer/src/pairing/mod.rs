@@ -61,6 +61,9 @@ impl Pairing {
     }
 }
 
+/// So far apart two captures may stamp what they see at once, in ns.
+const STAMPS: u64 = 10_000_000;
+
 /// A pairing in the making.
 struct Search<'a> {
     lists: [&'a [&'a Facts]; 2],
@@ -120,7 +123,20 @@ impl<'a> Search<'a> {
         fits: impl Fn(&Facts, &Facts) -> bool,
     ) {
         let clock = self.clock.unwrap_or(Clock::ASSUMED);
+        // Where one that is known for sure went to the same address at both ends, another address is another host.
+        let addresses_are_kept = self.matched.iter().any(|matched| {
+            matched.key == Key::Random && self.is_one_address(matched.client, matched.server)
+        });
         let window = clock.error.saturating_mul(3).max(Clock::ASSUMED.error);
+        // Nothing arrives before it was sent.
+        let early = match self.is_compared() {
+            true => clock.error.saturating_mul(3).max(STAMPS),
+            false => window,
+        };
+        let fits = |a: &Facts, b: &Facts| {
+            let elsewhere = key == Key::Request && a.subject.server != b.subject.server;
+            fits(a, b) && !(elsewhere && addresses_are_kept)
+        };
         let mut theirs: Vec<_> =
             self.free(Side::Server).map(|(at, facts)| (began(facts).0, at, facts)).collect();
         theirs.sort_by_key(|(time, at, _)| (*time, *at));
@@ -131,7 +147,7 @@ impl<'a> Search<'a> {
         ours.sort_by_key(|(time, at, _)| (*time, *at));
         let mut groups = Groups::default();
         for (time, at, facts) in ours {
-            let from = theirs.partition_point(|(other, ..)| *other < time.saturating_sub(window));
+            let from = theirs.partition_point(|(other, ..)| *other < time.saturating_sub(early));
             let close = theirs[from..]
                 .iter()
                 .take_while(|(other, ..)| *other <= time.saturating_add(window));
@@ -316,10 +332,23 @@ mod tests {
         let mut translated = near.clone();
         translated.subject.server = "192.0.2.99:3390".parse().ok();
         assert_eq!(pairs(&matched(&ours, &[translated.clone()])), [(0, 0, Key::Time)]);
-        // What else passed tells how the clocks stand.
+        // What else passed tells how the clocks stand, and whether addresses are kept.
         let probe = |at| dial(at, 7).kept(ToClient, SegmentKind::SynAck, 0);
-        let both = matched(&[ours[0].clone(), probe(5)], &[translated, probe(6)]);
-        assert_eq!(pairs(&both), [(0, 0, Key::Request), (1, 1, Key::Random)]);
+        let mut other_probe = probe(6);
+        other_probe.subject.server = translated.subject.server;
+        let beside = |theirs: [Trace; 2]| pairs(&matched(&[ours[0].clone(), probe(5)], &theirs));
+        let paired = [(0, 0, Key::Request), (1, 1, Key::Random)];
+        assert_eq!(beside([translated.clone(), other_probe.clone()]), paired);
+        assert_eq!(beside([near.clone(), probe(6)]), paired);
+        assert_eq!(beside([translated, probe(6)]), paired[1..], "another host");
+        // Nothing is asked at the server before it is at the client.
+        let early = |at| hello(at, samples::XFREERDP_HELLO);
+        let late = [hello(1_000, samples::OPENSSL_HELLO), probe(5)];
+        assert_eq!(pairs(&matched(&late, &[probe(6), early(700)])), [(1, 0, Key::Random)]);
+        assert_eq!(
+            pairs(&matched(&late, &[probe(6), early(1_300)])),
+            [(0, 1, Key::Request), (1, 0, Key::Random)]
+        );
         // Another session as near, or one of another time: nothing decides.
         let other = hello(600, samples::OPENSSL_TLS12_HELLO);
         assert_eq!(pairs(&matched(&ours, &[near, other])), []);

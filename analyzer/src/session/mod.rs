@@ -8,7 +8,7 @@ mod lane;
 mod memory;
 mod tls;
 
-use crate::event::{At, Event};
+use crate::event::{At, Event, UNREAD};
 use crate::facts::{Facts, InputEnd, Resolved, Subject, Vantage};
 use crate::input::{Direction, Input, Leg, Origin, Timestamp};
 use crate::records::{FrameKind, FrameStart, Piece};
@@ -211,6 +211,9 @@ impl Session {
     }
 
     fn skipped(&mut self, at: At, dir: Direction, bytes: u64) {
+        if self.facts.stream(dir).bytes == 0 {
+            self.facts.apply(at, Event::Limit(UNREAD));
+        }
         self.facts.count(dir, at, bytes);
         if let Some(transcript) = &mut self.transcript {
             transcript.skipped(dir, bytes);

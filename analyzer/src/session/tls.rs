@@ -96,5 +96,9 @@ fn summaries(
 ) -> Vec<Result<CertificateSummary, crate::wire::tls::CertificateDefect>> {
     /// A chain longer than this is no server's own.
     const CHAIN: usize = 8;
-    message.chain.iter().take(CHAIN).map(|der| CertificateSummary::from_der(der)).collect()
+    let chain_length = message.chain.len();
+    let summary = |der: &Vec<u8>| {
+        CertificateSummary::from_der(der).map(|it| CertificateSummary { chain_length, ..it })
+    };
+    message.chain.iter().take(CHAIN).map(summary).collect()
 }

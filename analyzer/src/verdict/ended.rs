@@ -28,7 +28,7 @@ pub(super) fn ended(facts: &Facts) -> Ended {
         };
     }
     let leg = facts.tcp.leg(Leg::Server);
-    if let Some(last) = leg.attempts.last().filter(|_| !leg.opened.is_seen()) {
+    if let Some(last) = leg.telling_attempt().filter(|_| !leg.opened.is_seen()) {
         return never_opened(facts, &last.failure.kind, last.at.time, nothing);
     }
     match facts.ending() {

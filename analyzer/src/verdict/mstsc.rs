@@ -47,7 +47,7 @@ pub(super) fn mstsc(facts: &Facts, outcome: Outcome) -> Mstsc {
 /// The code for a server that was never reached.
 fn without_connection(facts: &Facts) -> Option<&'static str> {
     let leg = facts.tcp.leg(Leg::Server);
-    let last = leg.attempts.last().filter(|_| !leg.opened.is_seen())?;
+    let last = leg.telling_attempt().filter(|_| !leg.opened.is_seen())?;
     Some(match last.failure.kind {
         ConnectFailureKind::NameNotFound(_) => NAME_NOT_FOUND,
         _ => CONNECT_FAILED,

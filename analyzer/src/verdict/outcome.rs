@@ -58,6 +58,7 @@ pub(super) fn outcome(case: &Case<'_>, opinions: &[Ranked]) -> Outcome {
         || facts.ending().is_none()
         || facts.input_ended == Some(InputEnd::Capture)
         || facts.is_one_sided()
+        || facts.is_unread()
         || facts.streams.iter().any(|stream| stream.gap);
     let alert = facts.tls.fatal_alert(None).is_some();
     if unseen && !alert { Outcome::Unknown } else { Outcome::Failed }
@@ -82,7 +83,7 @@ fn never_opened(facts: &Facts) -> bool {
 
 /// The capture ends, or shows the client's data, while its SYNs had no answer: nothing failed yet.
 fn ends_while_dialing(facts: &Facts) -> bool {
-    let last = facts.tcp.leg(Leg::Server).attempts.last();
+    let last = facts.tcp.leg(Leg::Server).telling_attempt();
     let silent = last.is_some_and(|last| last.failure.kind == ConnectFailureKind::NoAnswer);
     facts.subject.vantage == Vantage::Capture && silent
 }

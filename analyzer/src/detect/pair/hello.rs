@@ -87,7 +87,9 @@ fn version_downgrade(case: &Case<'_>) -> Option<Opinion> {
     let at_client_side = case.this.tls.server_hello.seen();
     let (heard, said) = (case.this.tls.version(), server.tls.version());
     let offer_lowered = got < offered && said.is_some_and(|said| said < offered);
-    let answer_lowered = heard.zip(said).is_some_and(|(heard, said)| heard < said);
+    // A client that offers no more than it hears was told no lie about that.
+    let answer_lowered =
+        heard.zip(said).is_some_and(|(heard, said)| heard < said && heard < offered);
     if !offer_lowered && !answer_lowered {
         return None;
     }

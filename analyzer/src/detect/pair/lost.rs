@@ -11,8 +11,8 @@ use crate::detect::transmission_stalled;
 use crate::detect::who::sender;
 use crate::diff::{Diff, Side};
 use crate::event::At;
-use crate::facts::Facts;
-use crate::input::{Direction, Leg, SegmentCounts, SegmentKind};
+use crate::facts::{Facts, Seen};
+use crate::input::{Direction, Leg, Segment, SegmentCounts, SegmentKind};
 
 const EXPLAINS: &[&str] = &[
     "transmission-stalled",
@@ -205,6 +205,7 @@ fn lost(client: &Facts, server: &Facts, diff: &Diff, dir: Direction) -> Option<L
     let bytes = stream.missing(dir);
     let [_, arrived] = stream.sent_and_arrived(dir);
     let at = sender.stream(dir).last?;
+    let most = largest([client, server]);
     let (sent, got) = (counts(sender, dir)?, counts(receiver, dir)?);
     // What was acknowledged to its sender did arrive somewhere: TCP ends in between.
     let accepted = stream.acknowledged[side.index()].is_some_and(|acked| acked > arrived);
@@ -224,8 +225,8 @@ fn lost(client: &Facts, server: &Facts, diff: &Diff, dir: Direction) -> Option<L
     Some(Lost {
         at,
         bytes,
-        size: sent.largest.min(u32::try_from(bytes).unwrap_or(u32::MAX)),
-        passed: got.largest.max(smallest([client, server])),
+        size: sent.largest.min(u32::try_from(bytes).unwrap_or(u32::MAX)).min(most),
+        passed: got.largest.max(smallest([client, server])).min(most),
         repeated: sent.repeated,
         tail: got.behind_hole > 0,
         later: got.behind_hole > 0 || ended.count() > 0,
@@ -233,6 +234,21 @@ fn lost(client: &Facts, server: &Facts, diff: &Diff, dir: Direction) -> Option<L
         idle: diff.pause_before_lost(dir).map(|pause| pause.length),
         is_answer: dir == Direction::ToClient,
     })
+}
+
+/// The payload of the largest packet that the ends agreed on. A capture at a sender may hold what its network card cuts
+/// into several. RFC 9293 3.7.1.
+fn largest(ends: [&Facts; 2]) -> u32 {
+    const MSS: u8 = 2;
+    let opening = |segment: &&Seen<Segment>| {
+        matches!(segment.value.kind, SegmentKind::Syn | SegmentKind::SynAck)
+    };
+    let openings = ends.into_iter().flat_map(|facts| &facts.tcp.leg(Leg::Single).segments);
+    let told = openings.filter(opening).filter_map(|seen| match seen.value.option(MSS)? {
+        [high, low] => Some(u32::from(u16::from_be_bytes([*high, *low]))),
+        _ => None,
+    });
+    told.min().unwrap_or(u32::MAX)
 }
 
 /// The payload that every path between these ends takes.

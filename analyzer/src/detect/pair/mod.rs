@@ -43,11 +43,12 @@ pub const ALL: &[Detector] = &[
     reset::TO_CLIENT,
     reset::TO_SERVER,
     fin::FIN_INJECTED,
+    // Where not even the handshake came through, no message was picked out.
+    opening::HALF_OPEN,
     lost::IDLE_SILENT,
     lost::TRIGGER_DROP,
     lost::BLACKHOLE_C2S,
     lost::BLACKHOLE_S2C,
-    opening::HALF_OPEN,
     opening::FAKE_OPEN,
     no_backend::NO_BACKEND,
     // Seen, and open why.

@@ -60,7 +60,7 @@ fn no_failed_connect_is_left_without_a_name() {
     let other = |name: &str| ConnectFailureKind::Other(name.into());
     for (kind, id) in [
         (ConnectFailureKind::ResetAfterSynAck, "rst-of-unclear-origin"),
-        (other("ENETUNREACH"), "tcp-syn-drop"),
+        (other("ENETUNREACH"), "connect-error"),
         (other("EAI_AGAIN"), "name-not-found"),
         (other("EADDRNOTAVAIL"), "connect-error"),
         (other("EAFNOSUPPORT"), "connect-error"),
@@ -68,6 +68,19 @@ fn no_failed_connect_is_left_without_a_name() {
         let report = refused(kind.clone(), 3).report();
         assert_eq!(report.outcome, Outcome::Failed);
         assert_eq!(report.verdict.what.as_deref(), Some(id), "{kind:?}");
+    }
+    // A neighbour that is asked and does not answer takes a while.
+    let silent_neighbour = refused(other("EHOSTUNREACH"), 3_000).report();
+    assert_eq!(silent_neighbour.verdict.what.as_deref(), Some("tcp-syn-drop"));
+    // Of several addresses the one that answered tells most, in whatever order they were tried.
+    let no_route = || refused(other("ENETUNREACH"), 0);
+    let also = |trace: Trace, kind, ms| trace.failed_to("10.0.0.8:3389".parse().ok(), kind, ms);
+    for trace in [
+        also(no_route(), ConnectFailureKind::Refused, 3),
+        also(refused(ConnectFailureKind::Refused, 3), other("ENETUNREACH"), 0),
+        also(refused(ConnectFailureKind::NoAnswer, 20_000), ConnectFailureKind::Refused, 3),
+    ] {
+        assert_eq!(trace.report().verdict.what.as_deref(), Some("tcp-refused-rst"));
     }
     // Clean twin: another address could be reached.
     let reached = refused(other("EAFNOSUPPORT"), 3).negotiated(MSTSC, HYBRID).fin(ToServer);
@@ -258,7 +271,8 @@ fn a_service_that_hangs_behind_its_listener() {
             how: "fin",
         },
     );
-    assert_eq!(report.verdict.confidence.what, 0.93);
+    // A forwarder whose host does not answer acknowledges, too.
+    assert_eq!(report.verdict.confidence.what, 0.8);
     // Without a word on what was acknowledged it is possible, and says no more than that.
     let unsure = asked.clone().fin(ToServer).report();
     assert_eq!(unsure.verdict.confidence.what, 0.55);
@@ -358,9 +372,11 @@ fn an_error_of_the_system_is_named_and_has_no_cause() {
         assert_eq!(report.verdict.cause, None);
         assert_eq!(report.ended.errno.as_deref(), Some("EADDRNOTAVAIL"));
     }
-    // Decoys: the peer refuses; the address has no route; no name server answers.
+    // Decoys: the peer refuses; the neighbour does not answer; no name server does.
     let other = |name: &str| ConnectFailureKind::Other(name.into());
-    for kind in [ConnectFailureKind::Refused, other("ENETUNREACH"), other("EAI_AGAIN")] {
-        silent(&refused(kind, 3).report(), "connect-error");
+    let kinds =
+        [(ConnectFailureKind::Refused, 3), (other("EHOSTUNREACH"), 3_000), (other("EAI_AGAIN"), 3)];
+    for (kind, ms) in kinds {
+        silent(&refused(kind, ms).report(), "connect-error");
     }
 }

@@ -343,18 +343,23 @@ fn a_client_that_does_not_wait_for_a_slow_path() {
 #[test]
 fn time_stamps_tell_which_syn_was_answered() {
     let stamped = |at: u8, echo: u8| [1, 1, 8, 10, 0, 0, 0, at, 0, 0, 0, echo];
-    let left = |echo: u8, waited| {
+    let syns = |echo: u8| {
         let syn =
             |trace: Trace, at| trace.kept_as(ToServer, SegmentKind::Syn, 1000, &stamped(at, 0));
         let again = syn(syn(Trace::capture(), 1).after_ms(1_000), 2).after_ms(2_000);
         let again = syn(again, 3).after_ms(150);
-        let open = again.kept_as(ToClient, SegmentKind::SynAck, 5000, &stamped(9, echo)).open();
-        open.cr(MSTSC).after_ms(waited).fin(ToServer).report()
+        again.kept_as(ToClient, SegmentKind::SynAck, 5000, &stamped(9, echo))
     };
-    // The first one, 3.15 s ago: the path is slow, and no answer was due yet.
+    let left =
+        |echo: u8, waited| syns(echo).open().cr(MSTSC).after_ms(waited).fin(ToServer).report();
+    // The first one, 3.15 s ago: the path may be slow, and no answer was due yet.
     let slow = left(1, 3_700);
     assert_eq!(slow.verdict.cause.as_deref(), Some("slow-path-timeout"), "{slow:#?}");
     assert_eq!((slow.verdict.party.as_str(), slow.verdict.confidence.who), ("network", 0.55));
+    assert_eq!(slow.verdict.confidence.why, 0.55);
+    // A confirm that comes at once shows that the first answers were lost.
+    let quick = syns(1).open().cr(MSTSC).after_ms(5).cc(HYBRID).client_hello_13();
+    silent(&quick.after_ms(3_700).fin(ToServer).report(), "slow-path-timeout");
     // The last one, 150 ms ago: the others were lost, and the server did not answer.
     silent(&left(3, 3_700), "slow-path-timeout");
     // A client that waits much longer than the path takes.

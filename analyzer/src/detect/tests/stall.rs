@@ -135,13 +135,27 @@ fn a_window_that_stays_closed() {
     }
     silent(&short.rst(ToServer).report(), "zero-window-stall");
     // A relay's kernel counts.
-    let limited = |us| TcpSample { rwnd_limited_us: Some(us), ..Default::default() };
-    let relayed = || Trace::relay().negotiated(SSL, SSL).tls13();
-    let report = relayed().socket(Leg::Client, limited(6_000_000)).rst(ToServer).report();
+    let limited = |us, window| TcpSample {
+        rwnd_limited_us: Some(us),
+        snd_wnd: Some(window),
+        ..Default::default()
+    };
+    let relayed = |sample, waits| {
+        let trace = Trace::relay().negotiated(SSL, SSL).tls13().after_ms(waits);
+        trace.socket(Leg::Client, sample).rst(ToServer).report()
+    };
+    let report = relayed(limited(6_000_000, 0), 6_100);
     assert_eq!(report.verdict.what.as_deref(), Some("zero-window-stall"));
     assert_eq!(report.verdict.party, "client");
-    let brief = relayed().socket(Leg::Client, limited(60_000)).rst(ToServer).report();
-    silent(&brief, "zero-window-stall");
+    silent(&relayed(limited(60_000, 0), 6_100), "zero-window-stall");
+    // Decoys: in two hours a fast path fills any window often; a window that has just closed.
+    silent(&relayed(limited(6_000_000, 65_535), 6_100), "zero-window-stall");
+    silent(&relayed(limited(6_000_000, 0), 100), "zero-window-stall");
+    // With packets: the window that the relay itself announces to the server is not the client's.
+    let own = Trace::relay().negotiated(SSL, SSL).tls13();
+    let own =
+        own.captured(ToServer, SegmentKind::ZeroWindow, |s| s.leg = Leg::Server).after_ms(7_000);
+    silent(&own.rst(ToServer).report(), "zero-window-stall");
 }
 
 fn lossy(segments: u64, retransmitted: u64) -> SegmentCounts {
