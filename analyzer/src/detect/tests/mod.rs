@@ -2,6 +2,7 @@
 //! another cause for the same symptom.
 
 mod certificate;
+mod doubts;
 mod ending;
 mod negotiation;
 mod pair;

@@ -96,6 +96,10 @@ fn a_licensing_error_is_told_from_the_good_one() {
     silent(&valid.fin(ToClient).report(), "licensing-failure");
     let denied = says(says(standard_security(), &licensing(7, 2)), &error_info(7));
     silent(&denied.fin(ToClient).report(), "licensing-failure");
+    // It was asked to try again, and got a licence.
+    let again = says(standard_security(), &licensing(3, 4));
+    let granted = [0x80, 0, 0, 0, 3, 3, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    silent(&says(again, &granted).rst(ToServer).report(), "licensing-failure");
 }
 
 fn confidence(report: &Connection, id: &str) -> f64 {
