@@ -48,8 +48,9 @@ fn never_through(facts: &Facts) -> Option<Opinion> {
     let counts = facts.tcp.leg(Leg::Single).counts()?;
     let dir = Direction::BOTH.into_iter().find(|dir| who::is_unheard(facts, *dir))?;
     let other = counts[dir.reverse().index()];
-    let waits = other.acknowledged.is_some_and(|acknowledged| acknowledged < other.bytes);
-    if other.repeated < 3 || !waits {
+    // A few of a long session's say nothing of its end.
+    let lately = other.repeated >= 3 || other.retransmitted * 50 > other.data_segments;
+    if !who::sends_again(other) || !lately {
         return None;
     }
     let sent = counts[dir.index()];

@@ -40,7 +40,8 @@ fn a_packet_that_came_late_hours_ago_is_no_hole() {
 #[test]
 fn a_kernel_that_gave_up_has_nothing_outstanding_and_proves_nothing() {
     let asked = || {
-        let tls = Trace::relay().negotiated(MSTSC, HYBRID).tls13().app(ToClient, 1400, 2).after_ms(5);
+        let tls =
+            Trace::relay().negotiated(MSTSC, HYBRID).tls13().app(ToClient, 1400, 2).after_ms(5);
         tls.app(ToServer, 500, 1).after_ms(30_000)
     };
     let lost = |acked| TcpSample {
