@@ -58,16 +58,22 @@ pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<(At, Leg, Durati
     if ending.dir != Direction::ToServer || ending.both || facts.is_active() {
         return None;
     }
-    // What came behind the end came too late.
-    let [asked, answered] = ending.last;
-    // A goodbye asks nothing, and in its own turn the client waits for its user.
-    let goodbye = facts.tls.last_alert(Direction::ToServer).map(|at| at.time);
-    if goodbye.is_some() && goodbye == asked || server_stall::is_clients_turn(&facts.tls) {
+    // In its own turn the client waits for its user.
+    if server_stall::is_clients_turn(&facts.tls) {
         return None;
     }
-    let asked = asked.filter(|asked| answered.is_none_or(|answered| answered <= *asked))?;
+    // What came behind the end came too late. A goodbye asks nothing: it ends the wait for an answer.
+    let [last, answered] = ending.last;
+    let goodbye = facts.tls.last_alert(Direction::ToServer).map(|at| at.time);
+    let (asked, left) = match goodbye.filter(|_| goodbye == last) {
+        Some(goodbye) => (facts.stream(Direction::ToServer).before_last?.time, goodbye),
+        None => (last?, ending.at.time),
+    };
+    if answered.is_some_and(|answered| answered > asked) {
+        return None;
+    }
     let (at, leg, round) = round_trip(facts)?;
-    let waited = ending.at.time.since(asked);
+    let waited = left.since(asked);
     // One round trip and a little is all that an answer takes.
     (round >= SLOW && waited <= round.mul_f64(2.5)).then_some((at, leg, round))
 }

@@ -10,6 +10,7 @@ use crate::recipe::{
 };
 use crate::stage::Scene;
 use crate::topology::Node;
+use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
     name: "lb-between",
@@ -143,4 +144,6 @@ fn reload(scene: &mut Scene<'_>, file: &str, edit: impl Fn(String) -> String) {
     let text = edit(std::fs::read_to_string(&file).unwrap());
     std::fs::write(&file, text).unwrap();
     scene.programs[0].signal("HUP");
+    // It may close its port for a moment.
+    std::thread::sleep(Duration::from_millis(300));
 }

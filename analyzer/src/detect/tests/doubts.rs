@@ -84,6 +84,15 @@ fn a_prompt_on_a_slow_path_is_the_users_turn() {
     let prompt = Trace::relay().negotiated(SSL, SSL).tls13().after_ms(10_000);
     let left = prompt.app(ToServer, 19, 1).socket(Leg::Server, slow).fin(ToServer).report();
     silent(&left, "slow-path-timeout");
+    // A goodbye at the end of a wait for an answer that could not have come is one of patience; at the end of a
+    // longer wait it is not, and neither is one that follows the answer.
+    let waits = |ms| Trace::relay().negotiated(SSL, SSL).client_hello_13().after_ms(ms);
+    let gives_up = |trace: Trace| {
+        trace.alert(ToServer, 1, 90).socket(Leg::Server, slow).fin(ToServer).report()
+    };
+    assert!(claims(&gives_up(waits(900)), "slow-path-timeout"));
+    silent(&gives_up(waits(9_000)), "slow-path-timeout");
+    silent(&gives_up(waits(900).server_hello_13()), "slow-path-timeout");
 }
 
 #[test]
