@@ -31,16 +31,14 @@ const SLOW: Duration = Duration::from_millis(500);
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let ending = facts.ending()?;
-    let (at, leg, round) = gave_up(facts, ending)?;
+    let GaveUp { at, leg, round, sure } = gave_up(facts, ending)?;
     let (party, place) = match leg {
         Leg::Client => (Party::ClientNetwork, "between the client and the relay"),
         Leg::Server => (Party::ServerNetwork, "between the relay and the server"),
         Leg::Single => (Party::Network, "between client and server"),
     };
     let ms = round.as_secs_f64() * 1000.0;
-    // An answer that was lost on its way takes as long as a slow one; a second answer tells.
-    let second = facts.x224.confirm.is_seen() || facts.subject.vantage == Vantage::Relay;
-    let band = if second { Band::Probable } else { Band::Possible };
+    let band = if sure { Band::Probable } else { Band::Possible };
     Some(
         Opinion::new(
             band,
@@ -52,16 +50,27 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     )
 }
 
-/// The client spoke last, waited, and left before a slow path could have brought an answer: the round trip
-/// it waited for.
-pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<(At, Leg, Duration)> {
+/// A client whose patience a slow path used up.
+pub(super) struct GaveUp {
+    at: At,
+    leg: Leg,
+    /// The round trip that it waited for.
+    round: Duration,
+    /// It can hardly have left for another reason.
+    sure: bool,
+}
+
+/// The client spoke last, waited, and left before a slow path could have brought an answer; or it left as soon as
+/// one had come, as a program does that was told to end while it waited.
+pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<GaveUp> {
+    /// Nobody loses patience sooner.
+    const PATIENCE: Duration = Duration::from_secs(8);
+    /// Nobody reads a prompt so fast.
+    const AT_ONCE: Duration = Duration::from_millis(200);
     if ending.dir != Direction::ToServer || ending.both || facts.is_active() {
         return None;
     }
-    // In its own turn the client waits for its user.
-    if server_stall::is_clients_turn(&facts.tls) {
-        return None;
-    }
+    let (at, leg, round) = round_trip(facts).filter(|(_, _, round)| *round >= SLOW)?;
     // What came behind the end came too late. A goodbye asks nothing: it ends the wait for an answer.
     let [last, answered] = ending.last;
     let goodbye = facts.tls.last_alert(Direction::ToServer).map(|at| at.time);
@@ -69,13 +78,17 @@ pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<(At, Leg, Durati
         Some(goodbye) => (facts.stream(Direction::ToServer).before_last?.time, goodbye),
         None => (last?, ending.at.time),
     };
-    if answered.is_some_and(|answered| answered > asked) {
-        return None;
+    let its_turn = server_stall::is_clients_turn(&facts.tls);
+    if its_turn || answered.is_some_and(|answered| answered > asked) {
+        let tried = ending.at.time.since(facts.subject.started);
+        let at_once = answered.is_some_and(|answered| left.since(answered) <= AT_ONCE);
+        return (at_once && tried >= PATIENCE).then_some(GaveUp { at, leg, round, sure: false });
     }
-    let (at, leg, round) = round_trip(facts)?;
-    let waited = left.since(asked);
-    // One round trip and a little is all that an answer takes.
-    (round >= SLOW && waited <= round.mul_f64(2.5)).then_some((at, leg, round))
+    // One round trip and a little is all that an answer takes. One that was lost on its way takes as long as a slow
+    // one; a second answer tells.
+    let second = facts.x224.confirm.is_seen() || facts.subject.vantage == Vantage::Relay;
+    let soon = left.since(asked) <= round.mul_f64(2.5);
+    soon.then_some(GaveUp { at, leg, round, sure: second })
 }
 
 /// The longest round trip of a leg.

@@ -9,7 +9,7 @@ use crate::recipe::{
     Step, Vantage, Why,
 };
 use crate::stage::Scene;
-use crate::topology::Node;
+use crate::topology::{Ip, Node};
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -42,6 +42,10 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     if how == "probe fails" {
         plan.fault.push(Step::Program(Node::S, probed()));
+    }
+    if how.starts_with("pen") {
+        // It knows no addresses of IPv6 for its servers.
+        plan.ip = Ip::V4;
     }
     plan.fault.push(Step::Program(Node::M2, program));
     plan.fault.push(led(&plan, Leg::Server, PORT));

@@ -97,7 +97,7 @@ fn performance(mut plan: Plan, leg: Leg, finds: &'static [&'static str]) -> Plan
 fn slow(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let leg = Leg::Server;
-    let delay = draw.range_of_half([1500, 3500], [3600, 4000]);
+    let delay = draw.range_of_half([1500, 4000], [4100, 4500]);
     through(&mut plan, leg, &format!("delay={delay} jitter=50"));
     plan.callers[0].lasts = Duration::from_millis(delay * 6);
     let seen =

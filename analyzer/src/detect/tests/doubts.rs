@@ -93,6 +93,14 @@ fn a_prompt_on_a_slow_path_is_the_users_turn() {
     assert!(claims(&gives_up(waits(900)), "slow-path-timeout"));
     silent(&gives_up(waits(9_000)), "slow-path-timeout");
     silent(&gives_up(waits(900).server_hello_13()), "slow-path-timeout");
+    // Who was told to end while it waited leaves when the answer comes: so may who refuses what came.
+    let told = Trace::relay().negotiated(SSL, SSL).after_ms(9_000).tls13().app(ToServer, 19, 1);
+    let told = told.socket(Leg::Server, slow).fin(ToServer).report();
+    assert_eq!(told.verdict.confidence.why, 0.55, "{told:#?}");
+    assert_eq!(
+        (told.verdict.party.as_str(), told.verdict.confidence.who),
+        ("server_network", 0.55)
+    );
 }
 
 #[test]
