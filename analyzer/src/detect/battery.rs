@@ -67,6 +67,11 @@ fn is_long_silent(facts: &Facts, closing: &Seen<Segment>) -> bool {
     last.is_some_and(|last| closing.at.time.since(last.time) >= LONG)
 }
 
+/// A later segment that stands behind everything its sender had sent before the RST.
+pub fn is_beyond(rst: &Segment, later: &Segment) -> bool {
+    rst.baseline.next_seq.is_none_or(|due| (later.seq.wrapping_sub(due) as i32) >= 0)
+}
+
 /// The first RST of a direction on the leg where its sender's segments arrive.
 pub fn first_reset(facts: &Facts, dir: Direction) -> Option<&Seen<Segment>> {
     let leg = facts.tcp.leg(facts.source_leg(dir));
@@ -193,10 +198,8 @@ impl Battery {
     /// A host that reset a connection says nothing more on it.
     fn continuation(&mut self, leg: &LegFacts, closing: &Seen<Segment>) {
         let rst = &closing.value;
-        let due = rst.baseline.next_seq;
         let later = leg.kept(SegmentKind::AfterRst).find(|seen| {
-            let beyond = due.is_none_or(|due| (seen.value.seq.wrapping_sub(due) as i32) >= 0);
-            let news = seen.value.len > 0 && beyond;
+            let news = seen.value.len > 0 && is_beyond(rst, &seen.value);
             let usual = seen.value.ttl == rst.baseline.ttl.map(|(usual, _)| usual);
             let slow = seen.at.time.since(closing.at.time) >= CROSSING;
             seen.value.dir == rst.dir && usual && (news || slow)

@@ -31,11 +31,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let unheard = facts.subject.vantage == Vantage::Capture
         && spoken.is_none_or(|last| last.time <= ending.at.time)
         && who::all_acknowledged(facts, Direction::ToClient) == Some(false);
-    let refused = facts.tls.fatal_alert(None).is_some() || facts.relay_fault().is_some();
+    // It may have sent credentials, which the server refused.
+    let refused = facts.tls.fatal_alert(None).is_some()
+        || facts.relay_fault().is_some()
+        || nla::bad_credentials(case).is_some();
     // It had spoken, and waited for an answer in vain.
     let in_vain = stalled(facts).is_some_and(|found| found.dir == Direction::ToServer);
-    // It had sent credentials, which the server refused.
-    let refused = refused || nla::bad_credentials(case).is_some();
     if !paused || refused || server_spoke || unheard || in_vain {
         return None;
     }

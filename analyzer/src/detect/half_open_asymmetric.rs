@@ -34,16 +34,20 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     // A client that has not heard the answer asks again; a scanner, or a forged address, does not.
-    let band = if leg.syns >= 2 { Band::High } else { Band::Possible };
+    let lone = leg.syns < 2;
+    let band = if lone { Band::Possible } else { Band::High };
     let fact =
         format!("{} SYN-ACKs of the server, and no ACK, RST or byte of the client", answers.len());
-    Some(
+    let opinion =
         Opinion::new(
             band,
             "The server answers the handshake again and again and nothing comes back: packets pass in one direction only.",
         )
-        .party(Party::Network, Band::Probable)
+        .party(Party::Network, band.min(Band::Probable))
         .supports(Evidence::of(answers[answers.len() - 1], fact))
-        .unknown("whether the answers are lost, or what the client says to them"),
-    )
+        .unknown("whether the answers are lost, or what the client says to them");
+    Some(match lone {
+        true => opinion.unknown("whether anybody wanted a connection: it was asked for once"),
+        false => opinion,
+    })
 }

@@ -6,7 +6,7 @@ use super::opinion::{Band, Class, Control, Detector, Evidence, Kind, Next, Opini
 use super::who;
 use crate::case::Case;
 use crate::facts::Facts;
-use crate::input::{Close, Direction, RelayNote, Segment, SegmentKind};
+use crate::input::{Close, Direction, RelayNote, SegmentKind};
 
 pub(super) const TO_CLIENT: Detector = Detector {
     id: "rst-injected-toclient",
@@ -66,16 +66,12 @@ fn outlived(facts: &Facts, dir: Direction) -> Option<Opinion> {
     let rst = battery::first_reset(facts, dir).filter(|_| immune && dir == Direction::ToClient)?;
     let leg = facts.tcp.leg(rst.value.leg);
     // What was under way beside the RST may arrive behind it.
-    let news = |seen: &Segment| {
-        let due = rst.value.baseline.next_seq;
-        due.is_none_or(|due| (seen.seq.wrapping_sub(due) as i32) >= 0)
-    };
     let later = leg.kept(SegmentKind::AfterRst).find(|seen| {
         let slow = seen.at.time.since(rst.at.time) >= battery::CROSSING;
         seen.value.dir == dir
             && seen.value.len > 0
             && seen.at.time > rst.at.time
-            && (slow || news(&seen.value))
+            && (slow || battery::is_beyond(&rst.value, &seen.value))
     })?;
     let says = "A TCP reset came in the server's name, this relay ignored it, and the server went on: something on the way sent it.";
     let ms = later.at.time.since(rst.at.time).as_secs_f64() * 1000.0;

@@ -91,16 +91,17 @@ fn is_on_its_way(facts: &Facts, silent: Duration) -> bool {
 
 /// Nothing as large as a full packet has come from the server yet.
 pub(super) fn nothing_large_came(facts: &Facts) -> bool {
-    largest_came(facts) < FULL_SIZE
+    let came = facts.stream(Direction::ToClient).bytes;
+    largest_packet(facts).unwrap_or(came) < FULL_SIZE
 }
 
-/// The payload of the largest packet from the server, in bytes; at most all that came, where no single one is known.
-fn largest_came(facts: &Facts) -> u64 {
+/// The payload of the largest packet from the server, in bytes; `None` where the vantage does not tell.
+fn largest_packet(facts: &Facts) -> Option<u64> {
     let leg = facts.tcp.leg(Leg::Server);
     let captured = leg.counts().map(|counts| counts[Direction::ToClient.index()].largest);
     let estimated = || leg.socket.as_ref().and_then(|socket| socket.value.rcv_mss);
     let came = facts.stream(Direction::ToClient).bytes;
-    captured.or_else(estimated).map_or(came, |largest| came.min(largest.into()))
+    captured.or_else(estimated).map(|largest| came.min(largest.into()))
 }
 
 fn unanswered_turn(case: &Case<'_>) -> Option<Opinion> {
@@ -135,10 +136,15 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             "whether its first large answer was lost on the way as a whole: none had come before",
         )
     } else {
-        opinion.supports(Evidence::absent(format!(
-            "{} bytes of the server had come in one packet before: full ones pass",
-            largest_came(facts)
-        )))
+        opinion.supports(Evidence::absent(match largest_packet(facts) {
+            Some(largest) => format!(
+                "{largest} bytes of the server had come in one packet before: full ones pass"
+            ),
+            None => format!(
+                "{} bytes of the server had come before",
+                facts.stream(Direction::ToClient).bytes
+            ),
+        }))
     })
 }
 

@@ -31,18 +31,22 @@ const SLOW: Duration = Duration::from_millis(500);
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let ending = facts.ending()?;
-    let GaveUp { at, leg, round, sure } = gave_up(facts, ending)?;
+    let GaveUp { at, leg, round, answered, sure } = gave_up(facts, ending)?;
     let (party, place) = match leg {
         Leg::Client => (Party::ClientNetwork, "between the client and the relay"),
         Leg::Server => (Party::ServerNetwork, "between the relay and the server"),
         Leg::Single => (Party::Network, "between client and server"),
     };
     let ms = round.as_secs_f64() * 1000.0;
+    let gave_up = match answered {
+        false => "gave up before the answer could come",
+        true => "left the moment an answer came, and may have given up while it waited",
+    };
     let band = if sure { Band::Probable } else { Band::Possible };
     Some(
         Opinion::new(
             band,
-            format!("Every step takes {ms:.0} ms on the way {place}; the client gave up before the answer could come."),
+            format!("Every step takes {ms:.0} ms on the way {place}; the client {gave_up}."),
         )
         .party(party, Band::Possible)
         .supports(Evidence::at(at, format!("the round trip took {ms:.0} ms")))
@@ -56,6 +60,8 @@ pub(super) struct GaveUp {
     leg: Leg,
     /// The round trip that it waited for.
     round: Duration,
+    /// An answer came, and it left at once.
+    answered: bool,
     /// It can hardly have left for another reason.
     sure: bool,
 }
@@ -82,13 +88,14 @@ pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<GaveUp> {
     if its_turn || answered.is_some_and(|answered| answered > asked) {
         let tried = ending.at.time.since(facts.subject.started);
         let at_once = answered.is_some_and(|answered| left.since(answered) <= AT_ONCE);
-        return (at_once && tried >= PATIENCE).then_some(GaveUp { at, leg, round, sure: false });
+        let gave_up = GaveUp { at, leg, round, answered: true, sure: false };
+        return (at_once && tried >= PATIENCE).then_some(gave_up);
     }
     // One round trip and a little is all that an answer takes. One that was lost on its way takes as long as a slow
     // one; a second answer tells.
     let second = facts.x224.confirm.is_seen() || facts.subject.vantage == Vantage::Relay;
     let soon = left.since(asked) <= round.mul_f64(2.5);
-    soon.then_some(GaveUp { at, leg, round, sure: second })
+    soon.then_some(GaveUp { at, leg, round, answered: false, sure: second })
 }
 
 /// The longest round trip of a leg.

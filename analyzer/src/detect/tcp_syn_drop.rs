@@ -89,9 +89,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         }
     };
     let to = to.map_or("the server".to_owned(), |to| to.to_string());
-    let says = format!(
-        "Nothing answered the attempt to reach {to}: it is off, or a firewall drops the packets without a word."
-    );
+    let says = match (leg.telling_attempt(), facts.subject.server) {
+        (None, None) => "The attempt to reach the server came to nothing: its name was not resolved in time, it is off, or a firewall drops the packets without a word.".to_owned(),
+        _ => format!(
+            "Nothing answered the attempt to reach {to}: it is off, or a firewall drops the packets without a word."
+        ),
+    };
     Some(
         Opinion::new(band, says)
             .party(Party::Unknown, Band::Weak)

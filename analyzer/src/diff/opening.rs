@@ -17,8 +17,6 @@ pub struct Opening {
     same_timestamp: Option<bool>,
 }
 
-const MSS: u8 = 2;
-
 impl Opening {
     pub(super) fn of(facts: [&Facts; 2], dir: Direction) -> Option<Opening> {
         let kind = match dir {
@@ -66,7 +64,7 @@ fn changes(sent: &Segment, arrived: &Segment) -> Vec<String> {
         let now = after.iter().find(|(other, _)| other == kind).map(|(_, value)| *value);
         match now {
             None => changes.push(format!("{} was removed", name(*kind))),
-            Some(now) if *kind == MSS && now != *value => {
+            Some(now) if *kind == Segment::MSS && now != *value => {
                 changes.push(format!("MSS {} became {}", number(value), number(now)));
             }
             Some(now) if *kind != Segment::TIMESTAMPS && now != *value => {

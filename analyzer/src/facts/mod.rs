@@ -246,9 +246,10 @@ impl Facts {
         })
     }
 
-    /// Bytes passed of which the input does not hold the first: headers alone were captured.
+    /// Bytes passed, and the input does not tell what they said: headers alone were captured.
     pub fn is_unread(&self) -> bool {
-        self.limits.contains(&UNREAD)
+        let nothing_read = self.reached().is_none_or(|(reached, _)| reached <= Reached::Tcp);
+        nothing_read && self.limits.contains(&UNREAD)
     }
 
     /// Nothing of what a verdict could rest on is missing.

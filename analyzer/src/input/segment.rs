@@ -32,6 +32,8 @@ pub struct Segment {
 }
 
 impl Segment {
+    /// The kind of the Maximum Segment Size option: two bytes. RFC 9293 3.2.
+    pub const MSS: u8 = 2;
     /// The kind of the Timestamps option: four bytes of a value, four of the value that it echoes. RFC 7323 3.2.
     pub const TIMESTAMPS: u8 = 8;
 

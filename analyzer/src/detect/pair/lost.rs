@@ -239,15 +239,15 @@ fn lost(client: &Facts, server: &Facts, diff: &Diff, dir: Direction) -> Option<L
 /// The payload of the largest packet that the ends agreed on. A capture at a sender may hold what its network card cuts
 /// into several. RFC 9293 3.7.1.
 fn largest(ends: [&Facts; 2]) -> u32 {
-    const MSS: u8 = 2;
     let opening = |segment: &&Seen<Segment>| {
         matches!(segment.value.kind, SegmentKind::Syn | SegmentKind::SynAck)
     };
     let openings = ends.into_iter().flat_map(|facts| &facts.tcp.leg(Leg::Single).segments);
-    let told = openings.filter(opening).filter_map(|seen| match seen.value.option(MSS)? {
-        [high, low] => Some(u32::from(u16::from_be_bytes([*high, *low]))),
-        _ => None,
-    });
+    let told =
+        openings.filter(opening).filter_map(|seen| match seen.value.option(Segment::MSS)? {
+            [high, low] => Some(u32::from(u16::from_be_bytes([*high, *low]))),
+            _ => None,
+        });
     told.min().unwrap_or(u32::MAX)
 }
 

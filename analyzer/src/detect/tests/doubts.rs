@@ -79,6 +79,14 @@ fn headers_alone_tell_no_silence() {
 }
 
 #[test]
+fn a_first_packet_that_was_lost_hides_no_later_step() {
+    let headers = Trace::capture().open().skipped(ToServer, 43).skipped(ToClient, 19);
+    assert!(headers.session().facts().is_unread());
+    let lost = Trace::capture().open().cr(SSL).gap(ToClient, Some(19)).client_hello_13();
+    assert!(!lost.server_hello_13().session().facts().is_unread());
+}
+
+#[test]
 fn a_prompt_on_a_slow_path_is_the_users_turn() {
     let slow = TcpSample { min_rtt_us: Some(700_000), ..Default::default() };
     let prompt = Trace::relay().negotiated(SSL, SSL).tls13().after_ms(10_000);
@@ -97,6 +105,7 @@ fn a_prompt_on_a_slow_path_is_the_users_turn() {
     let told = Trace::relay().negotiated(SSL, SSL).after_ms(9_000).tls13().app(ToServer, 19, 1);
     let told = told.socket(Leg::Server, slow).fin(ToServer).report();
     assert_eq!(told.verdict.confidence.why, 0.55, "{told:#?}");
+    assert!(told.causes[0].says.contains("left the moment an answer came"), "{told:#?}");
     assert_eq!(
         (told.verdict.party.as_str(), told.verdict.confidence.who),
         ("server_network", 0.55)
@@ -250,7 +259,9 @@ fn a_lone_syn_may_be_a_scanners() {
         let seen = SegmentCounts { segments: 3, ..Default::default() };
         trace.counts(seen, seen).input_ends(crate::facts::InputEnd::Capture).report().verdict
     };
-    assert_eq!([1, 2].map(|syns| answers(syns).confidence.what), [0.55, 0.93]);
+    let [lone, again] = [1, 2].map(answers);
+    assert_eq!((lone.confidence.what, lone.confidence.who), (0.55, 0.55));
+    assert_eq!((again.confidence.what, again.confidence.who), (0.93, 0.8));
 }
 
 #[test]
