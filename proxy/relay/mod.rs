@@ -6,6 +6,7 @@
 mod added;
 mod death;
 mod listen;
+mod lull;
 mod observer;
 mod origin;
 mod pump;

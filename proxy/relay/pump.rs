@@ -49,6 +49,8 @@ struct Flow {
     limit: usize,
     /// How the sender ended.
     ended: Option<Close>,
+    /// Bytes were read since that was asked last.
+    moved: bool,
     /// The sender's socket failed after its FIN.
     reset: Option<Close>,
     /// Writing to the receiver failed: the error belongs to the other direction's sender.
@@ -86,6 +88,7 @@ impl Pump {
             sent: 0,
             limit: FIRST_LIMIT,
             ended,
+            moved: false,
             reset: None,
             sink_error: None,
             closed: false,
@@ -104,16 +107,18 @@ impl Pump {
         }
     }
 
-    /// Moves bytes until at least one sender ends; `seen` gets every chunk after it was written.
-    /// Gives the ends that are new since the last run: both, where both were dead before any was
-    /// passed on.
-    pub async fn run(&mut self, seen: &mut impl FnMut(Direction, Chunk<'_>)) -> Deaths {
+    /// Moves bytes until at least one sender ends, or the first have passed where `once`; `seen` gets every
+    /// chunk after it was written. Gives the ends that are new since the last run: both, where both were dead
+    /// before any was passed on.
+    pub async fn run(&mut self, once: bool, seen: &mut impl FnMut(Direction, Chunk<'_>)) -> Deaths {
         let before = self.ends();
         let Pump { client, server, flows } = self;
         let noticed = {
             let mut deaths = [Watch::new(client), Watch::new(server)];
             poll_fn(|cx| {
-                if turn(cx, client, server, flows, seen).is_ready() {
+                let ended = turn(cx, client, server, flows, seen).is_ready();
+                let moved = flows.each_mut().map(|flow| std::mem::take(&mut flow.moved));
+                if ended || (once && moved.contains(&true)) {
                     return Poll::Ready(None);
                 }
                 for dir in Direction::BOTH {
@@ -312,7 +317,10 @@ fn move_once(
                 flow.ended.get_or_insert(Close::Fin);
                 return Ok(0);
             }
-            Ok(read) => read,
+            Ok(read) => {
+                flow.moved = true;
+                read
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
             Err(error) => {
                 flow.ended.get_or_insert(close_of(&error));

@@ -34,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A client that leaves looks as one that closes its half: the verdict is given when the other side then
 /// says nothing for this long, and does not wait for a server that hangs.
 const LINGER: Duration = Duration::from_secs(2);
-/// How often a session that is not up yet is looked at for a stall.
+/// How often a session is looked at, for a stall while it is not up yet, and for what its sockets say in a silence.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Runs one session of this client to its end and hands it to the desk; then its place is another's.
@@ -231,7 +231,7 @@ async fn linger(mut pump: Box<Pump>, stop: &mut watch::Receiver<bool>) {
     let mut unseen = |_: Direction, _: Chunk<'_>| {};
     loop {
         tokio::select! {
-            _ = pump.run(&mut unseen) => {
+            _ = pump.run(false, &mut unseen) => {
                 if pump.propagate().over {
                     return;
                 }
@@ -257,24 +257,27 @@ async fn carry(
         let quiet_at = quiet.map(|at| (at, Happened::Quiet));
         let deadline = deadline.filter(|_| !up).map(|at| (at, Happened::Deadline));
         let due = quiet_at.into_iter().chain(deadline).min_by_key(|(at, _)| *at);
+        let looked_at = relay.rst_immune.is_some() || watched.is_looked_at();
         let mut rest = Seldom::new(async {
             tokio::select! {
                 biased;
                 _ = stop.changed() => Happened::Stop,
                 what = happens(due) => what,
-                _ = ticks.tick(), if !up || relay.rst_immune.is_some() => Happened::Tick,
+                _ = ticks.tick(), if looked_at => Happened::Tick,
             }
         });
+        let lull = watched.is_in_lull();
         let clock = watched.clock;
         let observer = &mut watched.observer;
         let mut seen = |dir, chunk: Chunk<'_>| observer.bytes(clock.now(), dir, chunk);
         let happened = tokio::select! {
             biased;
-            deaths = pump.run(&mut seen) => Happened::Deaths(deaths),
+            deaths = pump.run(lull, &mut seen) => Happened::Deaths(deaths),
             happened = &mut rest => happened,
         };
         drop(rest);
         match happened {
+            Happened::Deaths(Deaths([None, None])) => watched.end_lull(&pump),
             Happened::Deaths(deaths) => {
                 if watched.pass_on(&mut pump, deaths) {
                     return Carried::Over(None);
@@ -286,6 +289,7 @@ async fn carry(
             }
             Happened::Quiet => {
                 if watched.is_quiet(LINGER) {
+                    watched.end_lull(&pump);
                     return Carried::Lingers(pump);
                 }
                 quiet = Some(tokio::time::Instant::now() + LINGER);
@@ -305,6 +309,7 @@ async fn carry(
                 return closed_by("--handshake-timeout", pump, watched);
             }
             Happened::Stop => {
+                watched.end_lull(&pump);
                 watched.note(Input::Relay(RelayNote::Shutdown));
                 return Carried::Over(Some(InputEnd::Open));
             }
@@ -330,6 +335,7 @@ enum Happened {
 
 /// A deadline of the relay's own ends the session.
 fn closed_by(deadline: &'static str, mut pump: Box<Pump>, watched: &mut Watched) -> Carried {
+    watched.end_lull(&pump);
     watched.note(Input::Relay(RelayNote::Deadline(deadline.into())));
     pump.abort();
     Carried::Over(None)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use rdpwhy_analyzer::input::{Close, Input, Origin, Timestamp};
+use rdpwhy_analyzer::input::{Close, Direction, Input, Leg, Origin, Timestamp};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::Identities;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -204,6 +204,47 @@ async fn a_server_that_may_be_gone_is_given_up_by_the_experiment() {
     assert_eq!(left.ended.from.as_deref(), Some("client"));
 }
 
+/// For how long a client's window stood at zero, by the relay's socket, while it left 1 MiB unread for `pause`.
+#[cfg(target_os = "linux")]
+async fn unread_for(pause: Duration) -> Option<Duration> {
+    let Stage { address, upstream, mut told, stop, serving } =
+        stage(Session::feed, None, None).await;
+    let client = tokio::net::TcpSocket::new_v4().unwrap();
+    client.set_recv_buffer_size(4096).unwrap();
+    let mut client = client.connect(address).await.unwrap();
+    let (mut server, _) = upstream.accept().await.unwrap();
+    let bytes = vec![7; 1 << 20];
+    let sending = tokio::spawn(async move {
+        server.write_all(&bytes).await.unwrap();
+        server
+    });
+    sleep(pause).await;
+    timeout(LONG, client.read_exact(&mut vec![0; 1 << 20])).await.unwrap().unwrap();
+    drop((client, sending.await.unwrap()));
+    let session = loop {
+        match timeout(LONG, told.recv()).await.unwrap().unwrap() {
+            Message::Ended { session, .. } => break session,
+            _ => continue,
+        }
+    };
+    let _ = stop.send(true);
+    timeout(LONG, serving).await.unwrap().unwrap();
+    let leg = session.facts().tcp.leg(Leg::Client);
+    assert!(leg.zero_window(Direction::ToServer).since.is_none(), "it has opened again");
+    let (at, longest) = leg.zero_window(Direction::ToServer).longest?;
+    assert_eq!((at.origin(), leg.counts()), (Origin::Socket, None));
+    Some(Duration::from_nanos(longest))
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_that_stays_shut_in_a_silence_is_known_without_packets() {
+    let shut = unread_for(Duration::from_secs(4)).await;
+    // It is looked at once a second.
+    assert!(shut > Some(Duration::from_secs(1)) && shut < Some(LONG), "{shut:?}");
+    assert_eq!(unread_for(Duration::ZERO).await, None);
+}
+
 /// Two ends of a TCP connection.
 async fn ends() -> [TcpStream; 2] {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -231,7 +272,7 @@ async fn what_the_relay_adds_lasts_until_the_receiver_has_taken_all() {
         assert!(got == bytes);
     };
     let pumping = async {
-        let deaths = pump.run(&mut |_, _| {}).await;
+        let deaths = pump.run(false, &mut |_, _| {}).await;
         assert_eq!(deaths.0, [Some(Close::Fin), None]);
     };
     timeout(LONG, async { tokio::join!(sending, receiving, pumping) }).await.unwrap();

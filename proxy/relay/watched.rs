@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::Relay;
+use super::lull::{LULL, Lull};
 use super::observer::{Observer, syn_segment};
 use super::origin::Origin;
 use super::pump::{Deaths, Pump};
@@ -37,6 +38,7 @@ pub struct Watched {
     pub active: bool,
     index: u64,
     warned: bool,
+    lull: Lull,
     packets: Option<Watch>,
     /// Bytes of its facts, as told to the measures.
     counted: usize,
@@ -90,6 +92,7 @@ impl Watched {
             active: false,
             index,
             warned: false,
+            lull: Lull::default(),
             packets,
             counted: 0,
             saved_syn,
@@ -197,11 +200,17 @@ impl Watched {
                 session: Box::new(self.observer.session().clone()),
             });
         }
+        if let Some(pump) = pump {
+            self.look_at_sockets(now, pump);
+        }
+        let facts = self.observer.session().facts();
         if self.warned || self.active || !is_stalled(facts, now) {
             return;
         }
         self.warned = true;
         if let Some(pump) = pump {
+            let windows = self.lull.verify(now, |leg| os::tcp_sample(socket_of(pump, leg)));
+            self.note_windows(windows);
             self.sample_both(now, pump);
         }
         let mut session = self.observer.session().clone();
@@ -211,6 +220,39 @@ impl Watched {
             source: relay.source.clone(),
             session: Box::new(session),
         });
+    }
+
+    /// The session is looked at from time to time: until it is up, and until its sockets were looked at in a silence.
+    pub fn is_looked_at(&self) -> bool {
+        !self.active || !self.lull.was_looked_at()
+    }
+
+    /// The next byte ends a silence in which the sockets were looked at.
+    pub fn is_in_lull(&self) -> bool {
+        self.lull.was_looked_at()
+    }
+
+    fn look_at_sockets(&mut self, now: Timestamp, pump: &Pump) {
+        // Packets show every window there was.
+        if self.packets.is_some() || self.lull.was_looked_at() || !self.is_quiet(LULL) {
+            return;
+        }
+        let sample = |leg| (leg, os::tcp_sample(socket_of(pump, leg)));
+        let windows = self.lull.look(now, [Leg::Client, Leg::Server].map(sample));
+        self.note_windows(windows);
+    }
+
+    /// Bytes pass again, or the session ends.
+    pub fn end_lull(&mut self, pump: &Pump) {
+        let now = self.clock.now();
+        let windows = self.lull.end(now, |leg| os::tcp_sample(socket_of(pump, leg)));
+        self.note_windows(windows);
+    }
+
+    fn note_windows(&mut self, windows: Vec<(Timestamp, Segment)>) {
+        for (time, window) in windows {
+            self.observer.note(time, Input::Segment(window));
+        }
     }
 
     /// Nothing passed for this long.
@@ -234,6 +276,7 @@ impl Watched {
     /// rule: both sockets are sampled before anything is sent.
     pub fn pass_on(&mut self, pump: &mut Pump, deaths: Deaths) -> bool {
         let now = self.clock.now();
+        self.end_lull(pump);
         self.sample_both(now, pump);
         for dir in Direction::BOTH {
             if let Some(how) = deaths.0[dir.index()] {
@@ -251,7 +294,12 @@ impl Watched {
 
     /// The state of both sockets.
     pub fn sample_both(&mut self, now: Timestamp, pump: &Pump) {
-        self.sample(now, Leg::Client, pump.source(Direction::ToServer));
-        self.sample(now, Leg::Server, pump.source(Direction::ToClient));
+        for leg in [Leg::Client, Leg::Server] {
+            self.sample(now, leg, socket_of(pump, leg));
+        }
     }
+}
+
+fn socket_of(pump: &Pump, leg: Leg) -> &TcpStream {
+    pump.source(if leg == Leg::Client { Direction::ToServer } else { Direction::ToClient })
 }

@@ -5,7 +5,7 @@ use super::who;
 use crate::case::Case;
 use crate::event::At;
 use crate::facts::Facts;
-use crate::input::{Direction, Leg};
+use crate::input::Direction;
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "zero-window-stall",
@@ -27,7 +27,7 @@ const STALL_NS: u64 = 5_000_000_000;
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     Direction::BOTH.into_iter().find_map(|dir| {
-        let (at, stalled) = in_packets(case.this, dir).or_else(|| in_socket(case.this, dir))?;
+        let (at, stalled) = stalled(case.this, dir)?;
         let side = who::sender(dir);
         let seconds = stalled as f64 / 1e9;
         Some(
@@ -41,26 +41,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     })
 }
 
-/// The sender of direction `dir` announced the window.
-fn in_packets(facts: &Facts, dir: Direction) -> Option<(At, u64)> {
+/// The sender of direction `dir` announced the window: in a packet, or to the relay's kernel.
+fn stalled(facts: &Facts, dir: Direction) -> Option<(At, u64)> {
     // On the other leg the relay announces its own.
     let zero = facts.tcp.leg(facts.source_leg(dir)).zero_window(dir);
     let open = zero.since.map(|since| (since, facts.now.since(since.time).as_nanos() as u64));
     zero.longest.max_by_length(open).filter(|(_, stretch)| *stretch >= STALL_NS)
-}
-
-/// The kernel counts for how long the peer's window held our sending back, in the whole connection: it says something
-/// about the end where the window is still at zero and nothing has been passed on since.
-fn in_socket(facts: &Facts, dir: Direction) -> Option<(At, u64)> {
-    let leg = match dir {
-        Direction::ToServer => Leg::Client,
-        Direction::ToClient => Leg::Server,
-    };
-    let socket = facts.tcp.leg(leg).socket.as_ref()?;
-    let last = facts.stream(dir.reverse()).last.filter(|_| socket.value.snd_wnd == Some(0))?;
-    let silent = socket.at.time.since(last.time).as_nanos() as u64;
-    let limited = socket.value.rwnd_limited_us?.saturating_mul(1000).min(silent);
-    (limited >= STALL_NS).then_some((socket.at, limited))
 }
 
 trait Longest {
