@@ -11,7 +11,7 @@ use rdpwhy_analyzer::case::{Case, Names, Pair, Summary, There};
 use rdpwhy_analyzer::casebook;
 use rdpwhy_analyzer::diff::{Clock, Diff, Held, Side, Span};
 use rdpwhy_analyzer::facts::{Facts, Resolved, Vantage};
-use rdpwhy_analyzer::input::Timestamp;
+use rdpwhy_analyzer::input::{Leg, Timestamp};
 use rdpwhy_analyzer::pairing::{self, Pairing};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
@@ -34,6 +34,8 @@ pub struct Taken {
     /// The servers of its Remote Desktop sessions.
     hosts: Vec<IpAddr>,
     span: Span,
+    /// Both senders of some connection are in it.
+    both_ways: bool,
 }
 
 impl Taken {
@@ -58,6 +60,10 @@ impl Taken {
         sessions.sort_by_key(|session| session.facts().subject.started);
         let hosts: BTreeSet<IpAddr> =
             sessions.iter().filter_map(speaks_rdp).map(|server| server.ip()).collect();
+        let both_ways = sessions.iter().any(|session| {
+            let counts = session.facts().tcp.leg(Leg::Single).counts();
+            counts.is_some_and(|counts| counts.iter().all(|sender| sender.segments > 0))
+        });
         Ok(Taken {
             name: name.to_owned(),
             file: file.to_owned(),
@@ -65,6 +71,7 @@ impl Taken {
             names: reading.streams.answers.into_names(),
             hosts: hosts.into_iter().collect(),
             span,
+            both_ways,
         })
     }
 
@@ -75,7 +82,8 @@ impl Taken {
     fn held(&self, at: usize) -> Option<Held<'_>> {
         let session = self.sessions.get(at)?;
         let transcript = session.transcript()?;
-        Some(Held { facts: session.facts(), transcript, span: self.span })
+        let (span, both_ways) = (self.span, self.both_ways);
+        Some(Held { facts: session.facts(), transcript, span, both_ways })
     }
 
     /// The DNS answers for a name.

@@ -10,9 +10,13 @@ use rdpwhy_analyzer::input::{
 /// A pause of this length is a silence that is worth a look.
 pub const LULL: Duration = Duration::from_millis(500);
 
+/// So often is looked whether a window that takes no whole segment closes: the probe that tells is a second behind.
+const LOOKS: u8 = 4;
+
 /// A silence of one session.
 #[derive(Debug, Default)]
 pub struct Lull {
+    looks: u8,
     looked: bool,
     shut: Vec<Shut>,
 }
@@ -26,9 +30,14 @@ struct Shut {
 }
 
 impl Lull {
-    /// The sockets were looked at in this silence; once is enough.
+    /// The sockets were looked at in this silence, and there is nothing more to see.
     pub fn was_looked_at(&self) -> bool {
         self.looked
+    }
+
+    /// Bytes pass: it is none yet.
+    pub fn interrupt(&mut self) {
+        self.looks = 0;
     }
 
     /// Looks at both sockets as the silence begins; gives the zero windows that their peers have announced.
@@ -37,12 +46,20 @@ impl Lull {
         now: Timestamp,
         samples: [(Leg, Option<TcpSample>); 2],
     ) -> Vec<(Timestamp, Segment)> {
-        self.looked = true;
+        self.looks += 1;
+        let mut narrow = false;
         for (leg, sample) in samples {
-            let counted = sample.filter(|sample| sample.snd_wnd == Some(0));
-            let Some(held_us) = counted.and_then(|sample| sample.rwnd_limited_us) else { continue };
-            self.shut.push(Shut { leg, since: now, held_us });
+            let Some((window, held_us)) =
+                sample.and_then(|it| Some((it.snd_wnd?, it.rwnd_limited_us?)))
+            else {
+                continue;
+            };
+            narrow |= sample.is_some_and(|it| it.snd_mss.is_some_and(|segment| window < segment));
+            if window == 0 {
+                self.shut.push(Shut { leg, since: now, held_us });
+            }
         }
+        self.looked = !narrow || !self.shut.is_empty() || self.looks == LOOKS;
         self.shut.iter().map(|shut| (now, window(shut.leg, SegmentKind::ZeroWindow))).collect()
     }
 
@@ -105,7 +122,12 @@ mod tests {
     const SECOND: u64 = 1_000_000;
 
     fn sample(snd_wnd: u32, held_us: u64) -> TcpSample {
-        TcpSample { snd_wnd: Some(snd_wnd), rwnd_limited_us: Some(held_us), ..TcpSample::default() }
+        TcpSample {
+            snd_wnd: Some(snd_wnd),
+            rwnd_limited_us: Some(held_us),
+            snd_mss: Some(1448),
+            ..TcpSample::default()
+        }
     }
 
     fn at(seconds: u64) -> Timestamp {
@@ -114,12 +136,15 @@ mod tests {
 
     #[test]
     fn a_window_that_held_everything_back_was_shut_until_the_end() {
-        for (held, open) in [(29, 37), (15, 30)] {
+        for (held, open) in [(27, 37), (26, 30)] {
             let mut lull = Lull::default();
-            // It had been small for 20 s in the hour before.
-            let samples =
-                [(Leg::Client, Some(sample(0, 20 * SECOND))), (Leg::Server, Some(sample(9, 0)))];
-            let shut = lull.look(at(30), samples);
+            // It had been small for 20 s in the hour before, and is small again.
+            let with = |window| {
+                let server = (Leg::Server, Some(sample(9000, 0)));
+                [(Leg::Client, Some(sample(window, 20 * SECOND))), server]
+            };
+            assert!(lull.look(at(29), with(500)).is_empty() && !lull.was_looked_at());
+            let shut = lull.look(at(30), with(0));
             assert!(lull.was_looked_at());
             let [(since, segment)] = &shut[..] else { panic!("{shut:?}") };
             assert_eq!(
@@ -127,12 +152,22 @@ mod tests {
                 (at(30), Leg::Client, Direction::ToServer)
             );
             assert_eq!(segment.kind, SegmentKind::ZeroWindow);
-            // 8 s later it opens again: it was at zero for 7.5 of them, or opened for a moment and was filled again.
-            let held = sample(9, held * SECOND - SECOND / 2 - SECOND);
+            // It opens again: it was at zero all the while, or opened for a time and was filled again.
+            let held = sample(9000, held * SECOND - SECOND / 2);
             let opened = lull.end(at(37), |leg| (leg == Leg::Client).then_some(held));
             let [(until, segment)] = &opened[..] else { panic!("{opened:?}") };
             assert_eq!((*until, segment.kind), (at(open), SegmentKind::WindowOpen));
             assert!(!lull.was_looked_at() && lull.end(at(40), |_| None).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_window_that_stays_narrow_is_not_looked_at_for_ever() {
+        let mut lull = Lull::default();
+        for looks in 1..=LOOKS {
+            let narrow = [(Leg::Client, Some(sample(500, 0))), (Leg::Server, None)];
+            assert!(lull.look(at(looks.into()), narrow).is_empty());
+            assert_eq!(lull.was_looked_at(), looks == LOOKS);
         }
     }
 

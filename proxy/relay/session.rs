@@ -1,7 +1,7 @@
 //! One relayed session: accept, dial, pump, end. One task from the first byte to the last.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rdpwhy_analyzer::facts::InputEnd;
@@ -115,6 +115,15 @@ enum Reached {
     Nobody,
 }
 
+/// What wakes who waits for the server.
+enum Woke {
+    Dialled(DialOutcome),
+    Client,
+    Tick,
+    /// It waits no longer, for this reason of the relay's own if any.
+    Over(Option<RelayNote>),
+}
+
 /// Dials the server while listening to the client: what it says is evidence, and its leaving ends it.
 async fn reach(
     relay: &Relay,
@@ -134,19 +143,38 @@ async fn reach(
         watched.note(Input::Relay(RelayNote::Shutdown));
         return Reached::Nobody;
     }
-    watched.note(Input::Relay(RelayNote::Dialing));
-    let mut ignore = |_: &dial::Attempt| {};
-    let dialing = dial::dial(target, options, &mut ignore);
+    // What it takes to find the server's address is no silence of the server.
+    let first = OnceLock::new();
+    let mut begun = |attempt: &dial::Attempt| {
+        first.get_or_init(|| attempt.started);
+    };
+    let dialing = dial::dial(target, options, &mut begun);
     tokio::pin!(dialing);
     let deadline = relay.deadlines.connect.map(|limit| tokio::time::Instant::now() + limit);
     let mut ticks = ticks();
     let mut early = Vec::new();
     let mut left = None;
     let mut grace = None;
+    let mut noted = false;
     let outcome = loop {
-        tokio::select! {
-            outcome = &mut dialing => break outcome,
-            _ = client.readable(), if left.is_none() && early.len() < EARLY => {
+        let woke = tokio::select! {
+            outcome = &mut dialing => Woke::Dialled(outcome),
+            _ = client.readable(), if left.is_none() && early.len() < EARLY => Woke::Client,
+            () = at(grace) => Woke::Over(None),
+            _ = ticks.tick() => Woke::Tick,
+            () = at(deadline) => {
+                Woke::Over(Some(RelayNote::Deadline("--connect-timeout".into())))
+            }
+            _ = stop.changed() => Woke::Over(Some(RelayNote::Shutdown)),
+        };
+        if let Some(begun) = first.get().filter(|_| !noted) {
+            noted = true;
+            watched.observer.note(watched.clock.at(*begun), Input::Relay(RelayNote::Dialing));
+        }
+        match woke {
+            Woke::Dialled(outcome) => break outcome,
+            Woke::Tick => watched.look(relay, None),
+            Woke::Client => {
                 left = read_early(client, &mut early, watched);
                 let Some(how) = left else { continue };
                 watched.note(Input::Closed { leg: Leg::Client, dir: Direction::ToServer, how });
@@ -156,14 +184,8 @@ async fn reach(
                 }
                 grace = Some(tokio::time::Instant::now() + GRACE);
             }
-            () = at(grace) => return Reached::Nobody,
-            _ = ticks.tick() => watched.look(relay, None),
-            () = at(deadline) => {
-                watched.note(Input::Relay(RelayNote::Deadline("--connect-timeout".into())));
-                return Reached::Nobody;
-            }
-            _ = stop.changed() => {
-                watched.note(Input::Relay(RelayNote::Shutdown));
+            Woke::Over(why) => {
+                why.into_iter().for_each(|note| watched.note(Input::Relay(note)));
                 return Reached::Nobody;
             }
         }

@@ -224,7 +224,7 @@ impl Watched {
 
     /// The session is looked at from time to time: until it is up, and until its sockets were looked at in a silence.
     pub fn is_looked_at(&self) -> bool {
-        !self.active || !self.lull.was_looked_at()
+        !self.active || (self.packets.is_none() && !self.lull.was_looked_at())
     }
 
     /// The next byte ends a silence in which the sockets were looked at.
@@ -234,8 +234,11 @@ impl Watched {
 
     fn look_at_sockets(&mut self, now: Timestamp, pump: &Pump) {
         // Packets show every window there was.
-        if self.packets.is_some() || self.lull.was_looked_at() || !self.is_quiet(LULL) {
+        if self.packets.is_some() || self.lull.was_looked_at() {
             return;
+        }
+        if !self.is_quiet(LULL) {
+            return self.lull.interrupt();
         }
         let sample = |leg| (leg, os::tcp_sample(socket_of(pump, leg)));
         let windows = self.lull.look(now, [Leg::Client, Leg::Server].map(sample));

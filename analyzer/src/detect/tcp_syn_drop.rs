@@ -79,7 +79,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             let seconds = silent.as_secs_f64();
             let fact = match facts.subject.server {
                 Some(_) => format!("no SYN-ACK, RST or ICMP within {seconds:.1} s"),
-                // The name may not have been resolved, or one of its addresses have refused.
+                // One of its addresses may have refused.
                 None => {
                     band = Band::Possible;
                     format!("no connection within {seconds:.1} s")
@@ -90,7 +90,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     };
     let to = to.map_or("the server".to_owned(), |to| to.to_string());
     let says = match (leg.telling_attempt(), facts.subject.server) {
-        (None, None) => "The attempt to reach the server came to nothing: its name was not resolved in time, it is off, or a firewall drops the packets without a word.".to_owned(),
+        (None, None) => "The attempt to reach the server came to nothing: it is off, or a firewall drops the packets without a word.".to_owned(),
         _ => format!(
             "Nothing answered the attempt to reach {to}: it is off, or a firewall drops the packets without a word."
         ),

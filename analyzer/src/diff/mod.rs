@@ -116,6 +116,8 @@ pub struct Held<'a> {
     pub transcript: &'a Transcript,
     /// When the capture ran.
     pub span: Span,
+    /// The capture holds both senders of some connection: it was taken where both directions pass.
+    pub both_ways: bool,
 }
 
 /// What two captures say differently of one session.
@@ -135,6 +137,8 @@ pub struct Diff {
     pub clock: Option<Clock>,
     /// When each capture ran.
     pub spans: [Span; 2],
+    /// Each holds both senders of some connection. One that does not may show nothing of one direction.
+    pub both_ways: [bool; 2],
     /// How sure it is that both hold one session.
     pub key: Key,
     /// The latest silences that data ended, as each sender's side holds them: the client's, the server's.
@@ -154,6 +158,7 @@ impl Diff {
             complete,
             clock,
             spans: held.map(|held| held.span),
+            both_ways: held.map(|held| held.both_ways),
             key,
             pauses: held.map(|held| held.transcript.pauses().to_vec()),
         }
@@ -193,7 +198,8 @@ impl Diff {
     }
 }
 
-/// The capture starts before the connection, holds both senders, and lacks nothing that was acknowledged.
+/// The capture starts before the connection, holds both senders, and lacks nothing that was acknowledged. One sender
+/// alone is whole where it only dialled, for who goes on was answered, and where the capture would show the other.
 fn is_complete(held: Held<'_>) -> bool {
     let facts = held.facts;
     let leg = facts.tcp.leg(crate::input::Leg::Single);
@@ -201,5 +207,5 @@ fn is_complete(held: Held<'_>) -> bool {
     !facts.subject.starts_in_the_middle
         && !lost
         && leg.segments.len() < crate::facts::LegFacts::KEPT
-        && (!facts.is_one_sided() || !leg.opened.is_seen())
+        && (!facts.is_one_sided() || (facts.was_only_dialled() && held.both_ways))
 }

@@ -15,6 +15,8 @@ pub struct Opening {
     pub changes: Vec<String>,
     /// Both carry a timestamp, and the same one.
     same_timestamp: Option<bool>,
+    /// More differs than what firewalls change as they pass it on.
+    is_remade: bool,
 }
 
 impl Opening {
@@ -27,24 +29,27 @@ impl Opening {
         let servers: Vec<&Seen<Segment>> = at_server.collect();
         let clients: Vec<&Seen<Segment>> = at_client.collect();
         // A retransmission has another timestamp; which copy is which, only equal ones tell.
-        let same = clients.iter().find_map(|a| {
-            let copy = servers.iter().find(|b| b.value.options == a.value.options);
-            copy.map(|b| (*a, *b))
-        });
+        let alike = |is_copy: fn(&Segment, &Segment) -> bool| {
+            clients.iter().find_map(|a| {
+                let copy = servers.iter().find(|b| is_copy(&a.value, &b.value));
+                copy.map(|b| (*a, *b))
+            })
+        };
+        let same = alike(|a, b| a.options == b.options)
+            .or_else(|| alike(|a, b| stamp(a).is_some() && stamp(a) == stamp(b)));
         let first = clients.first().copied().zip(servers.first().copied());
         let (client, server) = same.or(first)?;
         let [sent, arrived] = match Side::of_sender(dir) {
             Side::Client => [client, server],
             Side::Server => [server, client],
         };
-        let timestamps = [client, server].map(|seen| seen.value.option(Segment::TIMESTAMPS));
-        let both = timestamps[0].zip(timestamps[1]);
+        let both = stamp(&client.value).zip(stamp(&server.value));
         Some(Opening {
             seen: [client.clone(), server.clone()],
             same_isn: client.value.seq == server.value.seq,
             changes: changes(&sent.value, &arrived.value),
-            // Four bytes of value, then the echo, which a translation of numbers does not touch either.
-            same_timestamp: both.map(|(a, b)| a.get(..4) == b.get(..4)),
+            same_timestamp: both.map(|(a, b)| a == b),
+            is_remade: is_remade(&sent.value, &arrived.value),
         })
     }
 
@@ -52,9 +57,28 @@ impl Opening {
     pub fn is_another_stack(&self) -> bool {
         match self.same_timestamp {
             Some(same) => !same,
-            None => !self.changes.is_empty(),
+            None => self.is_remade,
         }
     }
+}
+
+/// The value of the timestamp: four bytes, behind which the echo stands.
+fn stamp(segment: &Segment) -> Option<&[u8]> {
+    segment.option(Segment::TIMESTAMPS)?.get(..4)
+}
+
+/// Firewalls that translate numbers, too, lower the MSS and blank options out. Another stack has a window of its own,
+/// and options that the first did not ask for.
+fn is_remade(sent: &Segment, arrived: &Segment) -> bool {
+    let (before, after) = (sent.options(), arrived.options());
+    let is_passed_on = |(kind, value): &(u8, &[u8])| {
+        let had = before.iter().find(|(other, _)| other == kind).map(|(_, value)| *value);
+        had.is_some_and(|had| match *kind {
+            Segment::MSS => number(value) <= number(had),
+            _ => *value == had,
+        })
+    };
+    sent.window != arrived.window || !after.iter().all(is_passed_on)
 }
 
 fn changes(sent: &Segment, arrived: &Segment) -> Vec<String> {
@@ -127,6 +151,12 @@ mod tests {
         );
         assert_eq!(changes(&clamped, &sent).len(), 2);
         assert!(changes(&sent, &sent).is_empty());
+        assert!(!is_remade(&sent, &sent) && is_remade(&clamped, &sent));
+        let windowed = Segment { window: 200, ..sent.clone() };
+        assert!(is_remade(&sent, &windowed) && is_remade(&syn(&[2, 4, 5, 180]), &sent));
+        // MSS lowered, SACK blanked out.
+        let passed_on = syn(&[2, 4, 4, 176, 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7]);
+        assert!(!is_remade(&sent, &passed_on));
         for cut in 0..sent.options.len() {
             changes(&sent, &syn(&sent.options[..cut]));
         }

@@ -185,6 +185,7 @@ mod tests {
             facts: session.facts(),
             transcript: session.transcript().unwrap(),
             span,
+            both_ways: true,
         });
         StreamDiff::of([a, b], dir)
     }

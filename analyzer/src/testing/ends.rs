@@ -78,6 +78,15 @@ impl Trace {
 /// The report of the client's session beside what the server's side holds. Both captures ran for a minute
 /// before and after.
 pub(crate) fn both(client: &Trace, server: &Trace) -> Connection {
+    compared(client, server, true)
+}
+
+/// The same where the capture at the server's side holds nothing that the server sent, of this session or another.
+pub(crate) fn one_way(client: &Trace, server: &Trace) -> Connection {
+    compared(client, server, false)
+}
+
+fn compared(client: &Trace, server: &Trace, both_ways: bool) -> Connection {
     let sessions = [client, server].map(Trace::session_with_transcript);
     let [ours, theirs] = sessions.each_ref().map(|session| session.facts());
     let pairing = pairing::pair(&[ours], &[theirs]);
@@ -86,6 +95,7 @@ pub(crate) fn both(client: &Trace, server: &Trace) -> Connection {
         facts: session.facts(),
         transcript: session.transcript().unwrap(),
         span: around(session.facts().now),
+        both_ways,
     });
     let diff = Diff::of(held, matched.key, pairing.clock);
     report(ours, There::Seen(theirs, &diff))

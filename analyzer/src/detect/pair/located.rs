@@ -105,6 +105,11 @@ fn syn_drop(mut opinion: Opinion, client: &Facts, server: &Facts, diff: &Diff) -
     let watched = tried.is_some_and(|syn| diff.ran(Side::Server, syn.at.time));
     let band =
         if watched && diff.complete[Side::Server.index()] { Band::High } else { Band::Possible };
+    if !diff.both_ways[Side::Server.index()] {
+        opinion = opinion.unknown(
+            "whether the capture at the server's side would show what the server sends: it holds nothing of it",
+        );
+    }
     Some(
         opinion
             .party(Party::Server, capped(diff, band))

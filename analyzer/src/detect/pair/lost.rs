@@ -161,7 +161,11 @@ fn dropped(case: &Case<'_>, dir: Direction, why: Why) -> Option<Opinion> {
     let lost = lost(case.this, server, diff, dir)?;
     let opinion = proved(diff, lost.band(why)?, says(&lost, dir, why))
         .party(Party::Network, capped(diff, Band::High));
-    let opinion = opinion.supports(evidence(&lost, dir)).supports(size(&lost));
+    let mut opinion = opinion.supports(evidence(&lost, dir)).supports(size(&lost));
+    if why == Why::Idle {
+        opinion =
+            opinion.unknown("whether other connections passed then, or the way itself was gone");
+    }
     Some(opinion.unknown(match why {
         Why::Idle => "whether it happens at the same time without traffic again",
         Why::Content => "whether a message of the same size and other content passes",
@@ -282,7 +286,7 @@ fn says(lost: &Lost, dir: Direction, why: Why) -> String {
             "Large packets of the {from} are lost on their way while small ones pass: a hop takes less than the ends believe and does not say so."
         ),
         Why::Idle => format!(
-            "After {:.0} s without traffic nothing of the {from} passes any more: a device between has forgotten the connection.",
+            "After {:.0} s without traffic nothing of the {from} passes any more: a device between may have forgotten the connection.",
             lost.idle.unwrap_or_default().as_secs_f64()
         ),
     }

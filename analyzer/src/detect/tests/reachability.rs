@@ -127,6 +127,10 @@ fn a_client_that_gives_up_while_the_relay_still_dials() {
     assert_eq!(early.outcome, Outcome::Failed);
     assert_eq!((early.verdict.cause.as_deref(), early.verdict.party.as_str()), (None, "unknown"));
     silent(&early, "tcp-syn-drop");
+    // No SYN has left: the server's name is still looked up.
+    let unresolved = Trace::relay().open_client().after_ms(12_000).fin(ToServer).report();
+    assert_eq!(unresolved.outcome, Outcome::Failed);
+    silent(&unresolved, "tcp-syn-drop");
     // The request waits in the relay: no service has it, so no service hangs.
     let request = dialing.cr(MSTSC).after_ms(12_000).fin(ToServer).report();
     assert_eq!(request.verdict.what.as_deref(), Some("tcp-syn-drop"));

@@ -4,7 +4,7 @@ use super::super::{claims, silent};
 use super::{clean, gives_up, proves, start};
 use crate::input::{ConnectFailureKind, SegmentKind};
 use crate::report::Connection;
-use crate::testing::ends::{OPTIONS, absent, both};
+use crate::testing::ends::{OPTIONS, absent, both, one_way};
 use crate::testing::{MSTSC, SSL, ToClient, ToServer, Trace};
 
 #[test]
@@ -305,12 +305,39 @@ fn a_refusal_is_the_hosts_where_it_left_the_host() {
     assert_eq!((by_host.verdict.party.as_str(), by_host.verdict.confidence.who), ("server", 0.99));
     let silent_host = Trace::capture().kept(ToServer, SegmentKind::Syn, 0).after_ms(2);
     assert_eq!(both(&client, &silent_host).verdict.party, "network");
+    // What shows nothing of the server would not show its refusal either.
+    let unseen = one_way(&client, &silent_host.counts(segments(1), segments(0))).verdict;
+    assert_eq!(unseen.party, "unknown");
     let before = absent(&client, true);
     assert_eq!(before.verdict.what.as_deref(), Some("tcp-refused-rst"));
     assert_eq!((before.verdict.party.as_str(), before.verdict.confidence.who), ("network", 0.93));
     assert!(claims(&before, "not-in-other-capture"));
     // Another host may have been dialled.
     assert_eq!(absent(&client, false).verdict.confidence.who, 0.55);
+}
+
+fn segments(segments: u64) -> crate::input::SegmentCounts {
+    crate::input::SegmentCounts { segments, ..Default::default() }
+}
+
+#[test]
+fn a_capture_of_one_direction_at_the_server_proves_no_silence_of_it() {
+    let tried = || {
+        let syn = Trace::capture().kept(ToServer, SegmentKind::Syn, 0).after_ms(1000);
+        let again = syn.kept(ToServer, SegmentKind::Syn, 0).after_ms(2000);
+        let third = again.kept(ToServer, SegmentKind::Syn, 0).after_ms(18_000);
+        third.connect_failed(ConnectFailureKind::NoAnswer, 21_000)
+    };
+    let silent_host = both(&tried(), &tried()).verdict;
+    assert_eq!((silent_host.party.as_str(), silent_host.confidence.who), ("server", 0.93));
+    let unseen = one_way(&tried(), &tried().counts(segments(3), segments(0))).verdict;
+    assert_eq!((unseen.party.as_str(), unseen.confidence.who), ("server", 0.55));
+    // Who goes on was answered, whatever is seen of it.
+    let client = || start().cr(MSTSC).after_ms(5).ended(ToClient, SegmentKind::Rst, 1);
+    let half = Trace::capture().kept(ToServer, SegmentKind::Syn, 0).after_ms(4).cr(MSTSC);
+    let report = one_way(&client(), &half.after_ms(5).counts(segments(3), segments(0)));
+    silent(&report, "syn-proxy-fake-open");
+    clean(&report);
 }
 
 #[test]
@@ -345,6 +372,22 @@ fn another_stack_in_between_is_a_note() {
     assert!(claims(&both(&end_to_end, &shaken(7, 8, &other)), "transparent-tcp-proxy"));
     // A translator draws the numbers anew and leaves the timestamps alone.
     clean(&both(&end_to_end, &shaken(7, 8, OPTIONS)));
+    // So does one that lowers the MSS besides, of a client without timestamps, and whichever SYN is lost.
+    let [plain, lower, scaled] = [[5, 180, 7], [4, 176, 7], [5, 180, 8]]
+        .map(|[high, low, scale]| [2, 4, high, low, 1, 3, 3, scale, 4, 2]);
+    clean(&both(&shaken(1, 2, &plain), &shaken(7, 8, &lower)));
+    let [later, lowered] = [180, 176].map(|low| {
+        [2, 4, if low == 180 { 5 } else { 4 }, low, 4, 2, 8, 10, 0, 0, 4, 1, 0, 0, 0, 0, 1, 3, 3, 7]
+    });
+    let again = |options: &[u8]| {
+        let syn = Trace::capture().kept_as(ToServer, SegmentKind::Syn, 1, OPTIONS).after_ms(1000);
+        let syn = syn.kept_as(ToServer, SegmentKind::Syn, 1, options).after_ms(2);
+        let open = syn.kept_as(ToClient, SegmentKind::SynAck, 2, options).open();
+        open.cr(SSL).after_ms(5).cc(SSL).after_ms(5).fin(ToServer)
+    };
+    clean(&both(&again(&later), &shaken(7, 8, &lowered)));
+    // Another stack without them has another window, or another scale of it.
+    assert!(claims(&both(&shaken(1, 2, &plain), &shaken(7, 8, &scaled)), "transparent-tcp-proxy"));
     // One that clamps the MSS leaves the numbers alone.
     let clamped = [2, 4, 4, 176, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7];
     let report = both(&end_to_end, &shaken(1, 2, &clamped));
