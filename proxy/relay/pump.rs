@@ -107,10 +107,14 @@ impl Pump {
         }
     }
 
-    /// Moves bytes until at least one sender ends, or the first have passed where `once`; `seen` gets every
-    /// chunk after it was written. Gives the ends that are new since the last run: both, where both were dead
-    /// before any was passed on.
-    pub async fn run(&mut self, once: bool, seen: &mut impl FnMut(Direction, Chunk<'_>)) -> Deaths {
+    /// Moves bytes until at least one sender ends or an end can be passed on, or the first have passed where
+    /// `once`; `seen` gets every chunk after it was written. Gives the ends that are new since the last run: both,
+    /// where both were dead before any was passed on. `None` where only bytes have passed.
+    pub async fn run(
+        &mut self,
+        once: bool,
+        seen: &mut impl FnMut(Direction, Chunk<'_>),
+    ) -> Option<Deaths> {
         let before = self.ends();
         let Pump { client, server, flows } = self;
         let noticed = {
@@ -118,20 +122,23 @@ impl Pump {
             poll_fn(|cx| {
                 let ended = turn(cx, client, server, flows, seen).is_ready();
                 let moved = flows.each_mut().map(|flow| std::mem::take(&mut flow.moved));
-                if ended || (once && moved.contains(&true)) {
+                if ended {
+                    return Poll::Ready(Some(None));
+                }
+                if once && moved.contains(&true) {
                     return Poll::Ready(None);
                 }
                 for dir in Direction::BOTH {
                     let (flow, death) = (&flows[dir.index()], &mut deaths[dir.index()]);
                     if let Poll::Ready(how) = death.poll(cx, !flow.is_read() && !flow.is_broken()) {
-                        return Poll::Ready(Some((dir, how)));
+                        return Poll::Ready(Some(Some((dir, how))));
                     }
                 }
                 Poll::Pending
             })
             .await
         };
-        if let Some((dir, how)) = noticed {
+        if let Some((dir, how)) = noticed? {
             self.flows[dir.index()].fail(how);
         }
         if self.flows.iter().any(Flow::is_broken) {
@@ -139,7 +146,8 @@ impl Pump {
             self.drain(seen);
         }
         let after = self.ends();
-        Deaths([0, 1].map(|side| if after[side] == before[side] { None } else { after[side] }))
+        let new = |side: usize| after[side].filter(|_| after[side] != before[side]);
+        Some(Deaths([0, 1].map(new)))
     }
 
     /// Passes the known ends on. FIN goes as half-close once everything before it is sent; RST and

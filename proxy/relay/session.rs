@@ -299,8 +299,8 @@ async fn carry(
         };
         drop(rest);
         match happened {
-            Happened::Deaths(Deaths([None, None])) => watched.end_lull(&pump),
-            Happened::Deaths(deaths) => {
+            Happened::Deaths(None) => watched.end_lull(&pump),
+            Happened::Deaths(Some(deaths)) => {
                 if watched.pass_on(&mut pump, deaths) {
                     return Carried::Over(None);
                 }
@@ -348,7 +348,8 @@ async fn happens(due: Option<(tokio::time::Instant, Happened)>) -> Happened {
 /// What a session in its course wakes up for.
 #[derive(Clone, Copy)]
 enum Happened {
-    Deaths(Deaths),
+    /// Ends, or no more than the first bytes after a silence.
+    Deaths(Option<Deaths>),
     Quiet,
     Tick,
     Deadline,

@@ -273,7 +273,7 @@ async fn what_the_relay_adds_lasts_until_the_receiver_has_taken_all() {
     };
     let pumping = async {
         let deaths = pump.run(false, &mut |_, _| {}).await;
-        assert_eq!(deaths.0, [Some(Close::Fin), None]);
+        assert_eq!(deaths.unwrap().0, [Some(Close::Fin), None]);
     };
     timeout(LONG, async { tokio::join!(sending, receiving, pumping) }).await.unwrap();
     let text = String::from_utf8(measures.exposed(metrics::Format::Text)).unwrap();
