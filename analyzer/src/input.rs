@@ -203,6 +203,8 @@ pub enum ConnectFailureKind {
     ResetAfterSynAck,
     /// The name has no address.
     NameNotFound(String),
+    /// Whoever asked for the name's address gave up before an answer came.
+    NameUnanswered,
     /// Any other error, by the platform's name for it.
     Other(String),
 }
@@ -210,7 +212,11 @@ pub enum ConnectFailureKind {
 impl ConnectFailureKind {
     /// No name server answered, so it is not known whether the name has an address.
     pub fn is_unresolved(&self) -> bool {
-        matches!(self, ConnectFailureKind::Other(name) if name == "EAI_AGAIN")
+        match self {
+            ConnectFailureKind::NameUnanswered => true,
+            ConnectFailureKind::Other(name) => name == "EAI_AGAIN",
+            _ => false,
+        }
     }
 
     /// The address has no neighbour or no route, and no ICMP error told so.

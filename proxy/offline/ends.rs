@@ -11,7 +11,7 @@ use rdpwhy_analyzer::case::{Case, Names, Pair, Summary, There};
 use rdpwhy_analyzer::casebook;
 use rdpwhy_analyzer::diff::{Clock, Diff, Held, Side, Span};
 use rdpwhy_analyzer::facts::{Facts, Resolved, Vantage};
-use rdpwhy_analyzer::input::{Leg, Timestamp};
+use rdpwhy_analyzer::input::{Direction, Leg, Timestamp};
 use rdpwhy_analyzer::pairing::{self, Pairing};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
@@ -34,8 +34,8 @@ pub struct Taken {
     /// The servers of its Remote Desktop sessions.
     hosts: Vec<IpAddr>,
     span: Span,
-    /// Both senders of some connection are in it.
-    both_ways: bool,
+    /// The two hosts of each connection of which it holds both senders: what they send to each other passes it.
+    both_ways: HashSet<[IpAddr; 2]>,
 }
 
 impl Taken {
@@ -60,10 +60,11 @@ impl Taken {
         sessions.sort_by_key(|session| session.facts().subject.started);
         let hosts: BTreeSet<IpAddr> =
             sessions.iter().filter_map(speaks_rdp).map(|server| server.ip()).collect();
-        let both_ways = sessions.iter().any(|session| {
-            let counts = session.facts().tcp.leg(Leg::Single).counts();
-            counts.is_some_and(|counts| counts.iter().all(|sender| sender.segments > 0))
-        });
+        let whole = sessions
+            .iter()
+            .map(Session::facts)
+            .filter(|facts| Direction::BOTH.iter().all(|sender| segments(facts, *sender) > 0));
+        let both_ways = whole.filter_map(ends).collect();
         Ok(Taken {
             name: name.to_owned(),
             file: file.to_owned(),
@@ -82,7 +83,8 @@ impl Taken {
     fn held(&self, at: usize) -> Option<Held<'_>> {
         let session = self.sessions.get(at)?;
         let transcript = session.transcript()?;
-        let (span, both_ways) = (self.span, self.both_ways);
+        let span = self.span;
+        let both_ways = ends(session.facts()).is_some_and(|ends| self.both_ways.contains(&ends));
         Some(Held { facts: session.facts(), transcript, span, both_ways })
     }
 
@@ -148,6 +150,16 @@ pub fn analyze(
     let reported = report.reported;
     output.other_tcp((client.sessions.len() - ours.len()) as u64);
     Found { reported, measured: Measured::default() }
+}
+
+/// The client's and the server's address.
+fn ends(facts: &Facts) -> Option<[IpAddr; 2]> {
+    Some([facts.subject.client.ip(), facts.subject.server?.ip()])
+}
+
+/// How many segments of a sender the capture holds.
+fn segments(facts: &Facts, sender: Direction) -> u64 {
+    facts.tcp.leg(Leg::Single).counts().map_or(0, |counts| counts[sender.index()].segments)
 }
 
 /// A session that both ends hold.
@@ -257,7 +269,14 @@ impl<'a> Other<'a> {
             return There::NotRunning;
         }
         let host = |facts: &Facts| facts.subject.server.map(|server| server.ip());
-        let same_host = self.taken.sessions.iter().any(|it| host(it.facts()) == host(facts));
+        // A capture that holds nothing of any client of that host would not show this one either.
+        let from_client = Direction::ToServer;
+        let same_host = self
+            .taken
+            .sessions
+            .iter()
+            .map(Session::facts)
+            .any(|other| host(other) == host(facts) && segments(other, from_client) > 0);
         let names = facts.resolved.as_ref().map(|led| Names {
             here: capture.answers(&led.name),
             there: self.taken.answers(&led.name),

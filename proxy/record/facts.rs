@@ -209,6 +209,7 @@ impl End {
                 "no_answer" => ConnectFailureKind::NoAnswer,
                 "reset_after_syn_ack" => ConnectFailureKind::ResetAfterSynAck,
                 "name_not_found" => ConnectFailureKind::NameNotFound(words.clone()),
+                "name_unanswered" => ConnectFailureKind::NameUnanswered,
                 "other" => ConnectFailureKind::Other(words.clone()),
                 _ => return None,
             };
@@ -239,6 +240,7 @@ fn failure_fact(time: Timestamp, failure: &ConnectFailure) -> Option<(u64, Strin
         ConnectFailureKind::NoAnswer => ("no_answer", String::new()),
         ConnectFailureKind::ResetAfterSynAck => ("reset_after_syn_ack", String::new()),
         ConnectFailureKind::NameNotFound(error) => ("name_not_found", error.clone()),
+        ConnectFailureKind::NameUnanswered => ("name_unanswered", String::new()),
         ConnectFailureKind::Other(name) => ("other", name.clone()),
     };
     Some((time.0, kind.to_owned(), words, failure.after.as_nanos() as u64))

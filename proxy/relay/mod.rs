@@ -6,7 +6,6 @@
 mod added;
 mod death;
 mod listen;
-mod lull;
 mod observer;
 mod origin;
 mod pump;
@@ -17,6 +16,7 @@ mod upstream;
 mod waiting;
 mod watched;
 mod workers;
+mod zero_window;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

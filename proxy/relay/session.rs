@@ -144,7 +144,7 @@ async fn reach(
         return Reached::Nobody;
     }
     // What it takes to find the server's address is no silence of the server.
-    let first = OnceLock::new();
+    let (asked, first) = (Instant::now(), OnceLock::new());
     let mut begun = |attempt: &dial::Attempt| {
         first.get_or_init(|| attempt.started);
     };
@@ -172,25 +172,30 @@ async fn reach(
             watched.observer.note(watched.clock.at(*begun), Input::Relay(RelayNote::Dialing));
         }
         match woke {
-            Woke::Dialled(outcome) => break outcome,
-            Woke::Tick => watched.look(relay, None),
+            Woke::Dialled(outcome) => break Some(outcome),
+            Woke::Tick if noted => watched.look(relay, None),
+            Woke::Tick => watched.look_up(relay, asked),
             Woke::Client => {
                 left = read_early(client, &mut early, watched);
                 let Some(how) = left else { continue };
                 watched.note(Input::Closed { leg: Leg::Client, dir: Direction::ToServer, how });
                 // A half-close is no leaving, but an unreachable server is not dialled on for it.
                 if how != Close::Fin || early.is_empty() {
-                    return Reached::Nobody;
+                    break None;
                 }
                 grace = Some(tokio::time::Instant::now() + GRACE);
             }
             Woke::Over(why) => {
                 why.into_iter().for_each(|note| watched.note(Input::Relay(note)));
-                return Reached::Nobody;
+                break None;
             }
         }
     };
-    answered(outcome, watched)
+    if outcome.is_none() && !noted {
+        watched.give_up_name(asked);
+    }
+    outcome
+        .and_then(|outcome| answered(outcome, watched))
         .map_or(Reached::Nobody, |server| Reached::Server(server, early, left))
 }
 
@@ -299,7 +304,7 @@ async fn carry(
         };
         drop(rest);
         match happened {
-            Happened::Deaths(None) => watched.end_lull(&pump),
+            Happened::Deaths(None) => watched.end_lull(),
             Happened::Deaths(Some(deaths)) => {
                 if watched.pass_on(&mut pump, deaths) {
                     return Carried::Over(None);
@@ -311,7 +316,7 @@ async fn carry(
             }
             Happened::Quiet => {
                 if watched.is_quiet(LINGER) {
-                    watched.end_lull(&pump);
+                    watched.end_windows(&pump);
                     return Carried::Lingers(pump);
                 }
                 quiet = Some(tokio::time::Instant::now() + LINGER);
@@ -331,7 +336,7 @@ async fn carry(
                 return closed_by("--handshake-timeout", pump, watched);
             }
             Happened::Stop => {
-                watched.end_lull(&pump);
+                watched.end_windows(&pump);
                 watched.note(Input::Relay(RelayNote::Shutdown));
                 return Carried::Over(Some(InputEnd::Open));
             }
@@ -358,7 +363,7 @@ enum Happened {
 
 /// A deadline of the relay's own ends the session.
 fn closed_by(deadline: &'static str, mut pump: Box<Pump>, watched: &mut Watched) -> Carried {
-    watched.end_lull(&pump);
+    watched.end_windows(&pump);
     watched.note(Input::Relay(RelayNote::Deadline(deadline.into())));
     pump.abort();
     Carried::Over(None)

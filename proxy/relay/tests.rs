@@ -239,9 +239,8 @@ async fn unread_for(pause: Duration) -> Option<Duration> {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_that_stays_shut_in_a_silence_is_known_without_packets() {
-    let shut = unread_for(Duration::from_secs(4)).await;
-    // It is looked at once a second.
-    assert!(shut > Some(Duration::from_secs(1)) && shut < Some(LONG), "{shut:?}");
+    let shut = unread_for(Duration::from_secs(6)).await;
+    assert!(shut >= Some(Duration::from_secs(2)) && shut < Some(LONG), "{shut:?}");
     assert_eq!(unread_for(Duration::ZERO).await, None);
 }
 

@@ -14,9 +14,11 @@ pub async fn at(deadline: Option<Instant>) {
     }
 }
 
+/// Without a SYN-ACK, or without an answer to the lookup of a name.
+pub const DIALING: Duration = Duration::from_secs(9);
+
 /// Observation timers: 9 s without SYN-ACK, 10 s without X.224 confirm, 5 s in a machine turn.
 pub fn is_stalled(facts: &Facts, now: Timestamp) -> bool {
-    const DIALING: Duration = Duration::from_secs(9);
     const CONFIRM: Duration = Duration::from_secs(10);
     const TURN: Duration = Duration::from_secs(5);
     let server = facts.stream(Direction::ToClient);

@@ -1,22 +1,23 @@
 //! What the relay knows of one session while it lasts: its observer, its clock, its packets.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{
-    Close, Direction, Input, Leg, RelayNote, Segment, SegmentKind, Timestamp,
+    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, Origin, RelayNote, Segment,
+    SegmentKind, Timestamp,
 };
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::Relay;
-use super::lull::{LULL, Lull};
 use super::observer::{Observer, syn_segment};
-use super::origin::Origin;
+use super::origin::Origin as Client;
 use super::pump::{Deaths, Pump};
 use super::upstream::Route;
-use super::waiting::{is_stalled, without_answer};
+use super::waiting::{DIALING, is_stalled, without_answer};
+use super::zero_window::{LULL, Stretch, ZeroWindows};
 use crate::clock::Clock;
 use crate::desk::Message;
 use crate::os;
@@ -38,7 +39,7 @@ pub struct Watched {
     pub active: bool,
     index: u64,
     warned: bool,
-    lull: Lull,
+    windows: ZeroWindows,
     packets: Option<Watch>,
     /// Bytes of its facts, as told to the measures.
     counted: usize,
@@ -51,7 +52,7 @@ impl Watched {
     pub fn begin(
         relay: &Relay,
         client: &TcpStream,
-        origin: &Origin,
+        origin: &Client,
         index: u64,
         route: &Route,
     ) -> Watched {
@@ -92,7 +93,7 @@ impl Watched {
             active: false,
             index,
             warned: false,
-            lull: Lull::default(),
+            windows: ZeroWindows::default(),
             packets,
             counted: 0,
             saved_syn,
@@ -203,17 +204,28 @@ impl Watched {
         if let Some(pump) = pump {
             self.look_at_sockets(now, pump);
         }
-        let facts = self.observer.session().facts();
-        if self.warned || self.active || !is_stalled(facts, now) {
+        if self.warned || self.active || !is_stalled(self.observer.session().facts(), now) {
             return;
         }
-        self.warned = true;
         if let Some(pump) = pump {
-            let windows = self.lull.verify(now, |leg| os::tcp_sample(socket_of(pump, leg)));
-            self.note_windows(windows);
             self.sample_both(now, pump);
         }
+        let shut = self.windows.so_far().flatten().collect::<Vec<_>>().into_iter();
+        self.warn(relay, now, shut.map(|(time, window)| (time, Input::Segment(window))));
+    }
+
+    /// Tells the desk how it stands, with what would be told if it ended now.
+    fn warn(
+        &mut self,
+        relay: &Relay,
+        now: Timestamp,
+        besides: impl Iterator<Item = (Timestamp, Input<'static>)>,
+    ) {
+        self.warned = true;
         let mut session = self.observer.session().clone();
+        for (time, input) in besides {
+            session.feed(time, Origin::Socket, input);
+        }
         session.finish(now, InputEnd::Open);
         relay.tell(Message::Stalled {
             index: self.index,
@@ -222,38 +234,68 @@ impl Watched {
         });
     }
 
-    /// The session is looked at from time to time: until it is up, and until its sockets were looked at in a silence.
+    /// Tells the desk, once, that the server's name is looked up and no answer comes.
+    pub fn look_up(&mut self, relay: &Relay, since: Instant) {
+        self.look(relay, None);
+        let now = self.clock.now();
+        if let Some(failure) = unresolved(since).filter(|failure| failure.after >= DIALING)
+            && !self.warned
+        {
+            let failed = Input::ConnectFailed { leg: Leg::Server, failure };
+            self.warn(relay, now, std::iter::once((now, failed)));
+        }
+    }
+
+    /// Nobody waits any longer for the answer.
+    pub fn give_up_name(&mut self, since: Instant) {
+        if let Some(failure) = unresolved(since) {
+            self.note(Input::ConnectFailed { leg: Leg::Server, failure });
+        }
+    }
+
+    /// The session is looked at from time to time: until it is up, and while its sockets may tell of a window.
     pub fn is_looked_at(&self) -> bool {
-        !self.active || (self.packets.is_none() && !self.lull.was_looked_at())
+        let windows = &self.windows;
+        let wanted = !windows.were_looked_at() || windows.is_any_shut();
+        !self.active || (self.packets.is_none() && wanted)
     }
 
     /// The next byte ends a silence in which the sockets were looked at.
     pub fn is_in_lull(&self) -> bool {
-        self.lull.was_looked_at()
+        self.windows.were_looked_at()
+    }
+
+    /// Bytes pass again.
+    pub fn end_lull(&mut self) {
+        self.windows.resume();
     }
 
     fn look_at_sockets(&mut self, now: Timestamp, pump: &Pump) {
         // Packets show every window there was.
-        if self.packets.is_some() || self.lull.was_looked_at() {
+        if self.packets.is_some() {
+            return;
+        }
+        let opened = self.windows.watch(now, |leg| os::tcp_sample(socket_of(pump, leg)));
+        self.note_windows(opened);
+        if self.windows.were_looked_at() {
             return;
         }
         if !self.is_quiet(LULL) {
-            return self.lull.interrupt();
+            return self.windows.resume();
         }
         let sample = |leg| (leg, os::tcp_sample(socket_of(pump, leg)));
-        let windows = self.lull.look(now, [Leg::Client, Leg::Server].map(sample));
-        self.note_windows(windows);
+        self.windows.look(now, [Leg::Client, Leg::Server].map(sample));
     }
 
-    /// Bytes pass again, or the session ends.
-    pub fn end_lull(&mut self, pump: &Pump) {
+    /// The observation ends: what is known of windows that are still shut is told.
+    pub fn end_windows(&mut self, pump: &Pump) {
         let now = self.clock.now();
-        let windows = self.lull.end(now, |leg| os::tcp_sample(socket_of(pump, leg)));
-        self.note_windows(windows);
+        let over = self.windows.end(now, |leg| os::tcp_sample(socket_of(pump, leg)));
+        self.note_windows(over);
     }
 
-    fn note_windows(&mut self, windows: Vec<(Timestamp, Segment)>) {
-        for (time, window) in windows {
+    fn note_windows(&mut self, stretches: Vec<Stretch>) {
+        for (time, window) in stretches.into_iter().flatten() {
             self.observer.note(time, Input::Segment(window));
         }
     }
@@ -279,7 +321,7 @@ impl Watched {
     /// rule: both sockets are sampled before anything is sent.
     pub fn pass_on(&mut self, pump: &mut Pump, deaths: Deaths) -> bool {
         let now = self.clock.now();
-        self.end_lull(pump);
+        self.end_windows(pump);
         self.sample_both(now, pump);
         for dir in Direction::BOTH {
             if let Some(how) = deaths.0[dir.index()] {
@@ -301,6 +343,13 @@ impl Watched {
             self.sample(now, leg, socket_of(pump, leg));
         }
     }
+}
+
+/// The lookup of the server's name has had no answer, for longer than a moment.
+fn unresolved(since: Instant) -> Option<ConnectFailure> {
+    const MOMENT: Duration = Duration::from_secs(5);
+    let (kind, after) = (ConnectFailureKind::NameUnanswered, since.elapsed());
+    (after >= MOMENT).then_some(ConnectFailure { to: None, kind, after, syns: None })
 }
 
 fn socket_of(pump: &Pump, leg: Leg) -> &TcpStream {

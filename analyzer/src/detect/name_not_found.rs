@@ -18,22 +18,28 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let leg = case.this.tcp.leg(Leg::Server);
     let last = leg.telling_attempt().filter(|_| !leg.opened.is_seen())?;
     let name = case.this.subject.server_name.as_deref().unwrap_or("the server's name");
-    let (says, error) = match &last.failure.kind {
+    let (says, fact) = match &last.failure.kind {
         ConnectFailureKind::NameNotFound(error) => (
             format!(
                 "The name {name} could not be resolved to an address, so no connection was tried."
             ),
-            error,
+            format!("resolving {name} failed: {error}"),
         ),
-        kind @ ConnectFailureKind::Other(error) if kind.is_unresolved() => (
+        kind if kind.is_unresolved() => (
             format!("No name server told an address of {name}, so no connection was tried."),
-            error,
+            match kind {
+                ConnectFailureKind::Other(error) => format!("resolving {name} failed: {error}"),
+                _ => {
+                    let seconds = last.failure.after.as_secs_f64();
+                    format!("resolving {name} had brought nothing after {seconds:.1} s")
+                }
+            },
         ),
         _ => return None,
     };
     Some(
         Opinion::new(Band::Certain, says)
             .party(Party::Unknown, Band::Weak)
-            .supports(Evidence::at(last.at, format!("resolving {name} failed: {error}"))),
+            .supports(Evidence::at(last.at, fact)),
     )
 }

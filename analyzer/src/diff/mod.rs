@@ -116,7 +116,7 @@ pub struct Held<'a> {
     pub transcript: &'a Transcript,
     /// When the capture ran.
     pub span: Span,
-    /// The capture holds both senders of some connection: it was taken where both directions pass.
+    /// The capture holds both senders of some connection between the two hosts: both directions pass it.
     pub both_ways: bool,
 }
 
@@ -137,7 +137,8 @@ pub struct Diff {
     pub clock: Option<Clock>,
     /// When each capture ran.
     pub spans: [Span; 2],
-    /// Each holds both senders of some connection. One that does not may show nothing of one direction.
+    /// Each holds both senders of some connection between the two hosts. One that does not may show nothing of one
+    /// direction.
     pub both_ways: [bool; 2],
     /// How sure it is that both hold one session.
     pub key: Key,

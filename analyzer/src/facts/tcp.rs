@@ -167,7 +167,9 @@ impl LegFacts {
             | ConnectFailureKind::ResetAfterSynAck
             | ConnectFailureKind::Icmp { .. } => 2,
             ConnectFailureKind::NoAnswer => 1,
-            ConnectFailureKind::NameNotFound(_) | ConnectFailureKind::Other(_) => 0,
+            ConnectFailureKind::NameNotFound(_)
+            | ConnectFailureKind::NameUnanswered
+            | ConnectFailureKind::Other(_) => 0,
         };
         // What an address said last counts for it.
         let later = |at: usize| self.attempts.get(at + 1..).unwrap_or_default().iter();
@@ -221,17 +223,30 @@ impl LegFacts {
     pub(super) fn keep(&mut self, at: At, segment: Segment) {
         /// Windows that open and close leave room for what may come behind them.
         const WINDOWS: usize = 16;
-        let is_window = matches!(segment.kind, SegmentKind::ZeroWindow | SegmentKind::WindowOpen);
+        let most = match segment.kind {
+            SegmentKind::ZeroWindow => WINDOWS,
+            // Whoever reads what is kept must not take a window for shut that has opened.
+            SegmentKind::WindowOpen if !self.keeps_open(segment.dir) => 0,
+            _ => Self::KEPT,
+        };
         if segment.kind == SegmentKind::Syn {
             self.syns += 1;
-        } else if is_window {
+        } else if matches!(segment.kind, SegmentKind::ZeroWindow | SegmentKind::WindowOpen) {
             let both = self.zero_window.get_or_insert_default();
             both[segment.dir.index()].note(at, segment.kind);
         }
-        if self.segments.len() < if is_window { WINDOWS } else { Self::KEPT } {
+        if self.segments.len() < most {
             // Most connections have one or two.
             self.segments.reserve_exact(1);
             self.segments.push(Seen { value: segment, at });
         }
+    }
+
+    /// The latest window that is kept of this sender is one at zero.
+    fn keeps_open(&self, sender: Direction) -> bool {
+        let own = self.segments.iter().rev().filter(|kept| kept.value.dir == sender);
+        let mut kinds = own.map(|kept| kept.value.kind);
+        kinds.find(|kind| matches!(kind, SegmentKind::ZeroWindow | SegmentKind::WindowOpen))
+            == Some(SegmentKind::ZeroWindow)
     }
 }

@@ -48,7 +48,9 @@ fn never_opened(facts: &Facts, kind: &ConnectFailureKind, at: Timestamp, nothing
         ConnectFailureKind::ResetAfterSynAck => ("rst", Some("server"), Some("ECONNRESET")),
         ConnectFailureKind::Icmp { .. } => ("icmp", None, None),
         ConnectFailureKind::NoAnswer => ("timeout", None, None),
-        ConnectFailureKind::NameNotFound(_) => ("never_opened", None, None),
+        ConnectFailureKind::NameNotFound(_) | ConnectFailureKind::NameUnanswered => {
+            ("never_opened", None, None)
+        }
         ConnectFailureKind::Other(name) => ("error", None, Some(name.as_str())),
     };
     Ended {

@@ -63,6 +63,7 @@ fn attempt(failure: &ConnectFailure) -> String {
         ConnectFailureKind::NoAnswer => "no answer".to_owned(),
         ConnectFailureKind::ResetAfterSynAck => "answered and reset at once".to_owned(),
         ConnectFailureKind::NameNotFound(error) => format!("name not found: {error}"),
+        ConnectFailureKind::NameUnanswered => "no answer to the name's lookup".to_owned(),
         ConnectFailureKind::Other(name) => name.clone(),
     };
     format!("{to}{how} after {ms:.1} ms")

@@ -109,9 +109,10 @@ impl Pcap {
     #[inline]
     fn words(&self, header: &[u8; RECORD]) -> [u32; 4] {
         let (&[a, b, c, d], _) = header.as_chunks::<4>() else { return [0; 4] }; // can not be
+        let words = [a, b, c, d].map(u32::from_le_bytes);
         match self.order {
-            Endianness::Big => [a, b, c, d].map(u32::from_be_bytes),
-            Endianness::Little => [a, b, c, d].map(u32::from_le_bytes),
+            Endianness::Big => swapped(words),
+            Endianness::Little => words,
         }
     }
 
@@ -129,4 +130,10 @@ impl Pcap {
         }
         Step::Need(self.record + captured)
     }
+}
+
+/// Apart, so that files of this age's machines are read without a choice for each word.
+#[cold]
+fn swapped(words: [u32; 4]) -> [u32; 4] {
+    words.map(u32::swap_bytes)
 }

@@ -5,7 +5,7 @@ use rdpwhy_analyzer::input::{Baseline, Direction, Input, Segment, SegmentCounts}
 use super::history::History;
 use super::stats::{IpIdHabit, Outstanding, RecentHeaders, TtlCounts};
 use super::waiting::{Inserted, Piece, Waiting};
-use super::{At, Out};
+use super::{At, Memory, Out};
 use crate::packet::TcpSegment;
 
 /// A RST farther ahead is one that its receiver ignores: guessed, or of an earlier connection.
@@ -198,23 +198,35 @@ impl Half {
             && !self.window_is_zero
     }
 
-    /// Takes the payload of a segment of a flowing direction when its bytes are all there, the next ones, and
-    /// behind what is compared with copies. `false` where they are not: then nothing has happened.
-    pub(super) fn next_data(&mut self, tcp: &TcpSegment<'_>) -> bool {
+    /// Takes the payload of a segment of a flowing direction when its bytes are all there and are the next ones.
+    /// `false` where they are not: then nothing has happened.
+    pub(super) fn next_data(&mut self, at: At, tcp: &TcpSegment<'_>, memory: &mut Memory) -> bool {
         let len = tcp.payload_len;
-        let next = self.next > History::UNTIL
-            && self.history.has_ended()
-            && !self.base_is_soft
+        let next = !self.base_is_soft
             && tcp.payload.len() == len as usize
             && self.base == Some(tcp.seq.wrapping_sub(self.next as u32))
             && self.acked.is_none_or(|acked| acked <= self.next);
         if next {
+            if !self.history.has_ended() {
+                self.head(at, tcp, memory);
+            }
             self.next += u64::from(len);
             self.seen.data_segments += 1;
             self.seen.bytes += u64::from(len);
             self.seen.largest = self.seen.largest.max(len);
         }
         next
+    }
+
+    /// Remembers the next bytes where copies of them may be compared with them.
+    #[inline(never)]
+    fn head(&mut self, at: At, tcp: &TcpSegment<'_>, memory: &mut Memory) {
+        let end = self.next + u64::from(tcp.payload_len);
+        if end <= History::UNTIL {
+            self.outstanding.sent(end as u32, tcp.payload_len);
+        }
+        let piece = Piece { at, start: self.next, end, bytes: tcp.payload };
+        self.history.remember(&piece, memory);
     }
 
     /// Takes an acknowledgement that the peer sent.

@@ -107,7 +107,7 @@ impl Flow {
             return;
         }
         half.seen.segments += 1;
-        if !self.flows_on(dir, packet, sink) {
+        if !self.flows_on(dir, packet, memory, sink) {
             self.changes(dir, packet, memory, sink);
         }
     }
@@ -130,7 +130,13 @@ impl Flow {
     /// Takes a segment as nearly all are: of a steady flow, without news but the next bytes or an
     /// acknowledgement. `false` where it is another: then nothing has happened.
     #[inline]
-    fn flows_on(&mut self, dir: Direction, packet: &Packet<'_>, sink: &mut Sink<'_>) -> bool {
+    fn flows_on(
+        &mut self,
+        dir: Direction,
+        packet: &Packet<'_>,
+        memory: &mut Memory,
+        sink: &mut Sink<'_>,
+    ) -> bool {
         let tcp = packet.tcp;
         let is_plain = tcp.flags & !flag::PSH == flag::ACK
             && tcp.window != 0
@@ -144,7 +150,7 @@ impl Flow {
             Direction::ToServer => (client, server),
             Direction::ToClient => (server, client),
         };
-        if has_data && !sender.next_data(tcp) {
+        if has_data && !sender.next_data(packet.at, tcp, memory) {
             return false;
         }
         receiver.note_acknowledged(tcp.ack);

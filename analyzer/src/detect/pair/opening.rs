@@ -6,6 +6,7 @@ use crate::case::Case;
 use crate::detect::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion};
 use crate::detect::who::sender;
 use crate::diff::{Key, Opening, Side};
+use crate::facts::LegFacts;
 use crate::input::{ConnectFailureKind, Direction, Leg, SegmentKind};
 
 pub const HALF_OPEN: Detector = Detector {
@@ -69,7 +70,7 @@ fn half_open(case: &Case<'_>) -> Option<Opinion> {
     let syn = ours.kept(SegmentKind::Syn).next()?;
     // Who asks again has heard nothing, whatever its capture would show.
     let [client, server] = diff.complete;
-    let watched = server && (client || case.this.was_only_dialled());
+    let watched = server && (client || (case.this.was_only_dialled() && !rejects(ours)));
     // Clocks that little compares need an answer well within the client's capture: any of them will do.
     if !watched || !answers.iter().any(|answer| diff.ran(Side::Client, answer.at.time)) {
         return None;
@@ -95,6 +96,11 @@ fn half_open(case: &Case<'_>) -> Option<Opinion> {
         }
         _ => None,
     }
+}
+
+/// Its own RST answers something that arrived.
+fn rejects(client: &LegFacts) -> bool {
+    client.kept(SegmentKind::Rst).any(|rst| rst.value.dir == Direction::ToServer)
 }
 
 fn fake_open(case: &Case<'_>) -> Option<Opinion> {

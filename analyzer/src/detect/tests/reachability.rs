@@ -131,6 +131,11 @@ fn a_client_that_gives_up_while_the_relay_still_dials() {
     let unresolved = Trace::relay().open_client().after_ms(12_000).fin(ToServer).report();
     assert_eq!(unresolved.outcome, Outcome::Failed);
     silent(&unresolved, "tcp-syn-drop");
+    // Who asked for its address was not answered before the client left.
+    let asked = Trace::relay().open_client().after_ms(12_000).fin(ToServer);
+    let asked = asked.failed_to(None, ConnectFailureKind::NameUnanswered, 12_000).report();
+    assert_eq!(asked.verdict.what.as_deref(), Some("name-not-found"), "{asked:#?}");
+    assert!(asked.evidence.iter().any(|fact| fact.fact.contains("nothing after 12.0 s")));
     // The request waits in the relay: no service has it, so no service hangs.
     let request = dialing.cr(MSTSC).after_ms(12_000).fin(ToServer).report();
     assert_eq!(request.verdict.what.as_deref(), Some("tcp-syn-drop"));

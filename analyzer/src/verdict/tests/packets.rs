@@ -97,15 +97,20 @@ fn a_live_segment_is_evidence_of_a_kind_of_its_own() {
 
 #[test]
 fn windows_that_open_and_close_leave_room_for_a_reset() {
-    use SegmentKind::{Rst, WindowOpen, ZeroWindow};
+    use SegmentKind::{Rst, SynAck, WindowOpen, ZeroWindow};
     let flapping = [ZeroWindow, WindowOpen].into_iter().cycle().take(500);
-    let heard: Vec<_> = flapping
+    // One that is kept before them, so that the last window has room and its opening has none.
+    let heard: Vec<_> = [SynAck]
+        .into_iter()
+        .chain(flapping)
         .chain([Rst])
         .map(|kind| (Origin::Live(1), Input::Segment(segment(Leg::Server, kind, 64))))
         .collect();
     let session = reset(&heard);
     let leg = session.facts().tcp.leg(Leg::Server);
-    assert_eq!((leg.kept(Rst).count(), leg.segments.len()), (1, 17));
+    assert_eq!((leg.kept(Rst).count(), leg.segments.len()), (1, 18));
+    // Whoever reads what is kept sees each of them open again.
+    assert_eq!((leg.kept(ZeroWindow).count(), leg.kept(WindowOpen).count()), (8, 8));
     // Windows that are not kept are looked at.
     assert!(leg.zero_window(ToClient).longest.is_some());
 }

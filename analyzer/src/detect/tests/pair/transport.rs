@@ -251,6 +251,13 @@ fn a_handshake_that_only_one_end_completes_is_half_open_or_faked() {
     let no_answer = || dialing().connect_failed(ConnectFailureKind::NoAnswer, 9000);
     let answering = syn_ack(syn(syn_ack(syn(syn_ack(syn(Trace::capture()))))));
     proves(&both(&no_answer(), &answering), "half-open-asymmetric", "network");
+    // Who asks again was not answered, even where its capture would not show an answer; who resets one was.
+    let unseen = || dialing().counts(segments(3), segments(0));
+    let unheard = unseen().connect_failed(ConnectFailureKind::NoAnswer, 9000);
+    proves(&one_way(&unheard, &answering), "half-open-asymmetric", "network");
+    let rejected = unseen().kept(ToServer, SegmentKind::Rst, 1);
+    let rejected = rejected.connect_failed(ConnectFailureKind::NoAnswer, 9000);
+    silent(&one_way(&rejected, &answering), "half-open-asymmetric");
     // The client's half is dead on its way.
     let opened = start().cr(MSTSC).after_ms(3000).repeats(ToServer, 4, 48);
     let again = syn_ack(syn_ack(syn_ack(Trace::capture().kept(ToServer, SegmentKind::Syn, 0))));
