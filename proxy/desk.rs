@@ -12,12 +12,12 @@ use rdpwhy_analyzer::casebook::CaseBook;
 use rdpwhy_analyzer::facts::InputEnd;
 use rdpwhy_analyzer::report::{Connection, Outcome};
 use rdpwhy_analyzer::session::Session;
-use rdpwhy_analyzer::verdict::{self, Identities, Place};
+use rdpwhy_analyzer::verdict::{self, Identities, Named, Place};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::measures::Measures;
-use crate::output::Output;
+use crate::output::{Output, Printed};
 use crate::record::Tape;
 
 /// What sessions tell the desk.
@@ -226,9 +226,9 @@ impl Desk {
     }
 
     fn provisional(&mut self, index: u64, report: Option<Connection>) {
-        self.provisional.insert(index);
-        if let Some(report) = report {
-            self.output.provisional(&report);
+        let Some(report) = report else { return };
+        if self.output.provisional(&report) {
+            self.provisional.insert(index);
         }
     }
 
@@ -299,18 +299,37 @@ impl Desk {
         session: &Session,
         tape: Option<Box<Tape>>,
     ) {
+        let client = session.facts().subject.client.ip();
+        if tape.is_none()
+            && let Some(named) = self.counted_alone(index, session)
+        {
+            let outcome = named.outcome;
+            self.measures.as_ref().inspect(|measures| measures.judged(named.clone()));
+            self.output.count(named);
+            return self.closes(outcome, client);
+        }
         let report = self.report(index, case, source, session, true);
         self.provisional.remove(&index);
         let Some(report) = report else { return };
         self.output.connection(&report);
-        self.measures.as_ref().inspect(|measures| measures.judged(&report));
-        self.closes(report.outcome, session.facts().subject.client.ip());
+        self.measures.as_ref().inspect(|measures| measures.judged((&report).into()));
+        self.closes(report.outcome, client);
         if let Some(tape) = tape {
             tape.finish(session.facts(), report);
         }
     }
 
-    /// The verdict as of now. Where the engine fails over it, that of a session of which nothing is known.
+    /// The final verdict in short, where nobody is to read its report.
+    fn counted_alone(&self, index: u64, session: &Session) -> Option<Named<'static>> {
+        let filter = self.output.filter();
+        if filter.printed == Printed::All || self.provisional.contains(&index) {
+            return None;
+        }
+        let named = self.judged(index, session, verdict::named)?;
+        (!filter.passes(index, named.outcome)).then_some(named)
+    }
+
+    /// The verdict as of now.
     fn report(
         &self,
         index: u64,
@@ -319,9 +338,6 @@ impl Desk {
         session: &Session,
         last: bool,
     ) -> Option<Connection> {
-        let siblings = self.book.siblings(index);
-        let together = self.book.together(index);
-        let (sent_by, sent_to) = (self.book.sent_by(index), self.book.sent_to(index));
         let place = Place {
             source: source.to_owned(),
             file: None,
@@ -330,9 +346,23 @@ impl Desk {
             r#final: last,
             supersedes: (last && self.provisional.contains(&index)).then_some(index),
         };
+        self.judged(index, session, |case| verdict::connection(case, &place, &self.identities))
+    }
+
+    /// What a judge says of a session and its siblings; of one of which nothing is known, where the engine fails
+    /// over it.
+    fn judged<T>(
+        &self,
+        index: u64,
+        session: &Session,
+        judge: impl Fn(&Case<'_>) -> T,
+    ) -> Option<T> {
+        let siblings = self.book.siblings(index);
+        let together = self.book.together(index);
+        let (sent_by, sent_to) = (self.book.sent_by(index), self.book.sent_to(index));
         let judge = |session: &Session| {
             let case = Case { together, sent_by, sent_to, ..Case::new(session.facts(), &siblings) };
-            catch_unwind(AssertUnwindSafe(|| verdict::connection(&case, &place, &self.identities)))
+            catch_unwind(AssertUnwindSafe(|| judge(&case)))
         };
         judge(session)
             .or_else(|_| {

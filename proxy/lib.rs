@@ -9,6 +9,7 @@ pub mod error;
 pub mod identities;
 pub mod latency;
 pub mod load;
+pub mod log;
 pub mod measures;
 pub mod metrics;
 pub mod offline;

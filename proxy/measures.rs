@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdpwhy_analyzer::facts::Facts;
-use rdpwhy_analyzer::report::{Connection, Outcome};
+use rdpwhy_analyzer::report::Outcome;
+use rdpwhy_analyzer::verdict::Named;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -27,7 +28,7 @@ struct State {
 }
 
 /// Counts of sessions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sessions {
     /// Numbers of those that are open.
     pub open: BTreeSet<u64>,
@@ -81,11 +82,9 @@ impl Measures {
     }
 
     /// A session has its final verdict.
-    pub fn judged(&self, report: &Connection) {
-        let verdict = &report.verdict;
-        let [what, cause] =
-            [&verdict.what, &verdict.cause].map(|id| id.clone().unwrap_or_default());
-        *self.state().sessions.judged.entry((report.outcome, what, cause)).or_default() += 1;
+    pub fn judged(&self, Named { outcome, what, cause }: Named<'_>) {
+        let [what, cause] = [what, cause].map(|id| id.unwrap_or_default().into_owned());
+        *self.state().sessions.judged.entry((outcome, what, cause)).or_default() += 1;
     }
 
     /// When the interval of the log ends.
@@ -93,18 +92,25 @@ impl Measures {
         self.state().due
     }
 
-    /// Ends an interval of the log, and begins the next.
+    /// Ends an interval of the log, and begins the next. Nobody who measures waits for the disk.
     pub fn interval(&self) {
         let mut state = self.state();
         let now = state.clock.now();
-        state.recording.interval(now);
         state.due = Instant::now() + Recording::INTERVAL;
+        let ended = state.recording.interval(now);
+        drop(state);
+        if let Some(mut ended) = ended {
+            ended.write();
+            self.state().recording.put_back(ended);
+        }
     }
 
     /// Everything as Prometheus reads it.
     pub fn exposed(&self, format: metrics::Format) -> Vec<u8> {
         let state = self.state();
-        metrics::write(&state.sessions, state.recording.total(), format)
+        let (sessions, total) = (state.sessions.clone(), state.recording.total().clone());
+        drop(state);
+        metrics::write(&sessions, &total, format)
     }
 
     /// Writes what is written at the end; gives the summary for people.

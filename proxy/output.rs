@@ -8,7 +8,10 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use rdpwhy_analyzer::report::text::{self, Style};
-use rdpwhy_analyzer::report::{CauseCount, Connection, Document, Outcome, SCHEMA, Summary};
+use rdpwhy_analyzer::report::{CauseCount, Connection, Outcome, SCHEMA, Summary};
+use rdpwhy_analyzer::verdict::Named;
+
+use crate::error::Error;
 
 /// The form of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -21,13 +24,37 @@ pub enum Format {
     Jsonl,
 }
 
-/// Which connections are printed.
+/// Which connections are printed. All are counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter {
     /// Only the connection with this number.
     pub connection: Option<u64>,
-    /// Only failures.
-    pub failed: bool,
+    /// Of which outcomes.
+    pub printed: Printed,
+}
+
+/// Which outcomes are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Printed {
+    /// All.
+    #[default]
+    All,
+    /// Failures.
+    Failed,
+    /// None: the totals are enough.
+    None,
+}
+
+impl Filter {
+    /// A connection with this number and this outcome is printed.
+    pub fn passes(&self, index: u64, outcome: Outcome) -> bool {
+        self.connection.is_none_or(|wanted| wanted == index)
+            && match self.printed {
+                Printed::All => true,
+                Printed::Failed => outcome == Outcome::Failed,
+                Printed::None => false,
+            }
+    }
 }
 
 /// A result in the making.
@@ -37,13 +64,16 @@ pub struct Output {
     style: Style,
     sink: Box<dyn Write + Send>,
     aside: Box<dyn Write + Send>,
-    kept: Vec<Connection>,
+    /// The document has begun.
+    begun: bool,
     remembered: Option<Vec<Connection>>,
     summary: Summary,
     causes: BTreeMap<String, u64>,
     /// Where a line of JSON is made; kept because the next one is about as long.
     line: Vec<u8>,
     failure: Option<io::Error>,
+    /// What was written last is cut off.
+    torn: bool,
 }
 
 impl Output {
@@ -55,7 +85,7 @@ impl Output {
         color: Option<bool>,
     ) -> io::Result<Output> {
         let (sink, terminal): (Box<dyn Write + Send>, bool) = match path {
-            Some(path) => (Box::new(io::BufWriter::new(File::create(path)?)), false),
+            Some(path) => (Box::new(File::create(path)?), false),
             None => (Box::new(io::stdout()), io::stdout().is_terminal()),
         };
         let width = if terminal { terminal_width() } else { 100 };
@@ -84,12 +114,13 @@ impl Output {
             style,
             sink,
             aside,
-            kept: Vec::new(),
+            begun: false,
             remembered: None,
             summary: Summary::default(),
             causes: BTreeMap::new(),
             line: Vec::new(),
             failure: None,
+            torn: false,
         }
     }
 
@@ -108,26 +139,33 @@ impl Output {
         if self.format != Format::Text {
             return self.remark(words);
         }
-        self.write(words.as_bytes());
-        self.write(b"\n");
+        self.write(format!("{words}\n").as_bytes());
         self.flush();
     }
 
     /// A verdict that nothing revises any more.
     pub fn connection(&mut self, connection: &Connection) {
-        self.count(connection);
+        self.count(connection.into());
         if let Some(remembered) = &mut self.remembered {
             remembered.push(connection.clone());
         }
         self.print(connection);
     }
 
+    /// Which connections are printed.
+    pub fn filter(&self) -> Filter {
+        self.filter
+    }
+
     /// A verdict that a sibling or the session itself may still revise. `json` is one document and has
-    /// only final ones.
-    pub fn provisional(&mut self, connection: &Connection) {
-        if self.format != Format::Json {
+    /// only final ones. False where it was not printed.
+    pub fn provisional(&mut self, connection: &Connection) -> bool {
+        let printed =
+            self.format != Format::Json && self.filter.passes(connection.index, connection.outcome);
+        if printed {
             self.print(connection);
         }
+        printed
     }
 
     /// A word to the person at the terminal, on stderr. Nobody may be reading it any more.
@@ -164,14 +202,16 @@ impl Output {
                 let words = text::summary(&self.summary, &self.style);
                 self.write(words.as_bytes());
             }
+            // The lines are of connections, and nobody else tells how many there were.
+            Format::Jsonl if self.filter.printed == Printed::None => {
+                let words = text::summary(&self.summary, &self.style);
+                self.remark(words.trim_end());
+            }
             Format::Jsonl => {}
             Format::Json => {
-                let document = Document {
-                    schema: SCHEMA.to_owned(),
-                    connections: std::mem::take(&mut self.kept),
-                    summary: self.summary.clone(),
-                };
-                self.json(&document);
+                self.begin();
+                let summary = self.summary.clone();
+                self.json("],\"summary\":", &summary, "}\n");
             }
         }
         self.flush();
@@ -182,29 +222,29 @@ impl Output {
         }
     }
 
-    fn count(&mut self, connection: &Connection) {
+    /// Counts a verdict, and prints nothing.
+    pub fn count(&mut self, Named { outcome, what, cause }: Named<'_>) {
         let summary = &mut self.summary;
         summary.connections += 1;
-        match connection.outcome {
+        match outcome {
             Outcome::Established => summary.established += 1,
             Outcome::Rehearsal => summary.rehearsal += 1,
             Outcome::Unknown => summary.unknown += 1,
             Outcome::NotRdp => summary.not_rdp += 1,
             Outcome::Failed => {
                 summary.failed += 1;
-                summary.explained += u64::from(connection.verdict.cause.is_some());
-                let verdict = &connection.verdict;
-                if let Some(id) = verdict.cause.as_ref().or(verdict.what.as_ref()) {
-                    *self.causes.entry(id.clone()).or_default() += 1;
+                summary.explained += u64::from(cause.is_some());
+                if let Some(id) = cause.or(what) {
+                    *self.causes.entry(id.into_owned()).or_default() += 1;
                 }
             }
         }
     }
 
     fn print(&mut self, connection: &Connection) {
-        let wanted = self.filter.connection.is_none_or(|index| index == connection.index)
-            && (!self.filter.failed || connection.outcome == Outcome::Failed);
-        if !wanted {
+        // What was said before the end is revised where it was said.
+        let revises = connection.supersedes.is_some() && self.filter.printed != Printed::None;
+        if !revises && !self.filter.passes(connection.index, connection.outcome) {
             return;
         }
         match self.format {
@@ -212,8 +252,11 @@ impl Output {
                 let words = text::connection(connection, &self.style) + "\n";
                 self.write(words.as_bytes());
             }
-            Format::Jsonl => self.json(connection),
-            Format::Json => return self.kept.push(connection.clone()),
+            Format::Jsonl => self.json("", connection, "\n"),
+            Format::Json => {
+                let before = if self.begin() { "" } else { "," };
+                self.json(before, connection, "");
+            }
         }
         // A verdict must be on the screen before the user has closed the client's error box.
         self.flush();
@@ -225,12 +268,22 @@ impl Output {
         }
     }
 
-    fn json(&mut self, value: &impl serde::Serialize) {
+    /// Begins the document, of which no more is kept in memory than its totals; false where it has begun.
+    fn begin(&mut self) -> bool {
+        let begins = !std::mem::replace(&mut self.begun, true);
+        if begins {
+            self.write(format!("{{\"schema\":\"{SCHEMA}\",\"connections\":[").as_bytes());
+        }
+        begins
+    }
+
+    fn json(&mut self, before: &str, value: &impl serde::Serialize, behind: &str) {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
+        line.extend_from_slice(before.as_bytes());
         match serde_json::to_writer(&mut line, value) {
             Ok(()) => {
-                line.push(b'\n');
+                line.extend_from_slice(behind.as_bytes());
                 self.write(&harmless(&line));
             }
             Err(error) => {
@@ -240,11 +293,23 @@ impl Output {
         self.line = line;
     }
 
+    /// What can not be written is lost, and said; the next is tried again, on a line of its own. A reader that is
+    /// gone does not come back.
     fn write(&mut self, bytes: &[u8]) {
-        if self.failure.is_some() {
+        let gone = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+        if self.failure.as_ref().is_some_and(gone) {
             return;
         }
-        if let Err(error) = self.sink.write_all(bytes) {
+        let whole = if self.torn { self.sink.write_all(b"\n") } else { Ok(()) };
+        let written = whole.and_then(|()| self.sink.write_all(bytes));
+        let was_torn = std::mem::replace(&mut self.torn, written.is_err());
+        let Err(error) = written else { return };
+        if !was_torn && !gone(&error) {
+            self.remark(&format!(
+                "rdpwhy: a result can not be written and is lost: {error}; the next one is tried again"
+            ));
+        }
+        if gone(&error) || self.failure.is_none() {
             self.failure = Some(error);
         }
     }
@@ -266,6 +331,15 @@ fn harmless(json: &[u8]) -> Cow<'_, [u8]> {
         }
     }
     Cow::Owned(safe.into_bytes())
+}
+
+/// Text for stdout. Who reads it may have seen enough.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Result(error)),
+        _ => Ok(()),
+    }
 }
 
 /// A line on stderr. Nobody may be reading it any more, which must not end anything.
@@ -328,5 +402,41 @@ mod tests {
         let told = std::str::from_utf8(&safe).unwrap();
         assert_eq!(told, "\"\\u001b[2J\\u007f·\\u0080\\u009b31m\\u009f\u{a0}\"");
         assert_eq!(serde_json::from_str::<String>(told).unwrap(), text);
+    }
+
+    /// A disk that is full for a while, and who is told.
+    #[derive(Clone, Default)]
+    struct Disk {
+        is_full: std::sync::Arc<std::sync::atomic::AtomicBool>,
+        held: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.is_full.load(std::sync::atomic::Ordering::Relaxed) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.held.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_full_disk_did_not_take_is_said_and_the_next_is_tried_again() {
+        let (disk, told) = (Disk::default(), Disk::default());
+        let style = Style { color: false, width: 80 };
+        let (sink, aside) = (Box::new(disk.clone()), Box::new(told.clone()));
+        let mut output = Output::to(Format::Text, Filter::default(), style, sink, aside);
+        for (words, is_full) in [("one", false), ("two", true), ("three", true), ("four", false)] {
+            disk.is_full.store(is_full, std::sync::atomic::Ordering::Relaxed);
+            output.say(words);
+        }
+        let text = |disk: &Disk| String::from_utf8(disk.held.lock().unwrap().clone()).unwrap();
+        assert_eq!(text(&disk), "one\n\nfour\n");
+        assert_eq!(text(&told).lines().count(), 1, "{}", text(&told));
+        assert!(output.finish().is_err(), "it is the run's own failure");
     }
 }

@@ -22,6 +22,7 @@ mod packets;
 mod pair;
 mod parity;
 mod peers;
+mod printed;
 mod proxy_protocol;
 mod recordings;
 mod relay;

@@ -5,11 +5,11 @@ use crate::support::json::{at, lines, text};
 use crate::support::running::{
     Full, LONG, REQUEST, Running, ask, assert_final_once, echo, echoes, fails, serve,
 };
-use crate::support::{free_port, scratch, text_of};
+use crate::support::{free_port, need, scratch, skip, text_of};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpStream, UdpSocket};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -210,6 +210,44 @@ fn a_server_that_says_nothing_is_named_while_it_lasts_and_when_the_client_has_le
     assert_final_once(&objects, 1);
     assert_eq!(text(&objects[1], "/verdict/what"), "service-down-after-accept");
     assert_ne!(text(&objects[1], "/verdict/party"), "client");
+    proxy.interrupt();
+}
+
+/// Its process asks this name server and no other: in a mount namespace of its own, a file stands in the place of the
+/// system's.
+const ASKS: &str =
+    r#"exec unshare --mount sh -c 'mount --bind "$0" /etc/resolv.conf && exec "$@"' FILE "$@""#;
+
+#[test]
+fn a_name_server_that_says_nothing_is_named_while_it_lasts_and_when_the_client_has_left() {
+    const LEAST: Duration = Duration::from_secs(9);
+    let Some(_) = need("unshare") else { return };
+    // Any number does but that of another test's.
+    let [.., a, b] = std::process::id().to_be_bytes();
+    let address = Ipv4Addr::new(127, 53, a, b.max(2));
+    let Ok(_silent) = UdpSocket::bind((address, 53)) else {
+        return skip("a name server's port needs root");
+    };
+    let folder = scratch();
+    let file = folder.path().join("resolv.conf");
+    let lines = format!("nameserver {address}\noptions timeout:30 attempts:1\n");
+    std::fs::write(&file, lines).unwrap();
+    let line = ASKS.replace("FILE", &text_of(&file));
+    let flags = ["--format", "jsonl"];
+    let mut proxy = Running::start("srv.rdpwhy.test:3389", &flags, Some(&line));
+    let mut client = proxy.connect();
+    client.write_all(&REQUEST).unwrap();
+    let objects = proxy.wait_for(|objects| !objects.is_empty());
+    assert_eq!(at(&objects[0], "/final"), false);
+    assert_eq!(text(&objects[0], "/verdict/what"), "name-not-found");
+    let waited = at(&objects[0], "/duration_ms").as_f64().unwrap();
+    assert!(waited >= LEAST.as_secs_f64() * 1000.0, "{waited} ms");
+    drop(client);
+    let objects = proxy.wait_for(|objects| objects.len() == 2);
+    assert_final_once(&objects, 1);
+    assert_eq!(text(&objects[1], "/verdict/what"), "name-not-found");
+    let fact = text(&objects[1], "/evidence/0/fact");
+    assert!(fact.contains("srv.rdpwhy.test had brought nothing"), "{fact}");
     proxy.interrupt();
 }
 

@@ -24,6 +24,8 @@ pub enum Kind {
     HaproxyTcpdump,
     /// `rdpwhy proxy`.
     Rdpwhy,
+    /// `rdpwhy proxy --summary`: every connection is judged and counted, as always, and none is printed.
+    RdpwhySummary,
     /// `rdpwhy proxy -w`.
     RdpwhyWrite,
     /// `rdpwhy proxy -w --payload full --record-policy wait`.
@@ -50,6 +52,7 @@ impl Kind {
             Kind::Socat => "socat",
             Kind::HaproxyTcpdump => "haproxy splice + tcpdump -w",
             Kind::Rdpwhy => "rdpwhy",
+            Kind::RdpwhySummary => "rdpwhy --summary",
             Kind::RdpwhyWrite => "rdpwhy -w",
             Kind::RdpwhyFull => "rdpwhy -w --payload full",
         }
@@ -85,13 +88,17 @@ impl Kind {
             Kind::Nginx => nginx(&folder, running.port, upstream)?,
             Kind::Socat => socat(running.port, upstream)?,
             _ => {
-                running.recording = (self != Kind::Rdpwhy).then(|| folder.join("bench.pcapng"));
-                rdpwhy(
-                    running.port,
-                    upstream,
-                    running.recording.as_deref(),
-                    self == Kind::RdpwhyFull,
-                )
+                let records = matches!(self, Kind::RdpwhyWrite | Kind::RdpwhyFull);
+                running.recording = records.then(|| folder.join("bench.pcapng"));
+                let mut command = rdpwhy(running.port, upstream, running.recording.as_deref());
+                match self {
+                    Kind::RdpwhySummary => command.arg("--summary"),
+                    Kind::RdpwhyFull => {
+                        command.args(["--payload", "full", "--record-policy", "wait"])
+                    }
+                    _ => &mut command,
+                };
+                command
             }
         };
         running.spawn(&mut command)?;
@@ -240,15 +247,12 @@ fn tcpdump(capture: &Path, upstream: u16) -> Result<Command, String> {
     Ok(command)
 }
 
-fn rdpwhy(port: u16, upstream: u16, recording: Option<&Path>, full: bool) -> Command {
+fn rdpwhy(port: u16, upstream: u16, recording: Option<&Path>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rdpwhy"));
     command.args(["proxy", "--listen", &format!("127.0.0.1:{port}")]);
     command.args(["--upstream", &format!("127.0.0.1:{upstream}")]);
     if let Some(recording) = recording {
         command.arg("-w").arg(recording);
-    }
-    if full {
-        command.args(["--payload", "full", "--record-policy", "wait"]);
     }
     command
 }

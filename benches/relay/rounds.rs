@@ -21,6 +21,17 @@ const RELAYS: [Kind; 7] = [
     Kind::Rdpwhy,
     Kind::RdpwhyWrite,
 ];
+/// Those of the workload in which each connection has its report.
+const CHURNERS: [Kind; 8] = [
+    Kind::Direct,
+    Kind::Haproxy,
+    Kind::HaproxySplice,
+    Kind::Nginx,
+    Kind::Socat,
+    Kind::RdpwhySummary,
+    Kind::Rdpwhy,
+    Kind::RdpwhyWrite,
+];
 /// Those of the recording workload.
 const RECORDERS: [Kind; 5] =
     [Kind::HaproxySplice, Kind::HaproxyTcpdump, Kind::Rdpwhy, Kind::RdpwhyWrite, Kind::RdpwhyFull];
@@ -121,6 +132,7 @@ fn plans(smoke: bool) -> [Plan; 9] {
         let relays: &[Kind] = match work {
             _ if group == "record" => &RECORDERS,
             Work::Open { warm: 0, .. } => &BEGINNERS,
+            Work::Churn { .. } => &CHURNERS,
             _ => &RELAYS,
         };
         Plan { group, title, cost, speed, relays, work }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use rdpwhy_analyzer::verdict::Identities;
 
-use super::common::{RDP_PORT, Result_};
+use super::common::{RDP_PORT, Result_, Which};
 use super::latency::Latency;
 use crate::error::Error;
 use crate::latency::Measured;
@@ -47,15 +47,14 @@ pub struct Args {
     /// Report only the connection with this number
     #[arg(long, value_name = "N")]
     connection: Option<u64>,
-    /// Report only failures
-    #[arg(long)]
-    failed: bool,
     /// Report every TCP connection
     #[arg(long)]
     all: bool,
     /// Files that are read at the same time; as many as there are cores, if not given
     #[arg(long, value_name = "N", conflicts_with_all = ["client_side", "vantage"])]
     jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     latency: Latency,
     #[command(flatten)]
@@ -64,7 +63,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<ExitCode, Error> {
-    let filter = Filter { connection: args.connection, failed: args.failed };
+    let filter = Filter { connection: args.connection, printed: args.which.printed() };
     let mut output = args.result.open(filter)?;
     let identities = args.result.identities();
     let mut ports = args.port.clone();

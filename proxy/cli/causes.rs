@@ -6,6 +6,7 @@ use rdpwhy_analyzer::catalogue::{At, ROWS, Row, Status, measured};
 use rdpwhy_analyzer::detect::{Class, Detector, Kind, rows};
 
 use crate::error::Error;
+use crate::output::print;
 
 /// The catalogue of phenomena and causes, and what is proven of each
 #[derive(clap::Args)]
@@ -49,9 +50,9 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     match args.format {
         Format::Json => {
             let json = serde_json::to_string_pretty(&rows).map_err(|e| Error::Result(e.into()))?;
-            println!("{json}");
+            print(&(json + "\n"))?;
         }
-        Format::Text => print(&rows),
+        Format::Text => print(&table(&rows))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -83,10 +84,10 @@ fn kind(detector: &Detector) -> &'static str {
     }
 }
 
-fn print(rows: &[Printed]) {
+fn table(rows: &[Printed]) -> String {
     let figure = |figure: Option<f64>| figure.map_or("-".to_owned(), |it| format!("{it:.2}"));
-    println!(
-        "{:29} {:14} {:18} {:19} {:>9} {:>7} {:>8}",
+    let mut text = format!(
+        "{:29} {:14} {:18} {:19} {:>9} {:>7} {:>8}\n",
         "id", "class", "vantages", "status", "precision", "recall", "support"
     );
     for row in rows {
@@ -99,8 +100,8 @@ fn print(rows: &[Printed]) {
             Status::SpecificationOnly => "specification only",
             Status::Planned => "planned",
         };
-        println!(
-            "{:29} {:14} {:18} {status:19} {:>9} {:>7} {:>8}",
+        text += &format!(
+            "{:29} {:14} {:18} {status:19} {:>9} {:>7} {:>8}\n",
             row.id,
             class.as_str().unwrap_or_default(),
             seen.join(" "),
@@ -109,8 +110,6 @@ fn print(rows: &[Printed]) {
             row.support
         );
     }
-    println!(
-        "\n(V1) in brackets: a vantage that only suggests it. V1 a capture, V2 the relay, V3 the relay with --packets,"
-    );
-    println!("V4 decrypted, V5 a probe, V6 captures from both ends; V4 and V5 are not built yet.");
+    text + "\n(V1) in brackets: a vantage that only suggests it. V1 a capture, V2 the relay, V3 the relay with --packets,\n\
+           V4 decrypted, V5 a probe, V6 captures from both ends; V4 and V5 are not built yet.\n"
 }

@@ -8,7 +8,7 @@ use rdpwhy_analyzer::verdict::Identities;
 
 use crate::dial::Target;
 use crate::error::Error;
-use crate::output::{Filter, Format, Output};
+use crate::output::{Filter, Format, Output, Printed};
 
 /// The standard port of RDP.
 pub const RDP_PORT: u16 = 3389;
@@ -28,6 +28,28 @@ pub struct Result_ {
     /// Use colors
     #[arg(long, value_enum, default_value = "auto")]
     pub color: Color,
+}
+
+/// Which connections are reported.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Which {
+    /// Report only failures; all connections are counted
+    #[arg(long, conflicts_with = "summary")]
+    failed: bool,
+    /// Report no connection, only how many there were and how they ended
+    #[arg(long)]
+    summary: bool,
+}
+
+impl Which {
+    /// The outcomes that are printed.
+    pub fn printed(self) -> Printed {
+        match (self.failed, self.summary) {
+            (_, true) => Printed::None,
+            (true, _) => Printed::Failed,
+            _ => Printed::All,
+        }
+    }
 }
 
 /// When to use colors.
@@ -105,7 +127,13 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "h" => number * 3600.0,
         other => return Err(format!("unknown unit `{other}`; use ms, s, m or h")),
     };
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    // More overflows what is added to the present.
+    const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    match duration <= LONGEST {
+        true => Ok(duration),
+        false => Err(format!("`{text}` is longer than ten years")),
+    }
 }
 
 /// `100MB`, `64MiB`, `2G`, or plain bytes.

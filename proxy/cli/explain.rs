@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use rdpwhy_analyzer::codes;
 
 use crate::error::Error;
+use crate::output::print;
 
 /// What a code officially means, where that is written, what it does not tell, and what to run next
 #[derive(clap::Args)]
@@ -28,11 +29,11 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     let explanation =
         codes::explain(&args.codes).map_err(|error| Error::Usage(error.to_string()))?;
     match args.format {
-        Format::Text => print!("{explanation}"),
+        Format::Text => print(&explanation.to_string())?,
         Format::Json => {
             let json =
                 serde_json::to_string_pretty(&explanation).map_err(|e| Error::Result(e.into()))?;
-            println!("{json}");
+            print(&(json + "\n"))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use clap::Subcommand;
 use crate::error::Error;
 use crate::latency::hlog::{self, Log};
 use crate::latency::{self, Measured};
-use crate::output::{ExitStatus, remark};
+use crate::output::{ExitStatus, print, remark};
 
 /// Recordings of latencies (.hlog)
 #[derive(clap::Args)]
@@ -52,6 +52,6 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
             .and_then(|mut log| log.interval(span, &sum.latencies))
             .map_err(|source| Error::Write { path, source })?;
     }
-    print!("{}", latency::table(&sum.latencies));
+    print(&latency::table(&sum.latencies))?;
     Ok(ExitStatus::Fine.into())
 }

@@ -1,6 +1,6 @@
 //! The flag of the metrics endpoint.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
@@ -22,16 +22,16 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Begins to serve `measures`, to this machine and to the networks of `allow`. Where others can reach the
-    /// address, it must have been opened to them.
+    /// Begins to serve `measures`, to whom the guard of the relay admits. Where others can reach the address, it must
+    /// have been `open`ed to some.
     pub async fn serve(
         &self,
         measures: Option<&Measures>,
         open: bool,
-        allow: &[(IpAddr, u8)],
+        guard: &Guard,
     ) -> Result<(), Error> {
         let (Some(address), Some(measures)) = (self.metrics, measures) else { return Ok(()) };
-        if !address.ip().is_loopback() && (!open || allow.is_empty()) {
+        if !address.ip().is_loopback() && !open {
             return Err(Error::Unsafe(format!(
                 "--metrics {address} can be reached by others; say --allow-remote with --allow CIDR to open it"
             )));
@@ -40,8 +40,7 @@ impl Metrics {
         let listener = TcpListener::bind(address).await.map_err(unusable)?;
         let bound = listener.local_addr().map_err(unusable)?;
         remark(&format!("metrics at http://{bound}/metrics"));
-        let guard = Guard::new(allow.to_vec(), usize::MAX);
-        tokio::spawn(metrics::serve(listener, measures.clone(), guard, AT_ONCE));
+        tokio::spawn(metrics::serve(listener, measures.clone(), guard.clone(), AT_ONCE));
         Ok(())
     }
 }

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
+use crate::log::Lines;
 use crate::output::ExitStatus;
 
 /// Why did this Remote Desktop connection fail?
@@ -62,8 +63,10 @@ enum Command {
 pub fn main() -> ExitCode {
     match command_line() {
         Ok(Cli { command, verbose, quiet }) => {
-            log(verbose, quiet);
-            run(command)
+            let lines = log(verbose, quiet);
+            let done = run(command);
+            lines.inspect(Lines::flush);
+            done
         }
         Err(Error::CommandLine(error)) => error.exit(),
         Err(error) => Err(error),
@@ -110,7 +113,8 @@ fn proxy_flags() -> Result<proxy::Args, Error> {
     }
 }
 
-fn log(verbose: u8, quiet: bool) {
+/// Begins to log; `None` where that can not be done.
+fn log(verbose: u8, quiet: bool) -> Option<Lines> {
     use tracing_subscriber::EnvFilter;
     let level = match (quiet, verbose) {
         (true, _) => "error",
@@ -119,10 +123,13 @@ fn log(verbose: u8, quiet: bool) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("RDPWHY_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let lines = Lines::start(std::io::stderr()).ok()?;
+    let writer = lines.clone();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || writer.clone())
         .without_time()
         .log_internal_errors(false)
         .init();
+    Some(lines)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::common::{Result_, bytes, duration, target};
+use super::common::{Result_, Which, bytes, duration, target};
 use super::config::Setting;
 use super::latency::Latency;
 use super::metrics::Metrics;
@@ -123,6 +123,8 @@ pub struct Args {
     /// All of these in the file's words
     #[arg(skip)]
     pub settings: Vec<Setting>,
+    #[command(flatten)]
+    pub which: Which,
     #[command(flatten)]
     pub latency: Latency,
     #[command(flatten)]

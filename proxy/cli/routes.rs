@@ -10,7 +10,8 @@ use crate::os;
 use crate::relay::{Listen, Upstream, Wanted};
 
 /// The settings that a relay can change while it runs.
-pub const KEYS: [&str; 6] = ["upstream", "listen", "route", "allow-remote", "allow", "drain"];
+pub const KEYS: [&str; 7] =
+    ["upstream", "listen", "route", "port", "allow-remote", "allow", "drain"];
 
 /// The value of `--route`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -33,13 +33,15 @@ pub async fn serve(args: Args, wanted: Vec<Wanted>) -> Result<ExitCode, Error> {
     let signals = Signals::catch(args.config.is_some()).map_err(Error::Runtime)?;
     let workers = Workers::start(args.threads.into()).map_err(Error::Runtime)?;
     let bound = bind(wanted, &workers)?;
-    let output = args.result.open(Filter::default())?;
+    let output = args.result.open(Filter { connection: None, printed: args.which.printed() })?;
     let clock = Clock::start();
     let measures = args.latency.measures(clock, args.metrics.metrics.is_some())?;
     // Before anybody is told where to connect: a SYN that passed is not captured any more.
     let packets = capture(&args, &bound, clock)?;
     banner(&args, &bound);
-    args.metrics.serve(measures.as_ref(), args.allow_remote, &args.allow).await?;
+    let guard = Guard::new(args.allow.clone(), args.max_sessions);
+    let open = args.allow_remote && !args.allow.is_empty();
+    args.metrics.serve(measures.as_ref(), open, &guard).await?;
     packets.as_ref().inspect(|packets| packets_banner(packets.as_ref().err()));
     let recorder = open_recorder(&args);
     let (desk, messages) = mpsc::channel(1024);
@@ -52,7 +54,6 @@ pub async fn serve(args: Args, wanted: Vec<Wanted>) -> Result<ExitCode, Error> {
     let desk_task = tokio::task::spawn_blocking(move || handle.block_on(work.run(messages)));
     let recording = recorder.as_ref().ok().cloned().flatten();
     let packets = packets.and_then(Result::ok);
-    let guard = Guard::new(args.allow.clone(), args.max_sessions);
     let relay = relay(&args, clock, desk, recording, packets, measures.clone(), workers.clone());
     let mut routes = Routes::new(relay, guard, workers, stopped.clone());
     bound.into_iter().for_each(|bound| routes.serve(bound));

@@ -28,7 +28,7 @@ use crate::desk::{Desk, Message};
 use crate::dial::{DialOptions, Target};
 use crate::error::Error;
 use crate::offline::{self, Scope};
-use crate::output::{Filter, Output};
+use crate::output::{Filter, Output, print};
 use crate::record::{Payload, Policy, Recorder, Ring};
 use crate::relay::{Deadlines, Guard, ProxyProtocol, Relay, Upstream, Workers, listen};
 use scenes::{SCENES, Scene};
@@ -57,9 +57,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Runs the command.
 pub fn run(args: Args) -> Result<ExitCode, Error> {
     if args.list {
-        for scene in SCENES {
-            println!("{:13} {}", scene.name, scene.story);
-        }
+        let line = |scene: &Scene| format!("{:13} {}\n", scene.name, scene.story);
+        print(&SCENES.iter().map(line).collect::<String>())?;
         return Ok(ExitCode::SUCCESS);
     }
     let folder = Folder::make(args.keep.as_deref())?;

@@ -71,6 +71,10 @@ pub async fn read_packet(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Op
 
 /// What a Connection Confirm says; `None` for anything else.
 pub fn answer(packet: &[u8]) -> Option<Answer> {
+    // A server that knows no negotiation confirms without any: the standard security of RDP. MS-RDPBCGR 2.2.1.2.
+    if let [_, _, _, _, 6, 0xd0, _, _, _, _, _] = packet {
+        return Some(Answer::Selected(RDP));
+    }
     let [_, _, _, _, _, 0xd0, _, _, _, _, _, kind, _, 8, 0, value @ ..] = packet else {
         return None;
     };
@@ -93,6 +97,8 @@ mod tests {
         assert_eq!(answer(&failure(5)), Some(Answer::Failure(5)));
         assert_eq!(answer(&request("demo1", 0, SSL)), None);
         assert_eq!(answer(&response(SSL)[..18]), None);
+        let bare = [3, 0, 0, 11, 6, 0xd0, 0, 0, 0x12, 0x34, 0];
+        assert_eq!((answer(&bare), answer(&bare[..10])), (Some(Answer::Selected(RDP)), None));
     }
     #[test]
     fn the_engine_reads_the_same() {

@@ -63,10 +63,15 @@ impl Shared {
 
 impl Stage {
     fn new() -> Stage {
+        Stage::printing(Printed::All)
+    }
+
+    fn printing(outcomes: Printed) -> Stage {
         let (printed, remarks) = (Shared::default(), Shared::default());
         let style = Style { color: false, width: 100 };
         let (sink, aside) = (Box::new(printed.clone()), Box::new(remarks.clone()));
-        let output = Output::to(Format::Jsonl, Filter::default(), style, sink, aside);
+        let filter = Filter { connection: None, printed: outcomes };
+        let output = Output::to(Format::Jsonl, filter, style, sink, aside);
         let (once, over) = watch::channel(false);
         let (desk, messages) = mpsc::channel(64);
         let work = Desk::new(Identities::Shown, output, Some(once)).run(messages);
@@ -294,4 +299,21 @@ async fn a_rehearsal_whose_sibling_fails_is_none() {
     let outcomes: Vec<Outcome> = stage.verdicts().iter().map(|verdict| verdict.3).collect();
     assert_eq!(outcomes, [Outcome::Failed; 3]);
     assert!(stage.verdicts().contains(&(1, true, Some(1), Outcome::Failed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_printed_is_revised_where_failures_alone_are() {
+    for outcomes in [Printed::Failed, Printed::None] {
+        let mut stage = Stage::printing(outcomes);
+        stage.rehearses(1).await;
+        advance(Duration::from_secs(30)).await;
+        stage.begins(2).await;
+        let session = stage.session(2, Came::Desktop);
+        stage.tell(Message::Active { index: 2, session: session.clone() }).await;
+        stage.ends(2, session, Direction::ToServer).await;
+        assert_eq!(stage.over_after().await, 30.0);
+        let told = [(1, false, None, Outcome::Failed), (1, true, Some(1), Outcome::Rehearsal)];
+        let expected: &[_] = if outcomes == Printed::Failed { &told } else { &[] };
+        assert_eq!(stage.verdicts(), expected);
+    }
 }

@@ -41,6 +41,11 @@ impl<W: Write> Log<W> {
         Ok(Log { sink, started })
     }
 
+    /// Where it goes.
+    pub fn sink(&mut self) -> &mut W {
+        &mut self.sink
+    }
+
     /// One line per step and leg, for the interval `from` to `to`.
     pub fn interval(
         &mut self,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,14 +16,26 @@ use crate::error::Error;
 pub struct Recording {
     total: Latencies,
     interval: Latencies,
+    /// Intervals are wanted.
+    logged: bool,
     since: Timestamp,
     files: Option<Files>,
 }
 
 struct Files {
     prefix: PathBuf,
-    log: Log<BufWriter<File>>,
+    /// Made in memory: a disk that is full for a while tears no line.
+    log: Log<Vec<u8>>,
+    file: File,
     broken: Option<io::Error>,
+}
+
+/// An interval on its way to the log. It is written without the recording at hand, which others use meanwhile: a disk
+/// may take its time.
+pub struct Interval {
+    files: Files,
+    span: [Timestamp; 2],
+    latencies: Latencies,
 }
 
 impl Recording {
@@ -34,7 +46,7 @@ impl Recording {
     pub fn start(prefix: Option<&Path>, now: Timestamp) -> Result<Recording, Error> {
         let files = prefix.map(|prefix| Files::create(prefix, now)).transpose()?;
         let (total, interval) = Default::default();
-        Ok(Recording { total, interval, since: now, files })
+        Ok(Recording { total, interval, logged: files.is_some(), since: now, files })
     }
 
     /// Everything until now.
@@ -45,58 +57,104 @@ impl Recording {
     /// Records what `take` takes.
     pub fn record(&mut self, take: impl Fn(&mut Latencies)) {
         take(&mut self.total);
-        if self.files.is_some() {
+        if self.logged {
             take(&mut self.interval);
         }
     }
 
-    /// Ends an interval of the log at `now`, also one in which nothing happened. What can not be written is
-    /// told by [`Recording::finish`].
-    pub fn interval(&mut self, now: Timestamp) {
-        let Some(files) = &mut self.files else { return };
-        let interval = std::mem::take(&mut self.interval);
-        let since = std::mem::replace(&mut self.since, now);
-        if let Err(error) = files.log.interval([since, now], &interval) {
-            files.broken.get_or_insert(error);
+    /// Ends an interval of the log at `now`, also one in which nothing happened, and gives it out to be written.
+    /// It comes back by [`Recording::put_back`].
+    pub fn interval(&mut self, now: Timestamp) -> Option<Interval> {
+        let files = self.files.take()?;
+        let latencies = std::mem::take(&mut self.interval);
+        let span = [std::mem::replace(&mut self.since, now), now];
+        Some(Interval { files, span, latencies })
+    }
+
+    /// Ends an interval and writes it at once.
+    pub fn log(&mut self, now: Timestamp) {
+        if let Some(mut ended) = self.interval(now) {
+            ended.write();
+            self.put_back(ended);
         }
     }
 
-    /// Ends the log and writes `PREFIX.json` and one `PREFIX.STEP.LEG.hgrm` per step and leg. Fails with the
-    /// first file that could not be written.
+    /// Takes back what an interval was written to.
+    pub fn put_back(&mut self, written: Interval) {
+        self.files = Some(written.files);
+    }
+
+    /// Ends the log and writes `PREFIX.json` and one `PREFIX.STEP.LEG.hgrm` per step and leg. What can be written is;
+    /// fails with the first file that could not.
     pub fn finish(&mut self, now: Timestamp) -> Result<(), Error> {
-        self.interval(now);
-        let Some(Files { prefix, broken, .. }) = self.files.take() else { return Ok(()) };
-        match broken {
-            Some(source) => Err(Error::Write { path: with(&prefix, "hlog"), source }),
-            None => write(&prefix, &self.total),
+        let Some(mut last) = self.interval(now) else { return Ok(()) };
+        last.write();
+        let Files { prefix, broken, .. } = last.files;
+        let rest = write(&prefix, &self.total);
+        broken.map_or(rest, |source| Err(Error::Write { path: with(&prefix, "hlog"), source }))
+    }
+}
+
+impl Interval {
+    /// Writes it; what can not be written is told by [`Recording::finish`], and tried again with the next one.
+    pub fn write(&mut self) {
+        let Interval { files, span, latencies } = self;
+        let written = files.log.interval(*span, latencies).and_then(|()| files.flush());
+        if let Err(error) = written {
+            files.broken.get_or_insert(error);
         }
     }
 }
 
 impl Files {
+    /// Writes what is made of the log, as far as it goes.
+    fn flush(&mut self) -> io::Result<()> {
+        /// More than days of it.
+        const MOST: usize = 16 << 20;
+        let made = self.log.sink();
+        while !made.is_empty() {
+            match self.file.write(made) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => drop(made.drain(..written)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    if made.len() > MOST {
+                        // The line that the file has a part of is still to be ended.
+                        let line = made.iter().position(|byte| *byte == b'\n');
+                        made.truncate(line.map_or(0, |end| end + 1));
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn create(prefix: &Path, now: Timestamp) -> Result<Files, Error> {
         let path = with(prefix, "hlog");
-        let log = File::create(&path).and_then(|file| Log::begin(BufWriter::new(file), now));
-        match log {
-            Ok(log) => Ok(Files { prefix: prefix.to_owned(), log, broken: None }),
-            Err(source) => Err(Error::Write { path, source }),
-        }
+        let made = File::create(&path).and_then(|file| {
+            let log = Log::begin(Vec::new(), now)?;
+            let mut files = Files { prefix: prefix.to_owned(), log, file, broken: None };
+            files.flush().map(|()| files)
+        });
+        made.map_err(|source| Error::Write { path, source })
     }
 }
 
 /// The files that stand for the whole run.
 fn write(prefix: &Path, latencies: &Latencies) -> Result<(), Error> {
+    let mut first = Ok(());
     let put = |extension: &str, text: String| {
         let path = with(prefix, extension);
         fs::write(&path, text).map_err(|source| Error::Write { path, source })
     };
     for (step, leg, histogram) in latencies.iter() {
         let text = hgrm::text(histogram, latencies.correction(step));
-        put(&format!("{}.hgrm", hlog::tag(step, leg)), text)?;
+        first = first.and(put(&format!("{}.hgrm", hlog::tag(step, leg)), text));
     }
     let json = serde_json::to_string_pretty(&Document::new(latencies))
         .map_err(|error| Error::Result(error.into()))?;
-    put("json", json + "\n")
+    first.and(put("json", json + "\n"))
 }
 
 /// `PREFIX.EXTENSION`; a prefix may hold dots.
@@ -125,7 +183,7 @@ mod tests {
             latencies.record(Step::Tcp, Leg::Client, Duration::from_millis(3));
         };
         recording.record(tcp);
-        recording.interval(at(110));
+        recording.log(at(110));
         let lines = |text: String| -> Vec<String> {
             let lines = text.lines().filter_map(|line| line.strip_prefix("Tag=tcp.client,"));
             lines.map(|line| line.split(',').take(2).collect::<Vec<_>>().join(" ")).collect()
@@ -133,7 +191,7 @@ mod tests {
         let log = || fs::read_to_string(with(&prefix, "hlog")).unwrap();
         assert_eq!(lines(log()), ["0.000 10.000"], "it is on the disk while the run lasts");
         // Nothing happens in the second interval; two more in the last one.
-        recording.interval(at(120));
+        recording.log(at(120));
         recording.record(tcp);
         recording.record(tcp);
         recording.finish(at(123)).unwrap();

@@ -28,7 +28,8 @@ impl Latencies {
             }
         };
         let (x224, tls) = (&facts.x224, &facts.tls);
-        between(Step::X224, Leg::Server, time(&x224.request), time(&x224.confirm));
+        let asked = time(&x224.request).map(|asked| facts.delivered(asked));
+        between(Step::X224, Leg::Server, asked, time(&x224.confirm));
         let established = tls.established().map(|at| at.time);
         between(Step::Tls, Leg::Both, time(&tls.client_hello), established);
         let in_tls = tls.first_data.map(|at| at.time);

@@ -101,6 +101,21 @@ fn the_steps_of_a_relayed_session_stand_on_their_legs() {
 }
 
 #[test]
+fn what_the_relay_held_until_it_reached_the_server_is_no_wait_for_it() {
+    let mut relayed = session(Vantage::Relay);
+    data(&mut relayed, 2, Direction::ToServer, &x224::request("a", 0, x224::SSL));
+    let leg = input::Leg::Server;
+    feed(&mut relayed, 1005, Input::Opened { leg, took: Some(ms(1000)) });
+    data(&mut relayed, 1025, Direction::ToClient, &x224::response(x224::SSL));
+    relayed.finish(Timestamp(1_040_000_000), InputEnd::Open);
+    let mut measured = Measured::default();
+    measured.session(relayed.facts());
+    for step in [Step::X224, Step::ServerTurn] {
+        assert_eq!(median_ms(&measured.latencies, step, Leg::Server), 20, "{step:?}");
+    }
+}
+
+#[test]
 fn tls_lasts_until_both_sides_have_finished() {
     let mut single = session(Vantage::Capture);
     data(&mut single, 1, Direction::ToServer, &x224::request("a", 0, x224::SSL));

@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::dial::{DialOptions, Target, dial};
 use crate::error::Error;
 use crate::latency::Recording;
+use crate::output::print;
 use open_loop::{Event, Limits};
 use operation::Plan;
 use progress::Progress;
@@ -170,10 +171,10 @@ async fn work(args: &Args, profile: &Profile) -> Result<ExitCode, Error> {
     progress.clear();
     let written = tally.finish();
     let heading = heading(args, profile, address);
-    match args.format {
-        Format::Text => print!("{}", tally.text(&heading)),
-        Format::Json => println!("{}", tally.json(&heading).map_err(Error::Result)?),
-    }
+    print(&match args.format {
+        Format::Text => tally.text(&heading),
+        Format::Json => tally.json(&heading).map_err(Error::Result)? + "\n",
+    })?;
     // Whatever was wanted and could not be written, the results are printed.
     written.map(|()| tally.status().into())
 }

@@ -62,6 +62,7 @@ pub async fn run<F>(
     };
     running.seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
     tokio::pin!(stop);
+    let mut stopped = false;
     for (begun, offset) in (0..).zip(profile.starts()) {
         let intended = start + offset;
         let free = Arc::clone(&running.free);
@@ -71,7 +72,10 @@ pub async fn run<F>(
         };
         let permit = tokio::select! {
             biased;
-            () = &mut stop => break,
+            () = &mut stop => {
+                stopped = true;
+                break;
+            }
             () = sleep_until(give_up) => {
                 tell(Event::NeverBegan(profile.count() - begun));
                 break;
@@ -87,7 +91,11 @@ pub async fn run<F>(
         });
     }
     while !running.tasks.is_empty() {
-        running.wait(tell).await;
+        tokio::select! {
+            () = running.wait(tell) => {}
+            // Whoever says it now means what is still under way.
+            () = &mut stop, if !stopped => running.tasks.shutdown().await,
+        }
     }
 }
 

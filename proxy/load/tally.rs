@@ -79,7 +79,7 @@ impl Tally {
             Event::Second => {
                 self.seconds += 1;
                 if self.seconds.is_multiple_of(Recording::INTERVAL.as_secs()) {
-                    self.recording.interval(self.clock.now());
+                    self.recording.log(self.clock.now());
                 }
             }
         }
@@ -105,7 +105,7 @@ impl Tally {
             let _ = write!(text, ", {never_began} never began: no connection became free");
         }
         if interrupted > 0 {
-            let _ = write!(text, ", {interrupted} not begun before the interrupt");
+            let _ = write!(text, ", {interrupted} not over at the interrupt");
         }
         text += "\n\n";
         text += &latency::table(self.recording.total());

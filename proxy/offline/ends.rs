@@ -241,6 +241,9 @@ struct Other<'a> {
     clock: Clock,
     /// Its connections that were accepted and are no session of the other capture, in order of start.
     unclaimed: Vec<&'a Facts>,
+    /// The servers that it holds calls to. A capture that holds nothing of any client of a host would not show another
+    /// one's either.
+    called: HashSet<IpAddr>,
     /// The servers of the other capture of whose sessions it holds some.
     reached: Vec<IpAddr>,
 }
@@ -257,7 +260,17 @@ impl<'a> Other<'a> {
             (!facts.was_only_dialled() && !claimed.contains(&at)).then_some(facts)
         });
         let clock = pairing.clock.unwrap_or(Clock::ASSUMED);
-        Other { taken, side, clock, unclaimed: unclaimed.collect(), reached }
+        let calls = taken.sessions.iter().map(Session::facts);
+        let calls = calls.filter(|facts| segments(facts, Direction::ToServer) > 0);
+        let called = calls.filter_map(|facts| facts.subject.server.map(|server| server.ip()));
+        Other {
+            taken,
+            side,
+            clock,
+            unclaimed: unclaimed.collect(),
+            called: called.collect(),
+            reached,
+        }
     }
 
     /// What it means that it does not hold a session of the capture at the other side.
@@ -269,14 +282,7 @@ impl<'a> Other<'a> {
             return There::NotRunning;
         }
         let host = |facts: &Facts| facts.subject.server.map(|server| server.ip());
-        // A capture that holds nothing of any client of that host would not show this one either.
-        let from_client = Direction::ToServer;
-        let same_host = self
-            .taken
-            .sessions
-            .iter()
-            .map(Session::facts)
-            .any(|other| host(other) == host(facts) && segments(other, from_client) > 0);
+        let same_host = host(facts).is_some_and(|host| self.called.contains(&host));
         let names = facts.resolved.as_ref().map(|led| Names {
             here: capture.answers(&led.name),
             there: self.taken.answers(&led.name),

@@ -14,6 +14,7 @@ pub mod rotation;
 use std::collections::HashSet;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rdpwhy_analyzer::case::{Case, Summary};
 use rdpwhy_analyzer::casebook;
@@ -132,6 +133,8 @@ enum Slot {
     Single(usize),
     /// One leg of a recorded session.
     Leg(usize, Leg),
+    /// A leg of a session that can not be told. Its packets are made up: nothing can be read from them alone.
+    Nowhere,
 }
 
 impl Reading {
@@ -180,6 +183,9 @@ impl Reading {
         let Packet { raw, interface_name, comments } = packet;
         self.counts.packets += 1;
         self.first.get_or_insert(raw.time);
+        if raw.time < self.now {
+            self.went_back(raw.time);
+        }
         self.now = self.now.max(raw.time);
         let tag = match *interface_name {
             Some("client-leg") => 1,
@@ -191,6 +197,17 @@ impl Reading {
             && table.push_frame(raw, tag, &mut streams.sink(tag, &[])).is_some();
         if !is_usual {
             self.unusual(raw, tag, comments);
+        }
+    }
+
+    /// The clock of the capture was set back, or this record's time or the one before is damaged: it ran until now, and
+    /// not until whatever was the latest. The packets of a recording stand in no order.
+    #[cold]
+    fn went_back(&mut self, time: Timestamp) {
+        const STEP: Duration = Duration::from_secs(1);
+        if self.now.since(time) > STEP && !self.streams.recorded.is_any() {
+            self.now = time;
+            self.counts.set_back += 1;
         }
     }
 
@@ -289,6 +306,7 @@ impl Streams {
         let known = self.slots.get(flow.id.0 as usize).copied().flatten();
         match known.unwrap_or_else(|| self.open(flow, tag, comments)) {
             Slot::Single(at) => self.sessions[at].feed(time, origin, input),
+            Slot::Nowhere => {}
             Slot::Leg(at, leg) => {
                 let session = &mut self.sessions[at];
                 self.recorded.feed((at, leg), session, flow, (time, origin), input, comments);
@@ -302,8 +320,10 @@ impl Streams {
         let joined = match tag {
             0 => None,
             1 => Some(Slot::Leg(recorded.client_leg(flow, comments, sessions), Leg::Client)),
-            // None for a server leg whose client leg is in another file.
-            _ => recorded.server_leg(flow, comments, sessions).map(|at| Slot::Leg(at, Leg::Server)),
+            _ => {
+                let at = recorded.server_leg(flow, comments, sessions);
+                Some(at.map_or(Slot::Nowhere, |at| Slot::Leg(at, Leg::Server)))
+            }
         };
         let slot = joined.unwrap_or_else(|| {
             let mut session = make(subject(flow));

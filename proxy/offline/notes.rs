@@ -13,6 +13,8 @@ pub struct Counts {
     pub packets: u64,
     /// Those of RDP over UDP.
     pub rdp_udp: u64,
+    /// How often a packet's time was more than a second before an earlier packet's.
+    pub set_back: u64,
     /// Those that can not be read, by link type.
     pub unreadable: BTreeMap<u32, u64>,
 }
@@ -24,6 +26,12 @@ impl Counts {
             tell(Told::Note(format!(
                 "{source}: {} packets of RDP over UDP (port 3389) are not analysed; the TCP connection beside them is",
                 self.rdp_udp
+            )));
+        }
+        if self.set_back > 0 {
+            tell(Told::Note(format!(
+                "{source}: the time goes back by more than a second, {} in all: the clock was set or the file put together; durations across that are wrong",
+                count(self.set_back)
             )));
         }
         for (link_type, packets) in &self.unreadable {
@@ -45,4 +53,8 @@ pub fn gateway_hint(source: &str, other: &[Session], tell: &mut Tell<'_>) {
             "{source}: no RDP, but {https} connections to port 443: if the client uses an RD Gateway, its RDP is inside them; capture on the gateway or the host instead"
         )));
     }
+}
+
+fn count(times: u64) -> String {
+    if times == 1 { "once".to_owned() } else { format!("{times} times") }
 }

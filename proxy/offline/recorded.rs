@@ -21,7 +21,7 @@ use crate::record::facts::{Begin, Comment, End, close_named};
 pub struct Recorded {
     /// Place among the sessions, by the number in the recording.
     by_number: HashMap<u64, usize>,
-    /// The latest session: its server leg is written next where comments are missing.
+    /// The latest session: its server leg begins next where a program took the comments out.
     latest: Option<usize>,
     /// What each session's server sent, by its place among the sessions.
     sent: Vec<Sent>,
@@ -48,6 +48,11 @@ struct Hole {
 }
 
 impl Recorded {
+    /// A recording of the relay was met.
+    pub fn is_any(&self) -> bool {
+        self.latest.is_some()
+    }
+
     /// A client leg begins: a new session.
     pub fn client_leg(
         &mut self,
@@ -74,15 +79,19 @@ impl Recorded {
         at
     }
 
-    /// A server leg begins: the session it belongs to, where its client leg is there.
+    /// A server leg begins: the session it belongs to, where its client leg is there and that can be told. One whose
+    /// beginning is in another file has no comment.
     pub fn server_leg(
         &mut self,
         flow: &FlowInfo,
         comments: &[Comment],
         sessions: &mut [Session],
     ) -> Option<usize> {
-        let named = begin(comments).and_then(|begin| self.by_number.get(&begin.session).copied());
-        let at = named.or(self.latest)?;
+        let at = match begin(comments) {
+            Some(begin) => *self.by_number.get(&begin.session)?,
+            None if flow.starts_in_the_middle => return None,
+            None => self.latest?,
+        };
         let session = sessions.get_mut(at)?;
         if !flow.server.ip().is_unspecified() {
             let from = (!flow.client.ip().is_unspecified()).then_some(flow.client);

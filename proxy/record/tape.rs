@@ -39,6 +39,8 @@ struct Lane {
     head: Vec<u8>,
     headers: usize,
     skipped: u64,
+    /// When the latest of them passed, and with which read.
+    skipped_at: (Timestamp, u64),
     passed_records: u64,
     passed_bytes: u64,
 }
@@ -137,7 +139,7 @@ impl Tape {
             Input::Relay(RelayNote::Dialing) => What::Dialing,
             Input::ConnectFailed { failure, .. } => What::Failed(failure.clone()),
             Input::Closed { leg, dir, how } => {
-                self.flush_skipped(time, read);
+                self.flush_skipped();
                 What::Closed { leg: *leg, dir: *dir, how: *how }
             }
             _ => return,
@@ -152,7 +154,7 @@ impl Tape {
 
     /// The session is over and judged: everything goes to the recorder.
     pub fn finish(mut self, facts: &Facts, report: Connection) {
-        self.flush_skipped(facts.now, u64::MAX);
+        self.flush_skipped();
         let passed = self.lanes.each_ref().map(|lane| [lane.passed_records, lane.passed_bytes]);
         let job = Job::End {
             session: self.session,
@@ -229,7 +231,11 @@ impl Tape {
             self.keep(time, read, dir, &bytes[*begin..header_end], next - tail - begin);
             self.keep(time, read, dir, &bytes[next - tail..next], tail);
         }
-        self.lanes[dir.index()].skipped += (bytes.len() - end) as u64;
+        let lane = &mut self.lanes[dir.index()];
+        if bytes.len() > end {
+            lane.skipped += (bytes.len() - end) as u64;
+            lane.skipped_at = (time, read);
+        }
     }
 
     fn keep(&mut self, time: Timestamp, read: u64, dir: Direction, kept: &[u8], len: usize) {
@@ -243,9 +249,11 @@ impl Tape {
         self.push(Entry { time, read, what: What::Data { dir, kept, len: len as u64 } });
     }
 
-    fn flush_skipped(&mut self, time: Timestamp, read: u64) {
+    fn flush_skipped(&mut self) {
         for dir in Direction::BOTH {
-            let len = std::mem::take(&mut self.lanes[dir.index()].skipped);
+            let lane = &mut self.lanes[dir.index()];
+            let (time, read) = lane.skipped_at;
+            let len = std::mem::take(&mut lane.skipped);
             if len > 0 {
                 self.push(Entry { time, read, what: What::Skipped { dir, len } });
             }

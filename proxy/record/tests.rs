@@ -49,7 +49,8 @@ fn tls_session() -> Script {
         (ToServer, [tls_record(22, &[16, 0, 0, 1, 0]), finish.clone()].concat()),
         (ToClient, finish),
     ];
-    for n in 0..90 {
+    // More of either side than headers are kept.
+    for n in 0..240 {
         let dir = if n % 3 == 0 { ToServer } else { ToClient };
         script.push((dir, tls_record(23, &vec![SECRET; 30 + n * 17])));
     }

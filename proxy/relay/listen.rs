@@ -5,10 +5,11 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
@@ -19,8 +20,8 @@ use crate::os;
 /// Who may connect, and how many at once.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    /// Networks that may connect besides loopback: address and prefix length.
-    pub allow: Vec<(IpAddr, u8)>,
+    /// Networks that may connect besides loopback: address and prefix length. Clones share them.
+    allow: Arc<RwLock<Vec<(IpAddr, u8)>>>,
     /// Sessions that may begin; clones share it.
     room: Arc<Semaphore>,
 }
@@ -38,19 +39,19 @@ impl Guard {
     /// Lets `most` sessions be open at once.
     pub fn new(allow: Vec<(IpAddr, u8)>, most: usize) -> Guard {
         let room = Semaphore::new(most.min(Semaphore::MAX_PERMITS));
-        Guard { allow, room: Arc::new(room) }
+        Guard { allow: Arc::new(RwLock::new(allow)), room: Arc::new(room) }
     }
 
-    /// With other networks; the room stays shared.
-    pub fn allowing(&self, allow: Vec<(IpAddr, u8)>) -> Guard {
-        Guard { allow, room: self.room.clone() }
+    /// From now on these networks may connect, wherever a clone stands.
+    pub fn allow(&self, networks: Vec<(IpAddr, u8)>) {
+        *self.allow.write().unwrap_or_else(PoisonError::into_inner) = networks;
     }
 
     /// True when this client may use the relay.
     pub fn admits(&self, client: IpAddr) -> bool {
         let client = client.to_canonical();
-        client.is_loopback()
-            || self.allow.iter().any(|(net, prefix)| contains(*net, *prefix, client))
+        let allow = || self.allow.read().unwrap_or_else(PoisonError::into_inner);
+        client.is_loopback() || allow().iter().any(|(net, prefix)| contains(*net, *prefix, client))
     }
 }
 
@@ -109,7 +110,8 @@ pub struct Listening {
     pub address: SocketAddr,
 }
 
-/// Binds the listening socket; `transparent` lets TPROXY hand it connections to any address.
+/// Binds the listening socket; what it accepts asks silent clients after hours whether they are there, as often as the
+/// system does, so that none holds a place for ever. `transparent` lets TPROXY hand it connections to any address.
 pub fn listen(address: SocketAddr, transparent: bool) -> io::Result<Listening> {
     let socket = socket2::Socket::new(
         socket2::Domain::for_address(address),
@@ -126,6 +128,7 @@ pub fn listen(address: SocketAddr, transparent: bool) -> io::Result<Listening> {
     socket.bind(&address.into())?;
     // The client's SYN tells what the path made of it; not every platform keeps it.
     let _ = os::save_syn(&socket);
+    let _ = socket.set_keepalive(true);
     socket.listen(1024)?;
     let listener = TcpListener::from_std(socket.into())?;
     let address = listener.local_addr()?;
@@ -136,6 +139,7 @@ pub fn listen(address: SocketAddr, transparent: bool) -> io::Result<Listening> {
 pub fn adopt(name: &str) -> io::Result<Listening> {
     let listener = os::passed_listener(name)?;
     let _ = os::save_syn(&listener);
+    let _ = SockRef::from(&listener).set_keepalive(true);
     let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     Ok(Listening { listener, address })
@@ -260,8 +264,18 @@ mod tests {
         ] {
             assert_eq!(guard.admits(client.parse().unwrap()), admitted, "{client}");
         }
-        let all = guard.allowing(vec![("0.0.0.0".parse().unwrap(), 0)]);
+        let all = guard.clone();
+        guard.allow(vec![("0.0.0.0".parse().unwrap(), 0)]);
         assert!(all.admits("203.0.113.9".parse().unwrap()));
         assert!(!all.admits("2001:db8::1".parse().unwrap()));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_client_that_is_accepted_is_asked_some_time_whether_it_is_there() {
+        let listening = listen(SocketAddr::from(([127, 0, 0, 1], 0)), false).unwrap();
+        let _client = TcpStream::connect(listening.address).await.unwrap();
+        let (accepted, _) = listening.listener.accept().await.unwrap();
+        assert!(SockRef::from(&accepted).keepalive().unwrap());
     }
 }

@@ -127,13 +127,13 @@ impl Routes {
             }
         }
         let bound = bind(new, &self.workers)?;
-        Ok(self.commit(kept, bound, self.guard.allowing(allow)))
+        self.guard.allow(allow);
+        Ok(self.commit(kept, bound))
     }
 
     /// `kept` says of each open route what is wanted of it, `None` that it is gone.
-    fn commit(&mut self, kept: Vec<Option<Wanted>>, bound: Vec<Bound>, guard: Guard) -> Changes {
+    fn commit(&mut self, kept: Vec<Option<Wanted>>, bound: Vec<Bound>) -> Changes {
         let mut changes = Changes::default();
-        self.guard = guard;
         for (mut open, kept) in std::mem::take(&mut self.open).into_iter().zip(kept) {
             let Some(mut wanted) = kept else {
                 changes.closed.push(open.address);

@@ -10,7 +10,7 @@ use rdpwhy_analyzer::input::{
 };
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior, interval_at};
+use tokio::time::{Interval, MissedTickBehavior, interval_at, timeout};
 
 use super::Relay;
 use super::death::close_of;
@@ -34,6 +34,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A client that leaves looks as one that closes its half: the verdict is given when the other side then
 /// says nothing for this long, and does not wait for a server that hangs.
 const LINGER: Duration = Duration::from_secs(2);
+/// A session whose verdict is given ends when nothing has passed for this long: who hangs holds no place for ever.
+const LINGER_MOST: Duration = Duration::from_secs(600);
 /// How often a session is looked at, for a stall while it is not up yet, and for what its sockets say in a silence.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -258,11 +260,13 @@ async fn linger(mut pump: Box<Pump>, stop: &mut watch::Receiver<bool>) {
     let mut unseen = |_: Direction, _: Chunk<'_>| {};
     loop {
         tokio::select! {
-            _ = pump.run(false, &mut unseen) => {
-                if pump.propagate().over {
+            passed = timeout(LINGER_MOST, pump.run(true, &mut unseen)) => match passed {
+                Ok(None) => {}
+                Ok(Some(_)) => if pump.propagate().over {
                     return;
-                }
-            }
+                },
+                Err(_) => return pump.abort(),
+            },
             _ = stop.changed() => return,
         }
     }

@@ -27,7 +27,7 @@ pub fn is_stalled(facts: &Facts, now: Timestamp) -> bool {
         return dialing.is_some_and(|dialing| now.since(dialing.at.time) >= DIALING);
     }
     if let Some(request) = facts.x224.request.seen().filter(|_| server.bytes == 0) {
-        return now.since(request.at.time) >= CONFIRM;
+        return now.since(facts.delivered(request.at.time)) >= CONFIRM;
     }
     let asked = facts.stream(Direction::ToServer).last;
     let turn = facts.tls.client_hello.is_seen()

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{
-    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, Origin, RelayNote, Segment,
+    ConnectFailure, ConnectFailureKind, Direction, Input, Leg, Origin, RelayNote, Segment,
     SegmentKind, Timestamp,
 };
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -24,10 +25,11 @@ use crate::os;
 use crate::os::syn::SynFacts;
 use crate::packets::{Ends, LOST, Watch};
 
-/// How long the packets of a session that is over are still listened to: for what acknowledges its last bytes.
-const AFTER_FIN: Duration = Duration::from_millis(100);
-/// The same behind a RST: a sender that goes on has not sent it.
-const AFTER_RST: Duration = Duration::from_millis(300);
+/// How long the packets of a session that is over are still listened to, besides two round trips: for what acknowledges
+/// its last bytes, and for a sender that goes on behind its FIN or RST, which it then has not sent.
+const AFTERWARDS: Duration = Duration::from_millis(300);
+/// And no longer than this, however slow the way.
+const AFTERWARDS_AT_MOST: Duration = Duration::from_secs(1);
 
 /// A session's observer with its clock.
 pub struct Watched {
@@ -39,6 +41,7 @@ pub struct Watched {
     pub active: bool,
     index: u64,
     warned: bool,
+    kept_alive: bool,
     windows: ZeroWindows,
     packets: Option<Watch>,
     /// Bytes of its facts, as told to the measures.
@@ -93,6 +96,7 @@ impl Watched {
             active: false,
             index,
             warned: false,
+            kept_alive: false,
             windows: ZeroWindows::default(),
             packets,
             counted: 0,
@@ -156,10 +160,11 @@ impl Watched {
     /// The last of the packets.
     async fn hear_out(&mut self, stop: &mut watch::Receiver<bool>) {
         let Some(packets) = &self.packets else { return };
-        let ending = self.observer.session().facts().ending();
-        let reset = ending.is_some_and(|ending| ending.how == Close::Rst);
         if !*stop.borrow() {
-            let wait = if reset { AFTER_RST } else { AFTER_FIN };
+            let legs = self.observer.session().facts().tcp.legs();
+            let turns = legs.filter_map(|(_, leg)| leg.socket.as_ref()?.value.rtt_us).max();
+            let turn = Duration::from_micros(turns.unwrap_or(0).into());
+            let wait = (AFTERWARDS + 2 * turn).min(AFTERWARDS_AT_MOST);
             let _ = timeout(wait, stop.changed()).await;
         }
         let whole = packets.finish().await;
@@ -202,6 +207,7 @@ impl Watched {
             });
         }
         if let Some(pump) = pump {
+            self.keep_alive(pump);
             self.look_at_sockets(now, pump);
         }
         if self.warned || self.active || !is_stalled(self.observer.session().facts(), now) {
@@ -210,7 +216,7 @@ impl Watched {
         if let Some(pump) = pump {
             self.sample_both(now, pump);
         }
-        let shut = self.windows.so_far().flatten().collect::<Vec<_>>().into_iter();
+        let shut = self.windows.so_far().into_iter().flatten();
         self.warn(relay, now, shut.map(|(time, window)| (time, Input::Segment(window))));
     }
 
@@ -270,6 +276,13 @@ impl Watched {
         self.windows.resume();
     }
 
+    /// Asks a server that says nothing for hours whether it is there; of most sessions nobody has to.
+    fn keep_alive(&mut self, pump: &Pump) {
+        if !std::mem::replace(&mut self.kept_alive, true) {
+            let _ = SockRef::from(socket_of(pump, Leg::Server)).set_keepalive(true);
+        }
+    }
+
     fn look_at_sockets(&mut self, now: Timestamp, pump: &Pump) {
         // Packets show every window there was.
         if self.packets.is_some() {
@@ -294,8 +307,8 @@ impl Watched {
         self.note_windows(over);
     }
 
-    fn note_windows(&mut self, stretches: Vec<Stretch>) {
-        for (time, window) in stretches.into_iter().flatten() {
+    fn note_windows(&mut self, stretch: Option<Stretch>) {
+        for (time, window) in stretch.into_iter().flatten() {
             self.observer.note(time, Input::Segment(window));
         }
     }

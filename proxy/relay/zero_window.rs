@@ -15,12 +15,13 @@ const LOOKS: u8 = 4;
 /// What opens sooner is flow control at work.
 const NOTED: Duration = Duration::from_secs(2);
 
-/// The windows of both legs' outside parties.
+/// The windows of both legs' outside parties, of which one at a time is followed.
 #[derive(Debug, Default)]
 pub struct ZeroWindows {
     looks: u8,
     looked: bool,
-    shut: Vec<Shut>,
+    // In a box: hardly a session has one, and many are open.
+    shut: Option<Box<Shut>>,
 }
 
 /// A window that is at zero.
@@ -47,7 +48,7 @@ impl ZeroWindows {
 
     /// Some window is shut.
     pub fn is_any_shut(&self) -> bool {
-        !self.shut.is_empty()
+        self.shut.is_some()
     }
 
     /// Bytes pass: the silence is over, or was none yet.
@@ -65,48 +66,48 @@ impl ZeroWindows {
                 continue;
             };
             narrow |= sample.snd_mss.is_some_and(|segment| window < segment);
-            if window == 0 && self.shut.iter().all(|shut| shut.leg != leg) {
+            if window == 0 && self.shut.is_none() {
                 let heard = heard(now, &sample);
-                self.shut.push(Shut { leg, since: now, acked, checked: now, heard });
+                self.shut = Some(Box::new(Shut { leg, since: now, acked, checked: now, heard }));
             }
         }
         self.looked = !narrow || self.is_any_shut() || self.looks == LOOKS;
     }
 
-    /// Looks after those that are shut; gives the stretches that are over.
+    /// Looks after the one that is shut; gives its stretch when it is over.
     pub fn watch(
         &mut self,
         now: Timestamp,
-        sample: impl Fn(Leg) -> Option<TcpSample>,
-    ) -> Vec<Stretch> {
-        let has_opened = |shut: &mut Shut| {
-            let sample = sample(shut.leg).filter(|sample| {
-                sample.snd_wnd == Some(0) && sample.bytes_acked == Some(shut.acked)
-            });
-            if let Some(sample) = &sample {
-                (shut.checked, shut.heard) = (now, heard(now, sample));
-            }
-            sample.is_none()
-        };
-        let opened = self.shut.extract_if(.., has_opened);
-        opened.filter_map(|shut| stretch(&shut, shut.checked)).collect()
+        sample: impl FnOnce(Leg) -> Option<TcpSample>,
+    ) -> Option<Stretch> {
+        let shut = self.shut.as_deref_mut()?;
+        let still = sample(shut.leg)
+            .filter(|it| it.snd_wnd == Some(0) && it.bytes_acked == Some(shut.acked));
+        if let Some(sample) = still {
+            (shut.checked, shut.heard) = (now, heard(now, &sample));
+            return None;
+        }
+        let opened = self.shut.take()?;
+        // The other leg's may be shut as well.
+        self.resume();
+        stretch(&opened, opened.checked)
     }
 
-    /// What is certain of those that are shut: a peer that is not heard any more may be gone.
-    pub fn so_far(&self) -> impl Iterator<Item = Stretch> {
-        self.shut.iter().filter_map(|shut| stretch(shut, shut.heard))
+    /// What is certain of the one that is shut: a peer that is not heard any more may be gone.
+    pub fn so_far(&self) -> Option<Stretch> {
+        self.shut.as_deref().and_then(|shut| stretch(shut, shut.heard))
     }
 
-    /// The session ends; gives all stretches that are not told yet.
+    /// The session ends; gives what was not told yet.
     pub fn end(
         &mut self,
         now: Timestamp,
-        sample: impl Fn(Leg) -> Option<TcpSample>,
-    ) -> Vec<Stretch> {
-        let mut over = self.watch(now, sample);
-        over.extend(self.so_far());
-        self.shut.clear();
-        over
+        sample: impl FnOnce(Leg) -> Option<TcpSample>,
+    ) -> Option<Stretch> {
+        let opened = self.watch(now, sample);
+        let left = opened.or_else(|| self.so_far());
+        self.shut = None;
+        left
     }
 }
 
@@ -165,15 +166,13 @@ mod tests {
         windows.look(at(seconds), [(Leg::Client, client), (Leg::Server, sample(9000, 5, 10))]);
     }
 
-    fn told(stretches: &[Stretch]) -> Vec<(Leg, u64, u64)> {
-        let seconds = |time: Timestamp| time.0 / 1_000_000_000;
-        let told = stretches.iter().map(|[(since, closed), (until, open)]| {
-            let kinds = (closed.kind, open.kind);
-            assert_eq!(kinds, (SegmentKind::ZeroWindow, SegmentKind::WindowOpen));
-            assert_eq!((closed.leg, closed.dir), (open.leg, open.dir));
-            (closed.leg, seconds(*since), seconds(*until))
-        });
-        told.collect()
+    fn told(stretch: Option<Stretch>) -> Option<(Leg, u64, u64)> {
+        let [(since, closed), (until, open)] = stretch?;
+        let kinds = (closed.kind, open.kind);
+        assert_eq!(kinds, (SegmentKind::ZeroWindow, SegmentKind::WindowOpen));
+        assert_eq!((closed.leg, closed.dir), (open.leg, open.dir));
+        let [since, until] = [since, until].map(|time| time.0 / 1_000_000_000);
+        Some((closed.leg, since, until))
     }
 
     #[test]
@@ -185,21 +184,24 @@ mod tests {
         look(&mut windows, 2, sample(0, 7000, 10));
         assert!(windows.were_looked_at() && windows.is_any_shut());
         for seconds in 3..=8 {
-            assert!(windows.watch(at(seconds), |_| sample(0, 7000, 1500)).is_empty());
+            assert!(windows.watch(at(seconds), |_| sample(0, 7000, 1500)).is_none());
         }
         // Bytes of the server's end the silence, and the window is shut still.
         windows.resume();
-        assert_eq!(told(&windows.so_far().collect::<Vec<_>>()), [(Leg::Client, 2, 6)]);
-        assert_eq!(told(&windows.watch(at(9), |_| sample(5000, 7000, 3))), [(Leg::Client, 2, 8)]);
-        assert!(!windows.is_any_shut() && windows.end(at(10), |_| None).is_empty());
+        assert_eq!(told(windows.so_far()), Some((Leg::Client, 2, 6)));
+        assert_eq!(
+            told(windows.watch(at(9), |_| sample(5000, 7000, 3))),
+            Some((Leg::Client, 2, 8))
+        );
+        assert!(!windows.is_any_shut() && windows.end(at(10), |_| None).is_none());
     }
 
     #[test]
     fn a_slow_reader_acknowledges_more_from_time_to_time() {
         let mut windows = ZeroWindows::default();
         look(&mut windows, 1, sample(0, 7000, 10));
-        assert!(windows.watch(at(2), |_| sample(0, 8448, 10)).is_empty());
-        assert!(!windows.is_any_shut() && windows.end(at(30), |_| None).is_empty());
+        assert!(windows.watch(at(2), |_| sample(0, 8448, 10)).is_none());
+        assert!(!windows.is_any_shut() && windows.end(at(30), |_| None).is_none());
     }
 
     #[test]
@@ -208,10 +210,10 @@ mod tests {
         look(&mut windows, 1, sample(0, 7000, 10));
         for seconds in 2..=60u64 {
             let silent = seconds.saturating_sub(4) as u32 * 1000;
-            assert!(windows.watch(at(seconds), |_| sample(0, 7000, silent)).is_empty());
+            assert!(windows.watch(at(seconds), |_| sample(0, 7000, silent)).is_none());
         }
         let over = windows.end(at(61), |_| sample(0, 7000, 57_000));
-        assert_eq!(told(&over), [(Leg::Client, 1, 4)]);
+        assert_eq!(told(over), Some((Leg::Client, 1, 4)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::{proxy_header_sent, who};
 use crate::case::Case;
-use crate::input::{Direction, Leg};
+use crate::input::Direction;
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "service-down-after-accept",
@@ -32,10 +32,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     let until = facts.ending().map_or(facts.now, |ending| ending.at.time);
-    // A relay may have held the request until the server was reached.
-    let opened = facts.tcp.leg(Leg::Server).opened.seen().map(|opened| opened.at.time);
-    let asked = opened.map_or(request.at.time, |opened| opened.max(request.at.time));
-    let silent = until.since(asked);
+    let silent = until.since(facts.delivered(request.at.time));
     if silent < PATIENCE {
         return None;
     }

@@ -231,6 +231,13 @@ impl Facts {
         reached && !self.is_one_sided() && !self.stream(Direction::ToClient).gap
     }
 
+    /// When the server can have what the client said at this time: a relay holds it until its own leg is up.
+    pub fn delivered(&self, said: Timestamp) -> Timestamp {
+        let relayed = self.subject.vantage == Vantage::Relay;
+        let opened = self.tcp.leg(Leg::Server).opened.seen().filter(|_| relayed);
+        opened.map_or(said, |opened| opened.at.time.max(said))
+    }
+
     /// A leg's packets were captured, as far as they were. Only [`LegFacts::counts`] can speak for what was absent.
     pub fn has_packets(&self, leg: Leg) -> bool {
         self.tcp.leg(leg).has_packets()
@@ -311,7 +318,10 @@ impl Facts {
     pub fn count(&mut self, dir: Direction, at: At, bytes: u64) {
         self.now = self.now.max(at.time);
         self.silences.note(&self.streams, dir, at);
-        let other = self.streams[dir.reverse().index()].last.map(|at| at.time);
+        let mut other = self.streams[dir.reverse().index()].last.map(|at| at.time);
+        if dir == Direction::ToClient && self.stream(dir).first.is_none() {
+            other = other.map(|asked| self.delivered(asked));
+        }
         self.turns.spoke(dir, at.time, other);
         let stream = &mut self.streams[dir.index()];
         // A count that a damaged source made up may be any number.

@@ -71,6 +71,7 @@ pub(crate) fn of_case(case: &Case<'_>) -> Connection {
     };
     let report = verdict::uncalibrated(case, &place, &Identities::Hashed([7; 32]));
     check(&report);
+    assert_eq!(verdict::named(case), (&report).into(), "the verdict in short is another");
     report
 }
 

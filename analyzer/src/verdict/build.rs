@@ -340,7 +340,7 @@ fn timings(facts: &Facts) -> Timings {
     let between = |from: Option<Timestamp>, to: Option<Timestamp>| {
         Some(round(to?.since(from?).as_secs_f64() * 1000.0))
     };
-    let request = facts.x224.request.seen().map(|seen| seen.at.time);
+    let request = facts.x224.request.seen().map(|seen| facts.delivered(seen.at.time));
     let confirm = facts.x224.confirm.seen().map(|seen| seen.at.time);
     let hello = facts.tls.client_hello.seen().map(|seen| seen.at.time);
     let finished = facts.tls.client_finished().map(|at| at.time);

@@ -20,9 +20,11 @@ pub(crate) use build::uncalibrated;
 pub use build::{Identities, Place, connection};
 pub use outcome::awaits_sibling;
 
+use std::borrow::Cow;
+
 use crate::case::Case;
 use crate::detect::{Class, Detector, Kind, Opinion, pair, rows};
-use crate::report::Outcome;
+use crate::report::{Connection, Outcome};
 
 /// Below this an opinion is listed and not named.
 const NAMED: f64 = 0.5;
@@ -100,6 +102,32 @@ impl Ranked {
     fn may_be_cause(&self) -> bool {
         !self.opinion.fact_only && matches!(self.row.kind, Kind::Cause | Kind::Definition)
     }
+}
+
+/// What a verdict comes to: enough to count it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// What became of the session.
+    pub outcome: Outcome,
+    /// The id of what was seen.
+    pub what: Option<Cow<'a, str>>,
+    /// The id of the cause.
+    pub cause: Option<Cow<'a, str>>,
+}
+
+impl<'a> From<&'a Connection> for Named<'a> {
+    fn from(report: &'a Connection) -> Named<'a> {
+        let [what, cause] =
+            [&report.verdict.what, &report.verdict.cause].map(|id| id.as_deref().map(Cow::from));
+        Named { outcome: report.outcome, what, cause }
+    }
+}
+
+/// The verdict without its report, which costs several times as much.
+pub fn named(case: &Case<'_>) -> Named<'static> {
+    let Judgement { outcome, what, cause, .. } = judge(case);
+    let id = |ranked: Ranked| ranked.opinion.id.unwrap_or(ranked.row.id.into());
+    Named { outcome, what: what.map(id), cause: cause.map(id) }
 }
 
 /// Judges one case.

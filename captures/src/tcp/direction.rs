@@ -312,6 +312,18 @@ impl Half {
         }
     }
 
+    /// Declares lost what the peer acknowledged, and nothing of it waits.
+    pub(super) fn passed_unseen(&mut self, dir: Direction, at: At, out: &mut Out) {
+        if let Some(acked) = self.acked {
+            self.lost_until(acked.min(self.fin.unwrap_or(u64::MAX)), dir, at, out);
+        }
+    }
+
+    /// The peer has acknowledged more of it than was seen.
+    pub(super) fn is_behind(&self, ack: u32) -> bool {
+        self.place(ack).is_some_and(|place| place > self.next as i64)
+    }
+
     fn lost_until(&mut self, place: u64, dir: Direction, at: At, out: &mut Out) {
         if place > self.next && self.waiting.is_none() {
             let bytes = Some(place - self.next);

@@ -150,6 +150,9 @@ impl Flow {
             Direction::ToServer => (client, server),
             Direction::ToClient => (server, client),
         };
+        if self.info.tag != 0 && receiver.is_behind(tcp.ack) {
+            return false;
+        }
         if has_data && !sender.next_data(packet.at, tcp, memory) {
             return false;
         }

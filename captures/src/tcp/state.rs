@@ -113,6 +113,10 @@ impl State<'_> {
             self.halves[other.index()].duplicate_reported();
         }
         self.halves[other.index()].acknowledged(other, packet.tcp.ack, out);
+        if out.info.tag != 0 {
+            // The relay's own recording: what it left out has passed, and nothing of it comes later.
+            self.halves[other.index()].passed_unseen(other, packet.at, out);
+        }
         self.tell_fin(other, out);
     }
 

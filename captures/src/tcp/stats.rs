@@ -151,6 +151,7 @@ struct Header {
     options: u32,
     ip_id: u16,
     checksum: u16,
+    window: u16,
     flags: u8,
 }
 
@@ -192,6 +193,7 @@ impl Header {
             options: if ip_id == 0 { short_hash(tcp.options) } else { 0 },
             ip_id,
             checksum: tcp.checksum,
+            window: tcp.window,
             flags: tcp.flags,
         }
     }

@@ -111,20 +111,25 @@ impl Waiting {
     pub(super) fn pop(&mut self, memory: &mut Memory) -> Option<WaitingPiece> {
         let piece = self.pieces.pop_front()?;
         self.held -= piece.bytes.len();
-        memory.release(piece.bytes.len());
+        memory.release(cost(&piece.bytes));
         Some(piece)
     }
 
     fn keep(&mut self, index: usize, part: Piece<'_>, leads: bool, memory: &mut Memory) {
         // All flows together hold too much: this one has to give way at once.
-        if !memory.take(part.bytes.len()) {
-            memory.used += part.bytes.len();
+        if !memory.take(cost(part.bytes)) {
+            memory.used += cost(part.bytes);
             self.crowded = true;
         }
         self.held += part.bytes.len();
         let Piece { at, start, end, bytes } = part;
         self.pieces.insert(index, WaitingPiece { at, start, end, bytes: bytes.into(), leads });
     }
+}
+
+/// What a piece takes, in bytes: one that was cut off by the capture takes some as well.
+fn cost(bytes: &[u8]) -> usize {
+    size_of::<WaitingPiece>() + bytes.len()
 }
 
 /// Whether two copies of the same bytes differ, as far as both were captured.

@@ -200,7 +200,7 @@ proptest! {
         max_flows in 0usize..4,
     ) {
         let mut script = Script::with(FlowOptions { max_flows, ..FlowOptions::default() });
-        script.table.memory.limit = 500;
+        script.table.memory.limit = 2_000;
         for ((from_client, port, tag, flags, window), (seq, ack), data, cut, time) in segments {
             let make = if from_client { c } else { s };
             let mut segment = Seg { tag, window, cut, ..make(seq, ack, flags, &data) };
@@ -208,7 +208,7 @@ proptest! {
             end.set_port(50_000 + port);
             script.push_nanos(u64::from(time), &segment);
             prop_assert!(script.table.places.len() <= max_flows.max(1));
-            prop_assert!(script.table.memory.used <= 500, "{}", script.table.memory.used);
+            prop_assert!(script.table.memory.used <= 2_000, "{}", script.table.memory.used);
         }
         script.icmp(1, 3, 1, None);
         script.finish(10_000);
