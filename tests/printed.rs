@@ -1,7 +1,7 @@
 //! Which connections a relay reports: all, failures alone, or none. It judges and counts every one.
 
 use crate::support::json::{at, text};
-use crate::support::running::{LONG, Running, ask, fails, serve};
+use crate::support::running::{FAILURE, LONG, REQUEST, Running, ask, serve};
 use crate::support::wait_until;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -12,6 +12,14 @@ fn visits(proxy: &Running) {
     for _ in 0..2 {
         ask(&mut proxy.connect());
         foreign(proxy.connect());
+    }
+}
+
+/// Refuses whoever asks for Remote Desktop, and hangs up on every other.
+fn refuses(mut stream: TcpStream) {
+    let mut asked = [0; REQUEST.len()];
+    if stream.read_exact(&mut asked).is_ok() && asked == REQUEST {
+        let _ = stream.write_all(&FAILURE);
     }
 }
 
@@ -31,7 +39,7 @@ const TOTALS: [&str; 2] = ["5 connections: 2 failed", "2 × ssl-cert-not-on-serv
 
 #[test]
 fn failures_alone_are_reported_and_all_are_counted() {
-    let upstream = format!("127.0.0.1:{}", serve(fails));
+    let upstream = format!("127.0.0.1:{}", serve(refuses));
     let proxy = Running::start(&upstream, &["--failed", "--format", "jsonl"], None);
     visits(&proxy);
     let objects = proxy.wait_for(|objects| objects.len() == 2);
@@ -51,7 +59,7 @@ fn failures_alone_are_reported_and_all_are_counted() {
 
 #[test]
 fn a_summary_counts_what_reports_would_have_said() {
-    let upstream = format!("127.0.0.1:{}", serve(fails));
+    let upstream = format!("127.0.0.1:{}", serve(refuses));
     let proxy = Running::start(&upstream, &["--summary"], None);
     visits(&proxy);
     let printed = ended(proxy, 3);
