@@ -75,7 +75,8 @@ pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
     write!(text, "\n## Cited packets\n\n{citations}\n").unwrap();
     text += "\n## What was wrong\n";
     text += &misses(&sound);
-    text += "\n## What was left unsaid\n\nWhere the vantage establishes the row. Why: `unsaid.md`.\n";
+    text +=
+        "\n## What was left unsaid\n\nWhere the vantage establishes the row. Why: `unsaid.md`.\n";
     text += &unsaid(&sound);
     text += "\n## What was wrong with damaged captures only\n";
     text += &misses(&damaged_only(samples));
