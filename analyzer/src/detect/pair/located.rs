@@ -99,7 +99,7 @@ fn syn_drop(mut opinion: Opinion, client: &Facts, server: &Facts, diff: &Diff) -
         return None;
     }
     let Some(syn) = leg.kept(SegmentKind::Syn).next() else { return Some(opinion) };
-    let fact = "the SYN arrived at the server's side, and the server answered nothing";
+    let fact = "the SYN arrived at the server's side, and no answer to it is in that capture";
     opinion.unknown.clear();
     let tried = client.tcp.leg(Leg::Single).kept(SegmentKind::Syn).last();
     let watched = tried.is_some_and(|syn| diff.ran(Side::Server, syn.at.time));
