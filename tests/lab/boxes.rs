@@ -1,9 +1,11 @@
 //! What stands in the path when a fault is a device: the fault programs of `programs/` on the router
 //! of a leg, with the rules that lead traffic to them.
 
-use crate::draw::Draw;
+use crate::draw::{Draw, Half};
 use crate::recipe::{Caller, Expected, Leg, Plan, Program, Ready, Step};
+use crate::support::certs::Kind;
 use crate::support::clients::Client;
+use crate::support::xrdp::{Options, SOUND};
 
 /// Where a box that ends TCP listens on its router.
 const BOX_PORT: u16 = 9999;
@@ -57,6 +59,12 @@ pub fn led(plan: &Plan, leg: Leg, to: u16) -> Step {
 /// A FreeRDP of the draw's half.
 pub fn freerdp(draw: &mut Draw) -> Client {
     draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3])
+}
+
+/// A sound xrdp of the draw's half.
+pub fn xrdp(draw: &Draw) -> Options {
+    let certificate = if draw.half() == Half::Training { Kind::Good } else { Kind::Ec384 };
+    Options { certificate, ..SOUND }
 }
 
 /// The same caller with more arguments.

@@ -1,10 +1,9 @@
 //! A server can not use its private key when the ClientHello comes, and ends the connection without a word: the shape
 //! of Schannel, by a scripted peer.
 
-use crate::boxes::{freerdp, program};
+use crate::boxes::{freerdp, program, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
-use crate::support::xrdp::SOUND;
 
 pub const RECIPE: Recipe = Recipe {
     name: "cert-key-inaccessible",
@@ -16,7 +15,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     let how = draw.one(&["rst", "fin"]);
     let think = draw.range_of_half([0, 200], [250, 700]);
     plan.note("end", format!("{how} after {think} ms"));

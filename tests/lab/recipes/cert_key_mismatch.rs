@@ -1,5 +1,6 @@
 //! xrdp has a key that does not belong to its certificate: it answers the ClientHello in clear.
 
+use crate::boxes::xrdp;
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
 use crate::support::certs::Kind;
@@ -22,7 +23,7 @@ fn plan(draw: &mut Draw) -> Plan {
         &[(Kind::Good, Key::Foreign), (Kind::Weak, Key::Own)],
         &[(Kind::Ec384, Key::Foreign)],
     );
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     plan.faulty_server = Some(Server::Xrdp(Options { certificate, key, ..SOUND }));
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
     plan.callers =

@@ -1,10 +1,10 @@
 //! The server's certificate is broken: its bytes do not parse, its signature is wrong, or its key or its
 //! signature is too weak.
 
-use crate::boxes::{freerdp, program};
+use crate::boxes::{freerdp, program, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, ENDS, Expected, FAILED, Plan, RELAY, Recipe, Server, Step, Why};
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 use crate::topology::Node;
 
 pub const RECIPE: Recipe = Recipe {
@@ -17,7 +17,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(Options { ssl_protocols: "TLSv1.2", ..SOUND });
+    plan.server = Server::Xrdp(Options { ssl_protocols: "TLSv1.2", ..xrdp(draw) });
     // The length of what is signed; the last bytes of a self-signature of 256.
     let (key, digest, flip) = draw.of_half(
         &[

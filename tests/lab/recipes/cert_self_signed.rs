@@ -1,10 +1,10 @@
 //! A client refuses the server's self-signed certificate: nobody is there to be asked.
 
-use crate::boxes::freerdp;
+use crate::boxes::{freerdp, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, ENDS, Expected, FAILED, Plan, RELAY, Recipe, Server, Why};
 use crate::support::certs::Kind;
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 
 pub const RECIPE: Recipe = Recipe {
     name: "cert-self-signed",
@@ -24,7 +24,7 @@ fn plan(draw: &mut Draw) -> Plan {
 pub fn refused(draw: &mut Draw, kind: Kind, finds: &'static [&'static str]) -> Plan {
     let mut plan = Plan::sound(draw);
     let versions = draw.one(&["TLSv1.2", "TLSv1.2", "TLSv1.2, TLSv1.3"]);
-    let options = Options { ssl_protocols: versions, ..SOUND };
+    let options = Options { ssl_protocols: versions, ..xrdp(draw) };
     plan.server = Server::Xrdp(options);
     plan.faulty_server = Some(Server::Xrdp(Options { certificate: kind, ..options }));
     let caller = Caller::of(freerdp(draw), &plan.server);

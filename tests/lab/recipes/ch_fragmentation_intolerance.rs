@@ -1,12 +1,11 @@
 //! A device in the path can not put a ClientHello together that comes in two segments, and reacts to the first
 //! one; the path's segments are small.
 
-use crate::boxes::{freerdp, packets};
+use crate::boxes::{freerdp, packets, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{
     Caller, Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
 };
-use crate::support::xrdp::SOUND;
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -39,7 +38,7 @@ const SUSPECTED: &[&str] = &[
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
     plan.callers[0].lasts = Duration::from_secs(7);
     let leg = Leg::drawn(draw);

@@ -1,10 +1,10 @@
 //! A client refuses the server's certificate and says so with an alert.
 
-use crate::boxes::with;
+use crate::boxes::{with, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
 use crate::support::clients::Client;
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 
 pub const RECIPE: Recipe = Recipe {
     name: "client-rejects-cert",
@@ -17,7 +17,7 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let versions = draw.one(&["TLSv1.2", "TLSv1.2, TLSv1.3"]);
-    plan.server = Server::Xrdp(Options { ssl_protocols: versions, ..SOUND });
+    plan.server = Server::Xrdp(Options { ssl_protocols: versions, ..xrdp(draw) });
     plan.sound_caller = Some(Caller::for_server(draw, &plan.server));
     let stack = draw.of_half(&["openssl"], &["gnutls"]);
     let hello = Caller::of(Client::Hello, &plan.server);

@@ -1,10 +1,10 @@
 //! A device in the path changes the client's list of cipher suites; the two ends then disagree on what was said,
 //! and the handshake dies.
 
-use crate::boxes::{freerdp, packets};
+use crate::boxes::{freerdp, packets, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why};
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 
 pub const RECIPE: Recipe = Recipe {
     name: "clienthello-rewritten",
@@ -21,7 +21,7 @@ fn plan(draw: &mut Draw) -> Plan {
         &[("TLSv1.2", "0x009d"), ("TLSv1.2, TLSv1.3", "0x1303")],
         &[("TLSv1.2, TLSv1.3", "0x009d")],
     );
-    plan.server = Server::Xrdp(Options { ssl_protocols: versions, ..SOUND });
+    plan.server = Server::Xrdp(Options { ssl_protocols: versions, ..xrdp(draw) });
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
     let leg = Leg::drawn(draw);
     plan.note("box", format!("without {suite}, {versions}, {leg:?} leg"));

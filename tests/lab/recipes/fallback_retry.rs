@@ -1,11 +1,10 @@
 //! A client whose newest TLS is refused comes again by itself with an older one, as browsers and gateways did; the
 //! server that is reached then notices.
 
-use crate::boxes::{packets, with};
+use crate::boxes::{packets, with, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Leg, Plan, Recipe, Server, Vantage, Why};
 use crate::support::clients::Client;
-use crate::support::xrdp::SOUND;
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -18,7 +17,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     plan.sound_caller = Some(Caller::for_server(draw, &plan.server));
     let hello = Caller::of(Client::Hello, &plan.server);
     let pause = draw.range_of_half([50, 900], [1000, 1800]).to_string();

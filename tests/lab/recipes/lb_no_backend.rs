@@ -6,7 +6,7 @@ use crate::recipe::{Expected, FAILED, Plan, Program, Ready, Recipe, Server, Why,
 pub const RECIPE: Recipe = Recipe {
     name: "lb-no-backend",
     row: "lb-no-backend",
-    decoys: &["server-closes-after-request", "service-down-after-accept"],
+    decoys: &["clean-close-no-reason", "service-down-after-accept"],
     smoke: true,
     plan,
 };

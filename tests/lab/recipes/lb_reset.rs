@@ -1,13 +1,12 @@
 //! A load balancer on the way ends the sessions of a server it takes out of service.
 
 use super::lb_no_backend::haproxy;
-use crate::boxes::led;
+use crate::boxes::{led, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{
     Caller, Expected, FAILED, HANDSHAKE, Leg, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
 };
 use crate::support::clients::Client;
-use crate::support::xrdp::SOUND;
 use crate::topology::Node;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
     plan.callers = vec![Caller::asking(client, &plan.server, Duration::from_secs(20))];
     // Others beside it, which began before and end in the same second.

@@ -18,9 +18,11 @@ mod client_rejects_cert;
 mod clienthello_rewritten;
 mod credssp_pubkey_mismatch;
 mod data_injected;
+mod data_injected_toserver;
 mod dns_wrong_address;
 mod fallback_retry;
 mod fin_injected;
+mod fin_injected_toserver;
 mod half_open_asymmetric;
 mod http_answer;
 mod http_portal;
@@ -58,6 +60,7 @@ mod server_says_in_clear;
 mod server_stall;
 mod service_down;
 mod ssl_cert_not_on_server;
+mod ssl_not_allowed;
 mod ssl_required;
 mod syn_proxy;
 mod tcp_refused;
@@ -72,6 +75,7 @@ mod tls_cipher_downgrade;
 mod tls_first_endpoint;
 mod tls_first_silent;
 mod tls_record_tampered;
+mod tls_stack_mismatch;
 mod tls_version_downgrade;
 mod tls_version_intolerance;
 mod transparent_proxy;
@@ -133,7 +137,9 @@ pub const RECIPES: &[Recipe] = &[
     wan::SLOW,
     zero_window::RECIPE,
     data_injected::RECIPE,
+    data_injected_toserver::RECIPE,
     fin_injected::RECIPE,
+    fin_injected_toserver::RECIPE,
     rst_injected_toclient::RECIPE,
     rst_injected_toserver::RECIPE,
     rst_inpath_reject::RECIPE,
@@ -148,10 +154,12 @@ pub const RECIPES: &[Recipe] = &[
     nla_required::RECIPE,
     nla_not_offered::RECIPE,
     ssl_cert_not_on_server::RECIPE,
+    ssl_not_allowed::RECIPE,
     nego_failure_tail::RECIPE,
     x224_correlation_stripped::RECIPE,
     tls_cert_substituted::RECIPE,
     tls_cert_cloned::RECIPE,
+    tls_stack_mismatch::RECIPE,
     clienthello_rewritten::RECIPE,
     tls13_sentinel::RECIPE,
     tls13_sentinel_honest::RECIPE,

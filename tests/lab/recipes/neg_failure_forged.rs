@@ -1,10 +1,9 @@
 //! A device in the path answers the client's X.224 request with a failure of its own, although the server
 //! had agreed.
 
-use crate::boxes::relay;
+use crate::boxes::{relay, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why};
-use crate::support::xrdp::SOUND;
 
 pub const RECIPE: Recipe = Recipe {
     name: "neg-failure-forged",
@@ -16,7 +15,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     plan.callers = vec![crate::recipe::Caller::for_server(draw, &plan.server)];
     let leg = Leg::drawn(draw);
     let (code, what): (_, &[&str]) = draw.of_half(

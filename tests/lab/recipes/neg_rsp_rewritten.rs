@@ -1,10 +1,10 @@
 //! A device in the path puts another protocol into the server's X.224 confirm than it selected: the ends go
 //! on in different languages.
 
-use crate::boxes::relay;
+use crate::boxes::{relay, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why};
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -18,7 +18,7 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     if let Server::Xrdp(options) = &mut plan.server {
-        *options = Options { security_layer: "tls", ..SOUND };
+        *options = Options { security_layer: "tls", ..xrdp(draw) };
     }
     let leg = Leg::drawn(draw);
     // TLS is what only xrdp selects, NLA what only the shadow server does; 0 is neither.

@@ -1,9 +1,9 @@
 //! A client that insists on NLA meets a server that has TLS only.
 
-use crate::boxes::{freerdp, with};
+use crate::boxes::{freerdp, with, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 
 pub const RECIPE: Recipe = Recipe {
     name: "nla-not-offered",
@@ -16,7 +16,7 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let layer = draw.of_half(&["tls"], &["negotiate"]);
-    plan.server = Server::Xrdp(Options { security_layer: layer, ..SOUND });
+    plan.server = Server::Xrdp(Options { security_layer: layer, ..xrdp(draw) });
     let caller = Caller::of(freerdp(draw), &plan.server);
     plan.callers = vec![with(&caller, &["/sec:nla"])];
     plan.sound_caller = Some(caller);

@@ -1,10 +1,9 @@
 //! A client without NLA meets a server that insists on it.
 
-use crate::boxes::{freerdp, with};
+use crate::boxes::{freerdp, with, xrdp};
 use crate::draw::{Draw, Half};
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
 use crate::support::shadow::Release;
-use crate::support::xrdp::SOUND;
 
 pub const RECIPE: Recipe = Recipe {
     name: "nla-required",
@@ -16,7 +15,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     let release = if draw.half() == Half::Training { Release::Two } else { Release::Three };
     plan.faulty_server = Some(Server::Shadow(release));
     let caller = Caller::of(freerdp(draw), &plan.server);

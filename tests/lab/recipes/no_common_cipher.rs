@@ -1,10 +1,10 @@
 //! Server and client know no common cipher suite.
 
-use crate::boxes::{freerdp, with};
+use crate::boxes::{freerdp, with, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
 use crate::support::clients::Client;
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 
 pub const RECIPE: Recipe = Recipe {
     name: "no-common-cipher",
@@ -16,14 +16,14 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    let sound = Options { ssl_protocols: "TLSv1.2", ..SOUND };
+    let sound = Options { ssl_protocols: "TLSv1.2", ..xrdp(draw) };
     plan.server = Server::Xrdp(sound);
     let (theirs, ours) = draw.of_half(
         &[
             ("AES256-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"),
             ("ECDHE-RSA-AES256-SHA384", "AES128-GCM-SHA256"),
         ],
-        &[("ECDHE-RSA-CHACHA20-POLY1305", "AES256-GCM-SHA384")],
+        &[("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES256-GCM-SHA384")],
     );
     plan.faulty_server = Some(Server::Xrdp(Options { tls_ciphers: theirs, ..sound }));
     let caller = Caller::of(freerdp(draw), &plan.server);

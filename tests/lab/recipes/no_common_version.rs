@@ -1,10 +1,10 @@
 //! A server that speaks TLS 1.3 only meets a client that speaks up to 1.2 only.
 
-use crate::boxes::{freerdp, with};
+use crate::boxes::{freerdp, with, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
 use crate::support::clients::Client;
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 
 pub const RECIPE: Recipe = Recipe {
     name: "no-common-version",
@@ -16,8 +16,8 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
-    plan.faulty_server = Some(Server::Xrdp(Options { ssl_protocols: "TLSv1.3", ..SOUND }));
+    plan.server = Server::Xrdp(xrdp(draw));
+    plan.faulty_server = Some(Server::Xrdp(Options { ssl_protocols: "TLSv1.3", ..xrdp(draw) }));
     let caller = Caller::of(freerdp(draw), &plan.server);
     let most =
         if caller.client == Client::Xfreerdp3 { "/tls:enforce:1.2" } else { "+enforce-tlsv1_2" };

@@ -1,10 +1,9 @@
 //! A gateway asks for a client's certificate, the client has none, and it is turned away: OpenSSL behind a
 //! scripted X.224.
 
-use crate::boxes::{freerdp, program};
+use crate::boxes::{freerdp, program, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Step, Why, everywhere};
-use crate::support::xrdp::SOUND;
 use crate::topology::Node;
 
 pub const RECIPE: Recipe = Recipe {
@@ -17,7 +16,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     let version = draw.one(&["1.2", "1.3"]);
     let key = draw.of_half(&["rsa:2048", "rsa:3072"], &["ec -pkeyopt ec_paramgen_curve:secp384r1"]);
     plan.note("server", format!("TLS {version}, {key}"));

@@ -1,10 +1,10 @@
 //! A server that insists on TLS can not find its private key, says so in a failure, and adds bytes that do
 //! not belong there.
 
-use crate::boxes::freerdp;
+use crate::boxes::{freerdp, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
-use crate::support::xrdp::{Key, Options, SOUND};
+use crate::support::xrdp::{Key, Options};
 
 pub const RECIPE: Recipe = Recipe {
     name: "ssl-cert-not-on-server",
@@ -16,7 +16,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    let sound = Options { security_layer: "tls", ..SOUND };
+    let sound = Options { security_layer: "tls", ..xrdp(draw) };
     plan.server = Server::Xrdp(sound);
     plan.faulty_server = Some(Server::Xrdp(Options { key: Key::Missing, ..sound }));
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];

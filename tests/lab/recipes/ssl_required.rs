@@ -1,10 +1,10 @@
 //! A client that knows standard RDP security only meets a server that insists on TLS.
 
-use crate::boxes::{freerdp, with};
+use crate::boxes::{freerdp, with, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
 use crate::support::clients::Client;
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 
 pub const RECIPE: Recipe = Recipe {
     name: "ssl-required",
@@ -16,7 +16,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(Options { security_layer: "tls", ..SOUND });
+    plan.server = Server::Xrdp(Options { security_layer: "tls", ..xrdp(draw) });
     let caller = Caller::of(freerdp(draw), &plan.server);
     let protocols = draw.one(&["", "0", "0x0a"]);
     plan.note("requested", protocols);

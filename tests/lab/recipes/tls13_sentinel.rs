@@ -1,12 +1,11 @@
 //! A device in the path takes TLS 1.3 out of the client's hello. The server says in its random number that it could
 //! have done better, and the client does not stand for it.
 
-use crate::boxes::{freerdp, packets};
+use crate::boxes::{freerdp, packets, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{
     Caller, Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Server, Vantage, Why,
 };
-use crate::support::xrdp::SOUND;
 
 pub const RECIPE: Recipe = Recipe {
     name: "tls13-sentinel",
@@ -18,7 +17,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
     let leg = Leg::drawn(draw);
     plan.note("box", format!("{leg:?} leg"));

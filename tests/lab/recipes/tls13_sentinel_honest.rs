@@ -1,10 +1,9 @@
 //! A client that knows TLS 1.2 only meets a server that knows more: its random number says so, and nothing is wrong.
 
-use crate::boxes::freerdp;
+use crate::boxes::{freerdp, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, ESTABLISHED, Plan, Recipe, Server, everywhere};
 use crate::support::clients::Client;
-use crate::support::xrdp::SOUND;
 
 pub const RECIPE: Recipe = Recipe {
     name: "tls13-sentinel-honest",
@@ -16,7 +15,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     let mut caller = Caller::of(freerdp(draw), &plan.server);
     let most = match caller.client {
         Client::Xfreerdp3 => "/tls:enforce:1.2",

@@ -1,9 +1,9 @@
 //! A server ends the handshake with an alert that says no more than its number.
 
-use crate::boxes::freerdp;
+use crate::boxes::{freerdp, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 
 pub const RECIPE: Recipe = Recipe {
     name: "tls-alert-80",
@@ -15,10 +15,10 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     // What OpenSSL itself does not allow its server.
     let versions = draw.of_half(&["TLSv1"], &["TLSv1.1"]);
-    plan.faulty_server = Some(Server::Xrdp(Options { ssl_protocols: versions, ..SOUND }));
+    plan.faulty_server = Some(Server::Xrdp(Options { ssl_protocols: versions, ..xrdp(draw) }));
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
     plan.note("server", versions);
     plan.label(

@@ -1,10 +1,10 @@
 //! A device in the path ends TLS and shows the client a certificate of its own. The client accepts it, or
 //! refuses.
 
-use crate::boxes::{came_up, freerdp, relay};
+use crate::boxes::{came_up, freerdp, relay, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why};
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -30,7 +30,7 @@ pub fn terminated(
     // What the server speaks, and the box at most: it may give the client more than it gets.
     let (versions, highest) =
         draw.one(&[("TLSv1.2", "1.2"), ("TLSv1.2", "1.3"), ("TLSv1.2, TLSv1.3", "1.3")]);
-    plan.server = Server::Xrdp(Options { ssl_protocols: versions, ..SOUND });
+    plan.server = Server::Xrdp(Options { ssl_protocols: versions, ..xrdp(draw) });
     let accepts = draw.one(&[true, false]);
     let caller = Caller::of(freerdp(draw), &plan.server);
     let leg = Leg::drawn(draw);

@@ -1,9 +1,9 @@
 //! A device in the path, or a broken one, changes a byte of an encrypted record; TCP's checksums are right.
 
-use crate::boxes::{freerdp, packets};
+use crate::boxes::{freerdp, packets, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why};
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 
 pub const RECIPE: Recipe = Recipe {
     name: "tls-record-tampered",
@@ -16,7 +16,7 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     let versions = draw.one(&["TLSv1.2", "TLSv1.2, TLSv1.3"]);
-    plan.server = Server::Xrdp(Options { ssl_protocols: versions, ..SOUND });
+    plan.server = Server::Xrdp(Options { ssl_protocols: versions, ..xrdp(draw) });
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
     let leg = Leg::drawn(draw);
     let from = draw.one(&["client", "server"]);

@@ -1,9 +1,8 @@
 //! A device in the path ends TLS and knows no newer version than 1.2, although both ends do. The session comes up.
 
-use crate::boxes::{came_up, freerdp, relay};
+use crate::boxes::{came_up, freerdp, relay, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, ESTABLISHED, Expected, Leg, Plan, Recipe, Server, everywhere};
-use crate::support::xrdp::SOUND;
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -16,7 +15,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
     plan.callers[0].lasts = Duration::from_secs(8);
     let leg = Leg::drawn(draw);

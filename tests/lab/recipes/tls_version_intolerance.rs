@@ -1,13 +1,12 @@
 //! A device in the path does not let a hello pass that offers TLS 1.3. The same user comes again with TLS 1.2 and
 //! has his session.
 
-use crate::boxes::{freerdp, packets, with};
+use crate::boxes::{freerdp, packets, with, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{
     Caller, ESTABLISHED, Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why,
 };
 use crate::support::clients::Client;
-use crate::support::xrdp::SOUND;
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -25,7 +24,7 @@ fn plan(draw: &mut Draw) -> Plan {
 /// A box that dislikes TLS 1.3 and reacts in one of these ways.
 pub fn intolerant(draw: &mut Draw, training: &[&'static str], held_out: &[&'static str]) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     let first = Caller::of(freerdp(draw), &plan.server);
     let most = match first.client {
         Client::Xfreerdp3 => "/tls:enforce:1.2",

@@ -1,11 +1,10 @@
 //! A device in the path removes the correlation identifier from the X.224 request, with or without the flag that
 //! announces it.
 
-use crate::boxes::{relay, with};
+use crate::boxes::{relay, with, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why};
 use crate::support::clients::Client;
-use crate::support::xrdp::SOUND;
 
 pub const RECIPE: Recipe = Recipe {
     name: "x224-correlation-stripped",
@@ -17,7 +16,7 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(SOUND);
+    plan.server = Server::Xrdp(xrdp(draw));
     let leg = Leg::drawn(draw);
     let flag = draw.one(&["", "keep-flag"]);
     plan.note("box", format!("{flag}, {leg:?} leg"));

@@ -1,10 +1,10 @@
 //! A device in the path removes the negotiation from the X.224 request: the server takes the client for
 //! one from before TLS.
 
-use crate::boxes::relay;
+use crate::boxes::{relay, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Expected, FAILED, Leg, Plan, RELAY, Recipe, Server, Vantage, Why};
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 
 pub const RECIPE: Recipe = Recipe {
     name: "x224-negreq-removed",
@@ -17,7 +17,7 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     if let Server::Xrdp(options) = &mut plan.server {
-        *options = Options { security_layer: "tls", ..SOUND };
+        *options = Options { security_layer: "tls", ..xrdp(draw) };
     }
     let leg = Leg::drawn(draw);
     plan.note("box", format!("{leg:?} leg"));

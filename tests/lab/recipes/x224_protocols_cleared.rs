@@ -1,12 +1,12 @@
 //! A device in the path clears the protocols that the client asks for in its X.224 request, and a server
 //! that insists on TLS or NLA refuses.
 
-use crate::boxes::relay;
+use crate::boxes::{relay, xrdp};
 use crate::draw::{Draw, Half};
 use crate::recipe::{
     Expected, FAILED, Leg, NETWORK, Plan, RELAY, Recipe, Server, Step, Vantage, Why,
 };
-use crate::support::xrdp::{Options, SOUND};
+use crate::support::xrdp::Options;
 
 pub const RECIPE: Recipe = Recipe {
     name: "x224-protocols-cleared",
@@ -19,7 +19,7 @@ pub const RECIPE: Recipe = Recipe {
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
     if let Server::Xrdp(options) = &mut plan.server {
-        *options = Options { security_layer: "tls", ..SOUND };
+        *options = Options { security_layer: "tls", ..xrdp(draw) };
     }
     let leg = Leg::drawn(draw);
     let user = if matches!(plan.server, Server::Shadow(_)) { "labuser" } else { "lab" };
