@@ -5,7 +5,7 @@ use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party
 use super::{tls_cipher_downgrade, tls13_sentinel, who};
 use crate::case::Case;
 use crate::facts::{AlertSeen, Facts, Seen};
-use crate::input::{Direction, Segment, SegmentKind};
+use crate::input::{Direction, Segment};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "tls-alert-N",
@@ -65,7 +65,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
 
 /// Whose an alert in clear is.
 pub(super) fn whose(facts: &Facts, alert: &Seen<AlertSeen>) -> (Party, Band) {
-    if two_writers(facts, alert.value.dir) {
+    // Who was sent what the other did not write answers that.
+    let answers = who::came_in_two_versions(facts, alert.value.dir.reverse());
+    if answers || two_writers(facts, alert.value.dir) {
         return (Party::Unknown, Band::Weak);
     }
     // A relay without packets can not tell whose alert it is within a leg.
@@ -89,10 +91,10 @@ fn step(facts: &Facts, dir: Direction) -> &'static str {
 /// anybody's.
 fn two_writers(facts: &Facts, dir: Direction) -> bool {
     let leg = facts.tcp.leg(facts.source_leg(dir));
-    let mixed = |seen: &Seen<Segment>| {
+    let several = |seen: &Seen<Segment>| {
         let baseline = seen.value.baseline;
-        let several = baseline.ttl.is_some_and(|(_, of)| of >= 3) && !baseline.ttl_is_steady;
-        seen.value.kind == SegmentKind::DifferingOverlap || several
+        baseline.ttl.is_some_and(|(_, of)| of >= 3) && !baseline.ttl_is_steady
     };
-    leg.segments.iter().any(|seen| seen.value.dir == dir && mixed(seen))
+    who::came_in_two_versions(facts, dir)
+        || leg.segments.iter().any(|seen| seen.value.dir == dir && several(seen))
 }

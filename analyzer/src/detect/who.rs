@@ -48,6 +48,10 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     if waited_for_the_server(facts, ending) || slow_path_timeout::gave_up(facts, ending).is_some() {
         return (Party::Unknown, Band::Weak);
     }
+    // Who got two versions of the other's bytes may have ended it for what the other never sent.
+    if came_in_two_versions(facts, ending.dir.reverse()) {
+        return (Party::Unknown, Band::Weak);
+    }
     let closing = closing_segment(facts, ending);
     if closing.is_some_and(|segment| !battery::of(facts, segment).is_clean()) {
         return (Party::Unknown, Band::Weak);
@@ -63,6 +67,12 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
         return (endpoint(dir), Band::Possible);
     }
     (endpoint(ending.dir), band)
+}
+
+/// Two different contents came for the same place of what a side sent: not all of it is its own.
+pub fn came_in_two_versions(facts: &Facts, dir: Direction) -> bool {
+    let leg = facts.tcp.leg(facts.source_leg(dir));
+    leg.kept(SegmentKind::DifferingOverlap).any(|seen| seen.value.dir == dir)
 }
 
 /// The client left while the relay still had no answer from the server: whoever does not answer is to blame.

@@ -1,5 +1,6 @@
-//! `tls-stack-mismatch`: another TLS library answered the client than the server's own. RFC 8446 4.1.3. The choice
-//! of suite and extensions and their order are a library's habit; a note beside what proves the termination.
+//! `tls-stack-mismatch`: the client was answered by another TLS stack than the server's own, and in another way. RFC
+//! 8446 4.1.3. The choice of version and suite, and the extensions and their order, are a stack's habit and its
+//! settings; a note beside what proves the termination.
 
 use super::{at_client, at_server, proved};
 use crate::case::Case;
@@ -23,7 +24,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if !another || habit(&sent.value) == habit(&arrived.value) {
         return None;
     }
-    let says = "The client was answered by another TLS library than the server's.";
+    let says =
+        "The client was answered by another TLS stack than the server's own, and in another way.";
     Some(
         proved(diff, Band::High, says)
             .supports(at_server(sent, format!("the server's hello: {}", words(&sent.value))))
@@ -34,7 +36,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     )
 }
 
-/// What a library chooses and how it writes it down.
+/// What a stack chooses and how it writes it down.
 fn habit(hello: &ServerHello) -> impl PartialEq + '_ {
     (hello.version(), hello.cipher_suite, &hello.extensions, hello.session_id_len)
 }

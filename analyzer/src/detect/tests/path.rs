@@ -231,6 +231,24 @@ fn two_contents_for_one_place_are_two_writers() {
 }
 
 #[test]
+fn who_ends_what_came_in_two_versions_did_not_bring_it_about() {
+    let ended = |overlap: Option<Direction>, alert: bool| {
+        let mut trace = hello();
+        if let Some(dir) = overlap {
+            trace = trace.captured(dir, SegmentKind::DifferingOverlap, |segment| segment.len = 60);
+        }
+        let trace = if alert { trace.alert(ToClient, 2, 10) } else { trace };
+        trace.after_ms(5).fin(ToClient).report()
+    };
+    for alert in [false, true] {
+        assert_eq!(ended(Some(ToServer), alert).verdict.party, "unknown", "alert: {alert}");
+        // Clean twin; decoy: what the server wrote was changed, and it is not who read that.
+        assert_eq!(ended(None, alert).verdict.party, "server", "alert: {alert}");
+    }
+    assert_eq!(ended(Some(ToClient), false).verdict.party, "server");
+}
+
+#[test]
 fn a_handshake_answered_for_another_is_a_candidate() {
     let dropped = Trace::relay().open_client().cr(MSTSC);
     let dropped = dropped.connect_failed(ConnectFailureKind::ResetAfterSynAck, 30).report();

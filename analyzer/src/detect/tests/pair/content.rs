@@ -191,3 +191,15 @@ fn bytes_that_nobody_sent_were_injected() {
     proves(&report, "data-injected", "network");
     silent(&report, "tls-record-tampered");
 }
+
+#[test]
+fn noise_before_the_clients_hello_leaves_no_hello_at_the_servers_side() {
+    let agreed = || start().cr(SSL).cc(SSL).after_ms(5);
+    let sent = gives_up(agreed().client_hello_13());
+    let noise = agreed().to_server(&[0x5A; 60]).kept(ToServer, SegmentKind::DifferingOverlap, 1);
+    proves(&both(&sent, &gives_up(noise)), "data-injected", "network");
+    // Clean twin; decoy: a client that says so itself.
+    clean(&both(&sent, &gives_up(agreed().client_hello_13())));
+    let own = gives_up(agreed().to_server(&[0x5A; 60]));
+    clean(&both(&own, &own));
+}
