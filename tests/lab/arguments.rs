@@ -29,12 +29,15 @@ pub struct Arguments {
 const USAGE: &str = "usage: cargo test --test lab -- [--full] [--runs N] [--jobs N] [--recipe NAME]... \
 [--half training|held-out] [--seed N] [--keep FOLDER] [--program FILE] [--verbose]";
 
+/// Runs of each recipe and half that figures are made of, at least.
+const FULL: u64 = 10;
+
 const HALVES: [Half; 2] = [Half::Training, Half::HeldOut];
 
 impl Arguments {
-    /// Whether everything is run, so that the figures may be written.
+    /// Whether everything is run and often enough, so that the figures may be written.
     pub fn is_whole(&self) -> bool {
-        self.full && self.recipes.is_empty() && self.halves.len() == 2
+        self.full && self.runs >= FULL && self.recipes.is_empty() && self.halves.len() == 2
     }
 
     /// Reads them; what is said instead where they are wrong.
@@ -81,7 +84,7 @@ impl Arguments {
             // The held-out half is for figures: it runs when it is asked for.
             read.halves = HALVES[..if read.full { 2 } else { 1 }].to_vec();
         }
-        read.runs = runs.unwrap_or(if read.full { 10 } else { 1 });
+        read.runs = runs.unwrap_or(if read.full { FULL } else { 1 });
         if read.jobs == 0 {
             // Most of a run is waiting.
             read.jobs = if read.full { 12 } else { 8 };

@@ -1,10 +1,14 @@
 //! Writes `RESULTS.md`.
 
 use crate::calibrate::Worth;
-use crate::degrade::{DAMAGES, Damage};
+use crate::conditions;
+use crate::degrade::Damage;
 use crate::draw::Half;
-use crate::results::{Answer, Reliability, Sample, Tally, ratio, risk_coverage, rows};
-use crate::topology::Ip;
+use crate::recipes::RECIPES;
+use crate::results::{
+    Answer, Reliability, Row, Sample, Tally, class_of, ratio, risk_coverage, rows,
+};
+use crate::run::Done;
 use rdpwhy_analyzer::verdict::calibration::{Claim, calibrated_by, own};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
@@ -31,10 +35,6 @@ const CONFUSABLE: [(&[&str], &[&str]); 6] = [
     (&["nla-bad-credentials"], &["nla-account-restriction", "server-stall"]),
 ];
 
-/// Findings about the way, which a way without a fault should not give.
-const PATH: [&str; 4] =
-    ["packet-loss", "reordering-duplication", "tcp-option-rewrite", "transparent-tcp-proxy"];
-
 /// How answers are counted that are neither right nor wrong at first sight.
 const RULES: &str = "\nRules that make figures better than a bare comparison would:\n\n\
 - Where a vantage can only suggest a row, a wrong party or cause that is called no more than possible (below 0.7) counts \
@@ -47,19 +47,22 @@ suggested, and abstentions where it is established; `rst-of-unclear-origin` is a
 - A defect of a certificate is found where it stands among the candidate causes: it is read from the certificate.\n";
 
 /// The report.
-pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
+pub fn markdown(done: &Done) -> String {
+    let samples = &done.samples;
     let mut text = String::from(
         "# What the laboratory found\n\nWritten by `tests/run lab --full`. Each sample is one connection, seen from one \
          vantage: V1 one capture, V2 the relay's own facts, V3 the relay with captures of both legs, V6 two captures compared. \
          An answer is right when phenomenon and cause are; it is an abstention when less was said than the vantage allows. \
-         Vantages where the catalogue says that a row is established are counted apart from those that can only suggest it.\n",
+         Each recipe says before its run at which vantages the row is *established* and where it can only be *suggested*, \
+         because what would decide it is not on the wire there; these are counted apart. Where that is less than the \
+         catalogue grants the vantage, `unsaid.md` says why.\n",
     );
     text += RULES;
     let forgiven = samples.iter().filter(|s| s.damage == Damage::None && s.judged.forgiven).count();
     writeln!(text, "\nThe first of these rules was applied {forgiven} times.").unwrap();
     let worth = Worth::fitted(samples);
     let sound: Vec<&Sample> = samples.iter().filter(|s| s.damage == Damage::None).collect();
-    writeln!(text, "\n{runs} runs, {} samples of whole captures.", sound.len()).unwrap();
+    writeln!(text, "\n{}", runs(done, sound.len())).unwrap();
     for half in [Half::HeldOut, Half::Training] {
         let of_half: Vec<&Sample> = sound.iter().filter(|s| s.half == half).copied().collect();
         if !of_half.is_empty() {
@@ -71,8 +74,8 @@ pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
     }
     text += &accusations(&sound);
     text += &confusions(&sound);
-    text += &conditions(samples);
-    write!(text, "\n## Cited packets\n\n{citations}\n").unwrap();
+    text += &conditions::tables(samples);
+    write!(text, "\n## Cited packets\n\n{}\n", done.citations.markdown()).unwrap();
     text += "\n## What was wrong\n";
     text += &misses(&sound);
     text +=
@@ -80,6 +83,38 @@ pub fn markdown(samples: &[Sample], runs: usize, citations: &str) -> String {
     text += &unsaid(&sound);
     text += "\n## What was wrong with damaged captures only\n";
     text += &misses(&damaged_only(samples));
+    text += "\n## Runs of each recipe\n";
+    text += &runs_per_recipe(&sound);
+    text
+}
+
+/// How many runs there were, and how those fared that gave nothing.
+fn runs(done: &Done, samples: usize) -> String {
+    let Done { passed, failed, broken, repeated, skipped, .. } = done;
+    format!(
+        "{} runs, {samples} samples of whole captures. Something wrong was said in {failed} of them. {repeated} were made a \
+         second time, because their peers broke down before anything was judged; {broken} broke down twice; {skipped} were \
+         skipped for want of a peer.",
+        passed + failed
+    )
+}
+
+/// With the fault, and as clean twins.
+fn runs_per_recipe(samples: &[&Sample]) -> String {
+    let mut count: BTreeMap<&str, [HashSet<u64>; 4]> = BTreeMap::new();
+    for sample in samples {
+        let twin =
+            RECIPES.iter().any(|recipe| recipe.name == sample.recipe && recipe.row != sample.row);
+        let column = usize::from(sample.half == Half::Training) + 2 * usize::from(twin);
+        count.entry(sample.recipe).or_default()[column].insert(sample.seed);
+    }
+    let mut text = String::from(
+        "\n| recipe | held-out | training | clean twins held-out | clean twins training |\n|---|---|---|---|---|\n",
+    );
+    for (recipe, runs) in count {
+        let runs = runs.map(|seeds| seeds.len().to_string()).join(" | ");
+        writeln!(text, "| {recipe} | {runs} |").unwrap();
+    }
     text
 }
 
@@ -125,18 +160,21 @@ fn total(of: &[&Sample]) -> String {
     format!("{} | {} | {}", of.len(), asked.len(), shares.map(share).join(" | "))
 }
 
-/// The figures that the program shows of its rows: of the held-out half, whole captures, vantages where the
-/// row is decided. Columns are separated by tabs.
+/// The figures that the program shows of its rows: of the held-out half, whole captures, and the vantages where the
+/// row is decided, if there are any. Columns are separated by tabs.
 pub fn measured(samples: &[Sample]) -> String {
     let held_out: Vec<&Sample> =
         samples.iter().filter(|s| s.half == Half::HeldOut && s.damage == Damage::None).collect();
-    let decided: HashSet<&str> = held_out.iter().filter(|s| s.decides()).map(|s| s.row).collect();
-    let mut text = String::from("id\tprecision\trecall\tsupport\n");
+    // The catalogue has one row for all alerts.
+    let mut measured: BTreeMap<String, Row> = BTreeMap::new();
     for (id, row) in rows(&held_out) {
-        if decided.contains(id.as_str()) {
-            let (precision, recall) = (share(row.precision()), share(row.recall()));
-            writeln!(text, "{id}\t{precision}\t{recall}\t{}", row.support).unwrap();
-        }
+        let id = if id.starts_with("tls-alert-") { "tls-alert-N".to_owned() } else { id };
+        measured.entry(id).or_default().add(row);
+    }
+    let mut text = String::from("id\tprecision\trecall\tsupport\n");
+    for (id, row) in measured {
+        let (precision, recall) = (share(row.precision()), share(row.recall()));
+        writeln!(text, "{id}\t{precision}\t{recall}\t{}", row.support).unwrap();
     }
     text
 }
@@ -181,20 +219,25 @@ fn accusations(samples: &[&Sample]) -> String {
     let sessions: Vec<&&Sample> = samples.iter().filter(innocent).collect();
     let accused = sessions.iter().filter(|s| s.accuses()).count();
     let failed = sessions.iter().filter(|s| !s.judged.sound()).count();
-    let of_path = |s: &&&&Sample| {
-        s.judged
-            .said
-            .as_ref()
-            .is_some_and(|said| said.findings.iter().any(|id| PATH.contains(&id.as_str())))
-    };
-    let blemished = sessions.iter().filter(of_path).count();
     let connections =
         sessions.iter().filter(|s| ["V2", "V3"].contains(&s.judged.vantage.class())).count();
-    format!(
+    let mut text = format!(
         "\n## Sessions without a fault\n\n{} samples of {connections} clean sessions and rehearsals: {accused} accused of interference or \
-         downgrade, {failed} reported as something else than they were, {blemished} with a finding about their way.\n",
+         downgrade, by verdict or finding; {failed} reported as something else than they were. What was found of them:\n\n\
+         | finding | class | times |\n|---|---|---|\n",
         sessions.len()
-    )
+    );
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    for said in sessions.iter().filter_map(|s| s.judged.said.as_ref()) {
+        for id in &said.findings {
+            *count.entry(id).or_default() += 1;
+        }
+    }
+    for (id, times) in count {
+        let class = class_of(id).map_or_else(|| "-".to_owned(), |class| class.to_string());
+        writeln!(text, "| {id} | {class} | {times} |").unwrap();
+    }
+    text
 }
 
 fn confusions(samples: &[&Sample]) -> String {
@@ -221,37 +264,6 @@ fn confusions(samples: &[&Sample]) -> String {
     text
 }
 
-/// The same under other conditions: worse captures, and IPv6.
-fn conditions(samples: &[Sample]) -> String {
-    let mut text = String::from(
-        "\n## Under other conditions\n\nOf single captures (V1); where a damaged capture lacks the facts, to abstain is right.\n\n\
-         | condition | samples | top-1 | abstained | party | accusations of the innocent |\n|---|---|---|---|---|---|\n",
-    );
-    let mut line = |name: &str, of: Vec<&Sample>| {
-        let faults: Vec<&Sample> = of.iter().filter(|s| s.asks()).copied().collect();
-        let answers = Tally::answers(faults.iter().copied());
-        let party = Tally::of(faults.iter().map(|s| s.judged.marks.party));
-        let innocent = of.iter().filter(|s| !s.is_fault() && s.accuses()).count();
-        writeln!(
-            text,
-            "| {name} | {} | {} | {} | {} | {innocent} |",
-            faults.len(),
-            share(answers.accuracy()),
-            share(answers.abstention()),
-            share(party.accuracy()),
-        )
-        .unwrap();
-    };
-    for damage in [&[Damage::None][..], &DAMAGES].concat() {
-        let of = samples.iter().filter(|s| s.damage == damage && s.judged.vantage.class() == "V1");
-        line(damage.name(), of.collect());
-    }
-    for (name, ip) in [("IPv4, every vantage", Ip::V4), ("IPv6, every vantage", Ip::V6)] {
-        line(name, samples.iter().filter(|s| s.ip == ip && s.damage == Damage::None).collect());
-    }
-    text
-}
-
 /// Wrong answers to damaged captures where the whole ones gave none.
 fn damaged_only(samples: &[Sample]) -> Vec<&Sample> {
     let key = |s: &Sample| (s.recipe, s.half, s.seed, s.judged.vantage);
@@ -262,20 +274,21 @@ fn damaged_only(samples: &[Sample]) -> Vec<&Sample> {
     damaged.filter(|s| !whole.contains(&key(s))).collect()
 }
 
-/// What was wrong, by recipe and vantage.
+/// What was wrong, by recipe, half and vantage.
 fn misses(samples: &[&Sample]) -> String {
-    let mut count: BTreeMap<(&str, String, String), (usize, u64)> = BTreeMap::new();
+    let mut count: BTreeMap<(&str, &str, String, String), (usize, u64)> = BTreeMap::new();
     for sample in samples.iter().filter(|s| !s.judged.sound()) {
         let place = format!("{} {}", sample.judged.vantage.class(), sample.damage.name());
-        let key = (sample.recipe, place, sample.judged.complaint());
+        let key = (sample.recipe, sample.half.name(), place, sample.judged.complaint());
         let entry = count.entry(key).or_insert((0, sample.seed));
         entry.0 += 1;
     }
-    let mut text =
-        String::from("\n| recipe | vantage | what | times | a seed |\n|---|---|---|---|---|\n");
-    for ((recipe, vantage, what), (times, seed)) in count {
-        writeln!(text, "| {recipe} | {vantage} | {} | {times} | {seed} |", what.replace('|', "/"))
-            .unwrap();
+    let mut text = String::from(
+        "\n| recipe | half | vantage | what | times | a seed |\n|---|---|---|---|---|---|\n",
+    );
+    for ((recipe, half, vantage, what), (times, seed)) in count {
+        let what = what.replace('|', "/");
+        writeln!(text, "| {recipe} | {half} | {vantage} | {what} | {times} | {seed} |").unwrap();
     }
     text
 }
@@ -301,7 +314,7 @@ fn unsaid(samples: &[&Sample]) -> String {
 }
 
 /// A share as the report prints it.
-fn share(value: Option<f64>) -> String {
+pub fn share(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
 }
 

@@ -6,6 +6,7 @@ use crate::draw::Half;
 use crate::judge::{Judged, Mark};
 use crate::recipe::{Vantage, Why};
 use crate::topology::Ip;
+use rdpwhy_analyzer::catalogue::ROWS;
 use rdpwhy_analyzer::verdict::calibration::Claim;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,11 +131,21 @@ impl Sample {
         }
     }
 
-    /// Whether it accuses somebody of interference or downgrade.
+    /// Whether it accuses somebody of interference or downgrade, by its verdict or by a finding.
     pub fn accuses(&self) -> bool {
-        let said = self.judged.said.as_ref();
-        said.is_some_and(|said| ["interference", "downgrade"].contains(&said.class.as_str()))
+        let accusing = ["interference", "downgrade"];
+        self.judged.said.as_ref().is_some_and(|said| {
+            let found = said.findings.iter().filter_map(|id| class_of(id));
+            accusing.contains(&said.class.as_str())
+                || found.into_iter().any(|class| accusing.contains(&class.as_str()))
+        })
     }
+}
+
+/// The class of a row of the catalogue, as reports write it.
+pub fn class_of(id: &str) -> Option<String> {
+    let row = ROWS.iter().find(|row| row.id == id)?;
+    serde_json::to_value(row.class).ok()?.as_str().map(str::to_owned)
 }
 
 /// Right, wrong and abstained answers of some samples.
@@ -199,6 +210,14 @@ pub struct Row {
 }
 
 impl Row {
+    /// Takes another row's samples in.
+    pub fn add(&mut self, other: Self) {
+        self.support += other.support;
+        self.found += other.found;
+        self.among += other.among;
+        self.mistaken += other.mistaken;
+    }
+
     /// The share of its samples that were named so.
     pub fn recall(&self) -> Option<f64> {
         ratio(self.found, self.support)

@@ -46,10 +46,50 @@ pub struct Done {
     pub passed: usize,
     /// Runs in which something was.
     pub failed: usize,
+    /// Runs that broke down before anything was judged, twice.
+    pub broken: usize,
+    /// Runs that broke down once and were made again.
+    pub repeated: usize,
+    /// Runs for which a peer is missing.
+    pub skipped: usize,
     /// Everything that was judged.
     pub samples: Vec<Sample>,
     /// The packets that were cited.
     pub citations: Checked,
+}
+
+/// How one run fared.
+enum Fared {
+    Made(Made),
+    /// A peer is missing.
+    Skipped,
+    BrokeDown,
+}
+
+/// What one run gave.
+struct Made {
+    samples: Vec<Sample>,
+    citations: Checked,
+    /// It had broken down before.
+    again: bool,
+}
+
+impl Done {
+    fn add(&mut self, fared: Fared) {
+        match fared {
+            Fared::Made(Made { samples, citations, again }) => {
+                self.citations.add(citations);
+                let mut whole = samples.iter().filter(|s| s.damage == Damage::None);
+                let sound = whole.all(|sample| sample.judged.sound());
+                self.passed += usize::from(sound);
+                self.failed += usize::from(!sound);
+                self.repeated += usize::from(again);
+                self.samples.extend(samples);
+            }
+            Fared::Skipped => self.skipped += 1,
+            Fared::BrokeDown => self.broken += 1,
+        }
+    }
 }
 
 /// Runs what the arguments say.
@@ -65,19 +105,8 @@ pub fn run(arguments: &Arguments) -> Done {
                 loop {
                     let next = jobs.lock().unwrap().pop_front();
                     let Some(job) = next else { break };
-                    let made = report(&house, job, arguments);
-                    let mut done = done.lock().unwrap();
-                    match made {
-                        Some((samples, citations)) => {
-                            done.citations.add(citations);
-                            let whole = samples.iter().filter(|s| s.damage == Damage::None);
-                            let sound = whole.into_iter().all(|sample| sample.judged.sound());
-                            done.passed += usize::from(sound);
-                            done.failed += usize::from(!sound);
-                            done.samples.extend(samples);
-                        }
-                        None => done.failed += 1,
-                    }
+                    let fared = report(&house, job, arguments);
+                    done.lock().unwrap().add(fared);
                 }
             });
         }
@@ -115,20 +144,21 @@ fn jobs(arguments: &Arguments, has_packets: bool) -> Vec<Job> {
 /// Rows without a fault, which need no twin without it.
 const BENIGN: [&str; 2] = ["none", "client-rehearsal-close"];
 
-/// Makes one run and prints how it fared; its samples, or `None` where it broke down.
-fn report(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
+/// Makes one run and prints how it fared.
+fn report(house: &House, job: Job, arguments: &Arguments) -> Fared {
     let started = Instant::now();
     let result = std::panic::catch_unwind(|| make(house, job, arguments));
     let seconds = started.elapsed().as_secs_f32();
     let name = job.name();
     let Ok(made) = result else {
         println!("FAILED {name}: it broke down ({seconds:.1} s)");
-        return None;
+        return Fared::BrokeDown;
     };
-    let Some((samples, citations)) = made else {
+    let Some(made) = made else {
         println!("skipped {name}");
-        return Some(Made::default());
+        return Fared::Skipped;
     };
+    let samples = &made.samples;
     let wrong: Vec<&Sample> =
         samples.iter().filter(|s| s.damage == Damage::None && !s.judged.sound()).collect();
     let word = if wrong.is_empty() { "ok    " } else { "MISSED" };
@@ -138,16 +168,13 @@ fn report(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
         text += &format!("         {:?}: {}\n", judged.vantage, judged.complaint());
     }
     if arguments.verbose {
-        for Sample { damage, judged, .. } in &samples {
+        for Sample { damage, judged, .. } in samples {
             text += &format!("         {:?}, {damage:?}: {:?}\n", judged.vantage, judged.said);
         }
     }
     print!("{text}");
-    Some((samples, citations))
+    Fared::Made(made)
 }
-
-/// What one run gave.
-type Made = (Vec<Sample>, Checked);
 
 /// Makes one run and judges it at every vantage its labels name.
 fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
@@ -157,11 +184,12 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
         if job.faulty { plan } else { plan.without_fault() }
     };
     // A busy machine can spoil a run before anything is judged: a capture with a gap, a server that is late.
-    let (played, plan, scratch) = std::panic::catch_unwind(|| play(house, planned(), job))
-        .unwrap_or_else(|_| {
-            println!("again: {}", job.name());
-            play(house, planned(), job)
-        })?;
+    let first = std::panic::catch_unwind(|| play(house, planned(), job));
+    let again = first.is_err();
+    let (played, plan, scratch) = first.unwrap_or_else(|_| {
+        println!("again: {}", job.name());
+        play(house, planned(), job)
+    })?;
     let vantages: Vec<Vantage> =
         plan.labels.iter().flat_map(|label| label.vantages.iter().copied()).collect();
     // The damage of captures is looked at in one run of three, what is cited in every run.
@@ -187,7 +215,7 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
         let name = format!("{}-{}-{}-{twin}", job.recipe.name, job.half.name(), job.seed);
         crate::keep::keep(&keep.join(name), &plan, &played, &samples, scratch.path());
     }
-    Some((samples, citations))
+    Some(Made { samples, citations, again })
 }
 
 /// Reads again what the objects of every capture, of every two, and of the relay's own, cite; nothing without tshark.
