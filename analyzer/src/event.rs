@@ -73,6 +73,8 @@ impl fmt::Debug for At {
 
 /// The limit of an input that holds headers alone, or none of what a side said first.
 pub const UNREAD: &str = "the first bytes of a side are not in the input";
+/// A bound that keeps what a side said from being read whole.
+pub const CUT: &str = "a TPKT packet was cut in the input";
 
 /// One thing that happened.
 #[derive(Clone, Debug)]

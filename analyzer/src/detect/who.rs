@@ -41,6 +41,10 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     if ending.both || matches!(ending.how, Close::Error(_)) {
         return (Party::Unknown, Band::Weak);
     }
+    // Who closes may answer what can not be read.
+    if facts.lacks_words() {
+        return (Party::Unknown, Band::Weak);
+    }
     // Who was not heard gave up for a reason, and it is not of its own making.
     if is_unheard(facts, ending.dir) {
         return (Party::Unknown, Band::Weak);

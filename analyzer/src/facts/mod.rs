@@ -21,7 +21,7 @@ pub use tcp::{Attempt, Ending, LegFacts, TcpFacts};
 pub use tls::{AlertSeen, Records, TlsFacts};
 pub use turns::Turns;
 
-use crate::event::{At, Event, UNREAD};
+use crate::event::{At, CUT, Event, UNREAD};
 use crate::input::{Close, Direction, Leg, RelayNote, SegmentCounts, SegmentKind, Timestamp};
 use crate::wire::x224::Protocols;
 
@@ -257,6 +257,12 @@ impl Facts {
     pub fn is_unread(&self) -> bool {
         let nothing_read = self.reached().is_none_or(|(reached, _)| reached <= Reached::Tcp);
         nothing_read && self.limits.contains(&UNREAD)
+    }
+
+    /// What a side said before the session was up is partly not in the input, as in captures of headers alone.
+    pub fn lacks_words(&self) -> bool {
+        let read = self.is_active() || self.tls.client_hello.is_seen();
+        !read && [UNREAD, CUT].iter().any(|limit| self.limits.contains(limit))
     }
 
     /// Nothing of what a verdict could rest on is missing.

@@ -8,7 +8,7 @@ mod lane;
 mod memory;
 mod tls;
 
-use crate::event::{At, Event, UNREAD};
+use crate::event::{At, CUT, Event, UNREAD};
 use crate::facts::{Facts, InputEnd, Resolved, Subject, Vantage};
 use crate::input::{Direction, Input, Leg, Origin, Timestamp};
 use crate::records::{FrameKind, FrameStart, Piece};
@@ -313,7 +313,7 @@ impl Fold<'_> {
             FrameKind::Tpkt if frame.body.len() < frame.wanted.min(start.body as usize) => {
                 // Behind the negotiation a source may leave bodies out on purpose.
                 let negotiated = self.facts.x224.confirm.is_seen();
-                let cut = Event::Limit("a TPKT packet was cut in the input");
+                let cut = Event::Limit(CUT);
                 self.facts.apply(at, if negotiated { Event::ClearFrame(dir) } else { cut });
             }
             FrameKind::Tpkt => self.tpdu(at, dir, frame),

@@ -79,6 +79,25 @@ fn headers_alone_tell_no_silence() {
 }
 
 #[test]
+fn who_closes_behind_words_that_were_cut_off_may_only_answer() {
+    let mut request = vec![0; 43];
+    request[..7].copy_from_slice(&[3, 0, 0, 43, 38, 0xE0, 0]);
+    let asks = |kept: usize| {
+        let trace = Trace::capture().open().to_server(&request[..kept]);
+        trace.skipped(ToServer, 43 - kept as u64)
+    };
+    for kept in [0, 30] {
+        let report = asks(kept).after_ms(9_000).fin(ToServer).report();
+        assert_eq!(report.verdict.party, "unknown", "{report:#?}");
+    }
+    // Clean twin: all of it is there. Decoy: so is what came behind it.
+    let said = Trace::capture().open().cr(SSL).cc(SSL).after_ms(5).fin(ToServer).report();
+    assert_eq!(said.verdict.party, "client");
+    let hello = asks(30).cc(SSL).client_hello_13().after_ms(5).fin(ToClient).report();
+    assert_eq!(hello.verdict.party, "server");
+}
+
+#[test]
 fn a_first_packet_that_was_lost_hides_no_later_step() {
     let headers = Trace::capture().open().skipped(ToServer, 43).skipped(ToClient, 19);
     assert!(headers.session().facts().is_unread());
