@@ -15,6 +15,7 @@ pub(super) const DETECTOR: Detector = Detector {
         "rst-genuine-",
         "rst-of-unclear-origin",
         "tls-alert-",
+        "tls-plaintext-after-hello",
         "non-rdp-endpoint",
     ],
     remedy: "Find the device on that path that writes into connections and remove it from this one.",

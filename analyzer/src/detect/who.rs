@@ -52,8 +52,10 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     if waited_for_the_server(facts, ending) || slow_path_timeout::gave_up(facts, ending).is_some() {
         return (Party::Unknown, Band::Weak);
     }
-    // Who got two versions of the other's bytes may have ended it for what the other never sent.
-    if came_in_two_versions(facts, ending.dir.reverse()) {
+    // Who got two versions of the other's bytes, or what can not be read, may have ended it for what the other never
+    // sent.
+    let other = ending.dir.reverse();
+    if came_in_two_versions(facts, other) || facts.rdp.opaque[other.index()] {
         return (Party::Unknown, Band::Weak);
     }
     let closing = closing_segment(facts, ending);

@@ -27,6 +27,8 @@ pub const INJECTED: Detector = Detector {
         "non-rdp-endpoint",
         "tls-first-endpoint",
         "tls-record-tampered",
+        "tls-plaintext-after-hello",
+        "cert-key-inaccessible",
         "tls-alert-",
         ENDS[0],
         ENDS[1],
@@ -76,7 +78,9 @@ fn injected(case: &Case<'_>) -> Option<Opinion> {
     }
     Direction::BOTH.into_iter().find_map(|dir| {
         let arrival = if dir == Direction::ToClient { case.this } else { server };
-        let evidence = never_sent(diff, dir, arrival).or_else(|| written_over(diff, dir, arrival))?;
+        let evidence = never_sent(diff, dir, arrival)
+            .or_else(|| written_over(diff, dir, arrival))
+            .or_else(|| instead_of_the_hello(diff, dir, arrival))?;
         let says = format!(
             "Bytes that the {} never sent arrived in its name: somebody between writes into the connection.",
             sender(dir)
@@ -93,6 +97,16 @@ fn never_sent(diff: &Diff, dir: Direction, arrival: &Facts) -> Option<Evidence> 
     let [sent, arrived] = stream.sent_and_arrived(dir);
     let fact = format!("{arrived} bytes arrived from the {}, which had sent {sent}", sender(dir));
     (watched && stream.added(dir) > 0).then(|| Evidence::at(last, fact).side(side.other()))
+}
+
+/// Something else arrived at the place of the client's hello, and no hello. A server may end the connection over it
+/// before the client's own bytes come.
+fn instead_of_the_hello(diff: &Diff, dir: Direction, arrival: &Facts) -> Option<Evidence> {
+    let differs = diff.stream(dir).differs.as_ref()?;
+    let of_hello = matches!(differs.pdu, Some((Pdu::Handshake(1), _)));
+    let fact = format!("{}; no hello arrived", differs.fact(dir));
+    (of_hello && dir == Direction::ToServer && !arrival.tls.client_hello.is_seen())
+        .then(|| Evidence::absent(fact))
 }
 
 /// What arrived differs from what was sent, and the receiver got two versions of it.

@@ -80,7 +80,7 @@ fn headers_alone_tell_no_silence() {
 
 #[test]
 fn who_closes_behind_words_that_were_cut_off_may_only_answer() {
-    let mut request = vec![0; 43];
+    let mut request = [0; 43];
     request[..7].copy_from_slice(&[3, 0, 0, 43, 38, 0xE0, 0]);
     let asks = |kept: usize| {
         let trace = Trace::capture().open().to_server(&request[..kept]);

@@ -198,6 +198,13 @@ fn noise_before_the_clients_hello_leaves_no_hello_at_the_servers_side() {
     let sent = gives_up(agreed().client_hello_13());
     let noise = agreed().to_server(&[0x5A; 60]).kept(ToServer, SegmentKind::DifferingOverlap, 1);
     proves(&both(&sent, &gives_up(noise)), "data-injected", "network");
+    // A server that goes on in clear RDP for it has no fault of its own, and its end comes before the client's bytes.
+    let clear = |trace: Trace| {
+        trace.after_ms(5).mcs(ToClient, &[0x21, 0x80]).ended(ToClient, SegmentKind::Rst, 900)
+    };
+    let report = both(&clear(agreed().client_hello_13()), &clear(agreed().to_server(&[0x5A; 60])));
+    proves(&report, "data-injected", "network");
+    silent(&report, "tls-plaintext-after-hello");
     // Clean twin; decoy: a client that says so itself.
     clean(&both(&sent, &gives_up(agreed().client_hello_13())));
     let own = gives_up(agreed().to_server(&[0x5A; 60]));
