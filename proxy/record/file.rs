@@ -25,9 +25,13 @@ pub struct Files {
 }
 
 impl Files {
-    /// No file yet.
+    /// No file yet of this recording. A ring goes on where an earlier one of this name ended, and its files are the
+    /// oldest of this one.
     pub fn new(ring: Ring) -> Files {
-        Files { ring, written: VecDeque::new(), number: 0 }
+        let earlier = ring.files.map_or_else(Vec::new, |_| earlier(&ring.path));
+        let number = earlier.last().map_or(0, |(number, _)| *number);
+        let written = earlier.into_iter().map(|(_, path)| path).collect();
+        Files { ring, written, number }
     }
 
     /// Opens the next file; of a ring the oldest one beyond its number is removed.
@@ -83,9 +87,35 @@ fn numbered(path: &Path, number: u64) -> PathBuf {
     path.with_extension(format!("{number:05}.{extension}"))
 }
 
+/// The files of rings of this name that are there, by their numbers.
+fn earlier(path: &Path) -> Vec<(u64, PathBuf)> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let Ok(entries) = std::fs::read_dir(folder.unwrap_or(Path::new("."))) else {
+        return Vec::new();
+    };
+    let number = |found: &Path| {
+        // The number stands before the extension.
+        let digits = found.file_stem()?.to_str()?.rsplit_once('.')?.1;
+        let number = digits.parse().ok()?;
+        (numbered(path, number).file_name() == found.file_name()).then_some(number)
+    };
+    let found = entries.flatten().map(|entry| path.with_file_name(entry.file_name()));
+    let mut files: Vec<_> = found.filter_map(|found| Some((number(&found)?, found))).collect();
+    files.sort_unstable();
+    files
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
 
     #[test]
     fn a_ring_keeps_its_newest_files() {
@@ -95,12 +125,28 @@ mod tests {
         for _ in 0..4 {
             files.next().unwrap();
         }
-        let mut names: Vec<String> = std::fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        assert_eq!(names, ["case.00003.pcapng", "case.00004.pcapng"]);
+        assert_eq!(names(folder.path()), ["case.00003.pcapng", "case.00004.pcapng"]);
         assert!(files.is_full(100) && !files.is_full(99));
+    }
+
+    #[test]
+    fn a_ring_goes_on_where_an_earlier_one_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("case.pcapng");
+        let others = ["case.pcapng", "case.7.pcapng", "case.00009.pcap", "other.00012.pcapng"];
+        for name in [&others[..], &["case.00007.pcapng", "case.00008.pcapng"]].concat() {
+            std::fs::write(folder.path().join(name), name).unwrap();
+        }
+        let mut files = Files::new(Ring { path, files: Some(2), size: 100 });
+        let ours = || -> Vec<String> {
+            names(folder.path()).into_iter().filter(|name| !others.contains(&&**name)).collect()
+        };
+        files.next().unwrap();
+        assert_eq!(ours(), ["case.00008.pcapng", "case.00009.pcapng"]);
+        files.next().unwrap();
+        assert_eq!(ours(), ["case.00009.pcapng", "case.00010.pcapng"]);
+        for name in others {
+            assert_eq!(std::fs::read_to_string(folder.path().join(name)).unwrap(), name);
+        }
     }
 }
