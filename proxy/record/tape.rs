@@ -102,6 +102,11 @@ impl Tape {
         }
     }
 
+    /// Every byte is to be in it.
+    pub fn keeps_all(&self) -> bool {
+        self.payload == Payload::Full
+    }
+
     /// Bytes that were read; `facts` already know them.
     pub fn data(
         &mut self,

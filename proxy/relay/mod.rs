@@ -8,6 +8,7 @@ mod death;
 mod listen;
 mod observer;
 mod origin;
+mod pending;
 mod pump;
 mod routes;
 mod seldom;

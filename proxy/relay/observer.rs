@@ -45,6 +45,11 @@ impl Observer {
         &mut self.session
     }
 
+    /// Every byte is recorded, as long as the session lasts.
+    pub fn keeps_all(&self) -> bool {
+        self.tape.as_ref().is_some_and(|tape| tape.keeps_all())
+    }
+
     /// Bytes that were read and written on.
     pub fn bytes(&mut self, time: Timestamp, dir: Direction, chunk: Chunk<'_>) {
         self.reads += 1;

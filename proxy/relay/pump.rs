@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 
 use super::added::Added;
 use super::death::{Watch, close_of};
+use super::pending::{self, Pending};
 use crate::measures::Measures;
 use crate::os;
 use crate::record::Chunk;
@@ -44,8 +45,7 @@ pub struct Pump {
 #[derive(Debug)]
 struct Flow {
     /// Bytes that the receiver did not take yet.
-    pending: Vec<u8>,
-    sent: usize,
+    pending: Pending,
     limit: usize,
     /// How the sender ended.
     ended: Option<Close>,
@@ -59,6 +59,15 @@ struct Flow {
     closed: bool,
     /// Measures what the relay adds, where that is wanted.
     added: Option<Box<Added>>,
+}
+
+/// How far both receivers have come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Bytes that wait here, by direction.
+    pending: [usize; 2],
+    /// Bytes that client and server have acknowledged, where the system tells.
+    acked: [Option<u64>; 2],
 }
 
 /// What ended the pump's current run.
@@ -84,8 +93,7 @@ impl Pump {
         measures: Option<&Measures>,
     ) -> Pump {
         let flow = |pending, ended, dir| Flow {
-            pending,
-            sent: 0,
+            pending: Pending::of(pending),
             limit: FIRST_LIMIT,
             ended,
             moved: false,
@@ -105,6 +113,13 @@ impl Pump {
             Direction::ToServer => &self.client,
             Direction::ToClient => &self.server,
         }
+    }
+
+    /// How far each receiver has come: one that takes anything, however slowly, changes it.
+    pub fn taken(&self) -> Taken {
+        let acked = |socket| os::tcp_sample(socket).and_then(|sample| sample.bytes_acked);
+        let acked = [acked(&self.client), acked(&self.server)];
+        Taken { pending: self.flows.each_ref().map(|flow| flow.pending.rest().len()), acked }
     }
 
     /// Moves bytes until at least one sender ends or an end can be passed on, or the first have passed where
@@ -197,8 +212,8 @@ impl Pump {
         let Pump { client, server, flows } = self;
         let sink = if dir == Direction::ToServer { &*server } else { &*client };
         let flow = &mut flows[dir.index()];
-        if let Ok(written) = sink.try_write(&flow.pending[flow.sent..]) {
-            flow.sent += written;
+        if let Ok(written) = sink.try_write(flow.pending.rest()) {
+            flow.pending.advance(written);
         }
     }
 
@@ -274,7 +289,7 @@ fn poll_flow(
     for _ in 0..TURNS {
         while !flow.pending.is_empty() {
             ready!(sink.poll_write_ready(cx)).ok();
-            match sink.try_write(&flow.pending[flow.sent..]) {
+            match sink.try_write(flow.pending.rest()) {
                 Ok(written) => flow.advance(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) => {
@@ -320,7 +335,8 @@ fn move_once(
     seen: &mut impl FnMut(Direction, Chunk<'_>),
 ) -> io::Result<usize> {
     WORKER.with_borrow_mut(|buffer| {
-        let read = match read_some(source, &mut buffer[..flow.limit]) {
+        let limit = if pending::is_much() { FIRST_LIMIT } else { flow.limit };
+        let read = match read_some(source, &mut buffer[..limit]) {
             Ok(0) => {
                 flow.ended.get_or_insert(Close::Fin);
                 return Ok(0);
@@ -348,7 +364,7 @@ fn move_once(
                 0
             }
         };
-        flow.pending.extend_from_slice(&bytes[written..]);
+        flow.pending.add(&bytes[written..]);
         if let Some(added) = flow.added.as_mut().filter(|_| written == read) {
             added.given();
         }
@@ -390,14 +406,10 @@ impl Flow {
     }
 
     fn advance(&mut self, written: usize) {
-        self.sent += written;
-        if self.sent == self.pending.len() {
-            // The memory goes back: an idle flow keeps none.
-            self.pending = Vec::new();
-            self.sent = 0;
-            if let Some(added) = &mut self.added {
-                added.given();
-            }
+        if self.pending.advance(written)
+            && let Some(added) = &mut self.added
+        {
+            added.given();
         }
     }
 }

@@ -16,7 +16,7 @@ use super::Relay;
 use super::death::close_of;
 use super::listen::Place;
 use super::origin::Origin;
-use super::pump::{Deaths, Pump};
+use super::pump::{Deaths, Pump, Taken};
 use super::seldom::Seldom;
 use super::upstream::Route;
 use super::waiting::at;
@@ -255,17 +255,39 @@ enum Carried {
     Lingers(Box<Pump>),
 }
 
+/// With a session of which one side has ended: who hangs holds no place for ever.
+#[derive(Default)]
+struct Patience(Option<(Instant, Taken)>);
+
+impl Patience {
+    /// Nothing has passed for [`LINGER_MOST`], and no receiver has taken anything, however slowly. Asked from time to
+    /// time, while nothing is read.
+    fn hangs(&mut self, pump: &Pump) -> bool {
+        let taken = pump.taken();
+        match &self.0 {
+            Some((since, before)) if *before == taken => since.elapsed() >= LINGER_MOST,
+            _ => {
+                self.0 = Some((Instant::now(), taken));
+                false
+            }
+        }
+    }
+}
+
 /// A session whose verdict is given: bytes still pass, nobody looks at them.
 async fn linger(mut pump: Box<Pump>, stop: &mut watch::Receiver<bool>) {
     let mut unseen = |_: Direction, _: Chunk<'_>| {};
+    let mut hangs = Patience::default();
     loop {
         tokio::select! {
-            passed = timeout(LINGER_MOST, pump.run(true, &mut unseen)) => match passed {
+            passed = timeout(LINGER, pump.run(true, &mut unseen)) => match passed {
                 Ok(None) => {}
                 Ok(Some(_)) => if pump.propagate().over {
                     return;
                 },
-                Err(_) => return pump.abort(),
+                Err(_) => if hangs.hangs(&pump) {
+                    return pump.abort();
+                },
             },
             _ = stop.changed() => return,
         }
@@ -283,6 +305,7 @@ async fn carry(
     let deadline = relay.deadlines.handshake.map(|limit| tokio::time::Instant::now() + limit);
     let mut ticks = ticks();
     let mut quiet = None;
+    let mut hangs = Patience::default();
     loop {
         let up = watched.active;
         let quiet_at = quiet.map(|at| (at, Happened::Quiet));
@@ -320,8 +343,16 @@ async fn carry(
             }
             Happened::Quiet => {
                 if watched.is_quiet(LINGER) {
-                    watched.end_windows(&pump);
-                    return Carried::Lingers(pump);
+                    // Where every byte is recorded, the final verdict waits for the last one.
+                    if !watched.observer.keeps_all() {
+                        watched.end_windows(&pump);
+                        return Carried::Lingers(pump);
+                    }
+                    watched.foretell(relay);
+                    if hangs.hangs(&pump) {
+                        pump.abort();
+                        return Carried::Over(None);
+                    }
                 }
                 quiet = Some(tokio::time::Instant::now() + LINGER);
             }

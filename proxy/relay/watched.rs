@@ -216,8 +216,16 @@ impl Watched {
         if let Some(pump) = pump {
             self.sample_both(now, pump);
         }
-        let shut = self.windows.so_far().into_iter().flatten();
-        self.warn(relay, now, shut.map(|(time, window)| (time, Input::Segment(window))));
+        self.foretell(relay);
+    }
+
+    /// Tells the desk, once, what it would be told if the session ended now.
+    pub fn foretell(&mut self, relay: &Relay) {
+        if !self.warned {
+            let shut = self.windows.so_far().into_iter().flatten();
+            let shut = shut.map(|(time, window)| (time, Input::Segment(window)));
+            self.warn(relay, self.clock.now(), shut);
+        }
     }
 
     /// Tells the desk how it stands, with what would be told if it ended now.
