@@ -11,7 +11,7 @@ use super::signals::{Asked, Signals};
 use super::{config, routes};
 use crate::error::Error;
 use crate::output::{Output, remark};
-use crate::relay::Routes;
+use crate::relay::{Listen, Routes};
 
 /// What can still be done to a relay that runs.
 pub struct Running {
@@ -100,8 +100,14 @@ fn changed(before: &Args, open: &mut Routes) -> Result<Duration, Error> {
         remark(&format!("listening on {address}"));
         remark(&format!("{address} -> {upstream}"));
     }
-    for address in &changes.closed {
-        remark(&format!("no longer listening on {address}; its open sessions go on"));
+    for (address, listen) in &changes.closed {
+        remark(&match listen {
+            Listen::At(_) => format!("no longer listening on {address}; its open sessions go on"),
+            Listen::Passed(name) => format!(
+                "{address} is no longer served, its open sessions go on; the service manager still listens there, and who \
+                 connects waits: stop the socket unit of fd:{name}"
+            ),
+        });
     }
     if before.packets && !changes.opened.is_empty() {
         remark("packets of what began to listen now are not captured");

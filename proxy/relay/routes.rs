@@ -46,8 +46,8 @@ struct Open {
 pub struct Changes {
     /// Began to listen, or lead elsewhere now.
     pub opened: Vec<(SocketAddr, Upstream)>,
-    /// Stopped listening.
-    pub closed: Vec<SocketAddr>,
+    /// Are not served any more, with what was wanted there.
+    pub closed: Vec<(SocketAddr, Listen)>,
 }
 
 /// An address that can not be listened on.
@@ -136,7 +136,7 @@ impl Routes {
         let mut changes = Changes::default();
         for (mut open, kept) in std::mem::take(&mut self.open).into_iter().zip(kept) {
             let Some(mut wanted) = kept else {
-                changes.closed.push(open.address);
+                changes.closed.push((open.address, open.wanted.listen));
                 continue;
             };
             wanted.upstream = wanted.upstream.at(open.address);
@@ -242,7 +242,7 @@ mod tests {
         let (mut routes, _stop) = two();
         let before = state(&routes, [10, 0, 0, 1]);
         let changes = routes.change(vec![wanted(anywhere(), 2)], Vec::new()).unwrap();
-        assert_eq!(changes.closed, [before[0].0]);
+        assert_eq!(changes.closed, [(before[0].0, Listen::At(anywhere()))]);
         assert!(changes.opened.is_empty());
         let changes = routes.change(vec![wanted(anywhere(), 9)], Vec::new()).unwrap();
         assert_eq!(changes.opened, [(before[1].0, to(9))]);
