@@ -185,6 +185,7 @@ impl Desk {
                 self.open.insert(index, client);
             }
             Message::Active { index, session } => {
+                self.measures.as_ref().inspect(|measures| measures.set_up(index, session.facts()));
                 self.book.note(index, Summary::of(session.facts()));
                 self.revise(index);
             }

@@ -25,6 +25,8 @@ struct State {
     recording: Recording,
     due: Instant,
     sessions: Sessions,
+    /// Open sessions whose setup is recorded.
+    up: BTreeSet<u64>,
 }
 
 /// Counts of sessions.
@@ -51,8 +53,8 @@ impl Measures {
     /// Begins with nothing measured. The first interval of the recording's log begins now.
     pub fn new(recording: Recording, clock: Clock) -> Measures {
         let due = Instant::now() + Recording::INTERVAL;
-        let sessions = Sessions::default();
-        Measures(Arc::new(Mutex::new(State { clock, recording, due, sessions })))
+        let (sessions, up) = Default::default();
+        Measures(Arc::new(Mutex::new(State { clock, recording, due, sessions, up })))
     }
 
     /// A session began.
@@ -71,10 +73,22 @@ impl Measures {
         *facts = facts.saturating_sub(before as u64).saturating_add(now as u64);
     }
 
+    /// A session is up: how long that took is not kept back until it is over.
+    pub fn set_up(&self, index: u64, facts: &Facts) {
+        let mut state = self.state();
+        if state.up.insert(index) {
+            state.recording.record(|latencies| latencies.record_setup(facts));
+        }
+    }
+
     /// A session is over.
     pub fn ended(&self, index: u64, facts: &Facts) {
         let mut state = self.state();
-        state.recording.record(|latencies| latencies.record_session(facts));
+        let set_up = state.up.remove(&index);
+        state.recording.record(|latencies| match set_up {
+            true => latencies.record_turns(facts),
+            false => latencies.record_session(facts),
+        });
         state.sessions.open.remove(&index);
         for (sum, stream) in state.sessions.bytes.iter_mut().zip(&facts.streams) {
             *sum = sum.saturating_add(stream.bytes);

@@ -12,9 +12,12 @@ use rustls::{ClientConnection, ServerConnection};
 use tokio::time::{advance, sleep};
 
 use super::*;
+use crate::clock::Clock;
 use crate::demo::scenes::{Client, HostTls};
 use crate::demo::tls::{Authority, NAME};
 use crate::demo::x224;
+use crate::latency::Recording;
+use crate::metrics;
 use crate::output::{Filter, Format};
 
 /// 2026-11-25 10:00:00 UTC.
@@ -316,4 +319,28 @@ async fn what_was_printed_is_revised_where_failures_alone_are() {
         let expected: &[_] = if outcomes == Printed::Failed { &told } else { &[] };
         assert_eq!(stage.verdicts(), expected);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_a_session_took_to_be_up_is_measured_while_it_lasts_and_once() {
+    let stage = Stage::new();
+    let clock = Clock::start();
+    let measures = Measures::new(Recording::start(None, clock.now()).unwrap(), clock);
+    let count = |step: &str| {
+        let text = String::from_utf8(measures.exposed(metrics::Format::Text)).unwrap();
+        let name = format!("rdpwhy_step_duration_seconds_count{{step=\"{step}\"");
+        let line = text.lines().find(|line| line.starts_with(&name)).map(str::to_owned);
+        line.map_or(0, |line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+    };
+    let session = stage.session(1, Came::Desktop);
+    measures.began(1);
+    measures.set_up(1, session.facts());
+    measures.set_up(1, session.facts());
+    assert_eq!([count("x224"), count("tls"), count("server-turn")], [1, 1, 0]);
+    measures.ended(1, session.facts());
+    let turns = session.facts().turns.waits(Direction::ToClient).len() as u64;
+    assert_eq!([count("x224"), count("tls"), count("server-turn")], [1, 1, turns]);
+    // One that was never up.
+    measures.ended(2, stage.session(2, Came::Tls).facts());
+    assert_eq!([count("x224"), count("tls")], [2, 2]);
 }
