@@ -1,7 +1,7 @@
-//! Recordings of latencies, read by readers that are not ours: Python's own zlib, and HdrHistogram for
-//! Python where it is installed.
+//! Recordings of latencies, read by readers that are not ours: HdrHistogram's own log processor, and a few lines of
+//! Python.
 
-use crate::support::{json, lacking, need, scratch, text_of};
+use crate::support::{json, need, scratch, skip, text_of};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -37,18 +37,8 @@ for line in open(sys.argv[1]):
     print(tag[4:], total, float(start) >= 0)
 "#;
 
-/// The same by HdrHistogram for Python (`pip install hdrhistogram`).
-const HDRH: &str = r#"
-import sys
-from hdrh.histogram import HdrHistogram
-from hdrh.log import HistogramLogReader
-reader = HistogramLogReader(sys.argv[1], HdrHistogram(1000, 3600 * 10**9, 3))
-while True:
-    histogram = reader.get_next_interval_histogram()
-    if histogram is None:
-        break
-    print(histogram.get_tag(), histogram.get_total_count(), True)
-"#;
+/// HdrHistogram's own implementation, as Debian has it (libhdrhistogram-java).
+const HDR_HISTOGRAM: &str = "/usr/share/java/hdrhistogram.jar";
 
 fn rdpwhy(arguments: &[&str], home: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rdpwhy"));
@@ -64,16 +54,37 @@ fn sample() -> String {
     text_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/samples/relay-session.pcapng"))
 }
 
-/// Tags with their counts, as a Python program reads them; `None` where Python can not.
-fn python(program: &str, log: &Path) -> Option<Vec<(String, u64)>> {
-    let python = need("python3")?;
-    let output = Command::new(python).arg("-c").arg(program).arg(log).output().unwrap();
-    let error = words(&output.stderr);
-    if error.contains("ModuleNotFoundError") {
-        lacking("HdrHistogram for Python is not installed");
+/// Tags with their counts, as HdrHistogram's log processor reads them; `None` where it is not there.
+fn processed(log: &Path) -> Option<Vec<(String, u64)>> {
+    let java = need("java")?;
+    if !Path::new(HDR_HISTOGRAM).is_file() {
+        skip(&format!("{HDR_HISTOGRAM} is not there (libhdrhistogram-java)"));
         return None;
     }
-    assert!(output.status.success(), "{error}");
+    let process = |flags: &[&str]| {
+        let mut command = Command::new(&java);
+        command.args(["-cp", HDR_HISTOGRAM, "org.HdrHistogram.HistogramLogProcessor", "-i"]);
+        let output = command.arg(log).args(flags).output().unwrap();
+        assert!(output.status.success(), "{}", words(&output.stderr));
+        words(&output.stdout)
+    };
+    let listed = process(&["-listtags"]);
+    let count = |tag: &str| {
+        let distribution = process(&["-tag", tag]);
+        let total = distribution.lines().find_map(|line| line.rsplit_once("Total count    ="));
+        let total = total.unwrap_or_else(|| panic!("{distribution}")).1;
+        (tag.to_owned(), total.trim_end_matches(']').trim().parse().unwrap())
+    };
+    let mut rows: Vec<_> = listed.lines().skip(1).map(count).collect();
+    rows.sort();
+    Some(rows)
+}
+
+/// Tags with their counts, as a Python program reads them; `None` where there is no Python.
+fn python(log: &Path) -> Option<Vec<(String, u64)>> {
+    let python = need("python3")?;
+    let output = Command::new(python).arg("-c").arg(READER).arg(log).output().unwrap();
+    assert!(output.status.success(), "{}", words(&output.stderr));
     let mut rows = Vec::new();
     for line in words(&output.stdout).lines() {
         let [tag, count, begins] = line.split(' ').collect::<Vec<_>>()[..] else {
@@ -116,10 +127,9 @@ fn a_recording_is_read_by_others_as_it_was_meant() {
         let distribution = folder.path().join(format!("run.1.{step}.hgrm"));
         assert!(std::fs::read_to_string(distribution).unwrap().contains("#[Max"));
     }
-    for reader in [READER, HDRH] {
-        if let Some(read) = python(reader, &folder.path().join("run.1.hlog")) {
-            assert_eq!(read, rows);
-        }
+    let log = folder.path().join("run.1.hlog");
+    for read in [python(&log), processed(&log)].into_iter().flatten() {
+        assert_eq!(read, rows);
     }
 }
 
@@ -147,7 +157,8 @@ fn recordings_of_several_relays_are_added_up() {
         .into_iter()
         .map(|(tag, count)| (tag, 2 * count))
         .collect();
-    if let Some(read) = python(READER, &folder.path().join("sum.hlog")) {
+    let sum = folder.path().join("sum.hlog");
+    for read in [python(&sum), processed(&sum)].into_iter().flatten() {
         assert_eq!(read, twice);
     }
     let table = words(&merged.stdout);
@@ -199,7 +210,7 @@ fn the_proxy_records_its_sessions() {
     assert!(said.lines().any(|line| line.starts_with("x224         server      1")), "{said}");
     let rows = documented(&folder.path().join("live.json"));
     assert!(rows.contains(&("x224.server".to_owned(), 1)), "{rows:?}");
-    if let Some(read) = python(READER, &folder.path().join("live.hlog")) {
+    if let Some(read) = python(&folder.path().join("live.hlog")) {
         assert_eq!(read, rows);
     }
 }
