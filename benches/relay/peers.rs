@@ -32,12 +32,25 @@ pub enum Kind {
     RdpwhyFull,
 }
 
+/// What was written of one run.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// The file.
+    pub file: PathBuf,
+    /// Packets that tcpdump says the kernel dropped; `None` of other programs.
+    pub dropped: Option<u64>,
+}
+
 /// A started relay; ended when dropped.
 pub struct Running {
     /// Where clients connect.
     pub port: u16,
     children: Vec<Child>,
+    /// The signal that ends it in order.
+    end: &'static str,
     recording: Option<PathBuf>,
+    /// What tcpdump says at its end.
+    words: Option<PathBuf>,
     _scratch: tempfile::TempDir,
 }
 
@@ -74,8 +87,16 @@ impl Kind {
         let scratch =
             tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(|e| e.to_string())?;
         let folder = scratch.path().to_owned();
-        let mut running =
-            Running { port: upstream, children: Vec::new(), recording: None, _scratch: scratch };
+        // A shell's background job ignores INT, and what it starts with it; this project's own program does not.
+        let end = if self.program().is_none() { "-INT" } else { "-TERM" };
+        let mut running = Running {
+            port: upstream,
+            children: Vec::new(),
+            end,
+            recording: None,
+            words: None,
+            _scratch: scratch,
+        };
         if self == Kind::Direct {
             return Ok(running);
         }
@@ -101,7 +122,7 @@ impl Kind {
                 command
             }
         };
-        running.spawn(&mut command)?;
+        running.spawn(&mut command, Stdio::null())?;
         let end = Instant::now() + Duration::from_secs(10);
         while !process::listens(running.port) {
             if Instant::now() > end {
@@ -111,8 +132,10 @@ impl Kind {
         }
         if self == Kind::HaproxyTcpdump {
             let capture = folder.join("bench.pcap");
-            running.spawn(&mut tcpdump(&capture, upstream)?)?;
-            running.recording = Some(capture);
+            let words = folder.join("tcpdump.out");
+            let out = std::fs::File::create(&words).map_err(|error| error.to_string())?;
+            running.spawn(&mut tcpdump(&capture, upstream)?, out.into())?;
+            (running.recording, running.words) = (Some(capture), Some(words));
             std::thread::sleep(Duration::from_millis(700));
         }
         Ok(running)
@@ -130,21 +153,25 @@ impl Running {
         self.children.iter().map(|child| process::resident_kib(child.id())).sum()
     }
 
-    /// Ends everything as a user would, and gives the size of the recording.
-    pub fn finish(mut self) -> Option<u64> {
+    /// Ends everything as a user would, and hands the recording over while it is there.
+    pub fn finish<T>(mut self, see: impl FnOnce(Option<Recording>) -> T) -> T {
         for child in &mut self.children {
-            let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+            let _ = Command::new("kill").args([self.end, &child.id().to_string()]).status();
             let end = Instant::now() + Duration::from_secs(20);
             while matches!(child.try_wait(), Ok(None)) && Instant::now() < end {
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
-        self.recording.as_ref().and_then(|file| Some(std::fs::metadata(file).ok()?.len()))
+        let dropped = self.words.as_ref().and_then(|words| {
+            let said = std::fs::read_to_string(words).ok()?;
+            let line = said.lines().find(|line| line.ends_with("dropped by kernel"))?;
+            line.split_whitespace().next()?.parse().ok()
+        });
+        see(self.recording.clone().map(|file| Recording { file, dropped }))
     }
 
-    fn spawn(&mut self, command: &mut Command) -> Result<(), String> {
-        let child =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    fn spawn(&mut self, command: &mut Command, errors: Stdio) -> Result<(), String> {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn();
         self.children.push(child.map_err(|error| format!("{command:?}: {error}"))?);
         Ok(())
     }

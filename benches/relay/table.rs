@@ -23,7 +23,8 @@ pub struct Series {
 }
 
 /// Relays that others are compared with.
-const YARDSTICKS: [Kind; 3] = [Kind::Haproxy, Kind::HaproxySplice, Kind::Rdpwhy];
+const YARDSTICKS: [Kind; 4] =
+    [Kind::Haproxy, Kind::HaproxySplice, Kind::HaproxyTcpdump, Kind::Rdpwhy];
 
 impl Series {
     /// The series as a section with a table.
@@ -36,7 +37,7 @@ impl Series {
         }
         let latencies = self.samples.values().flatten().flatten().any(|s| s.latency.is_some());
         if latencies {
-            text += " added p50 µs | added p99 µs | added p99.9 µs |";
+            text += " added p50 µs | added p99 µs | added p99.9 µs | p50 ratio to haproxy |";
         }
         if let Some(speed) = self.speed {
             let _ = write!(text, " {speed} |");
@@ -52,6 +53,7 @@ impl Series {
                 for quantile in [0.5, 0.99, 0.999] {
                     let _ = write!(text, " {} |", self.added(*kind, samples, quantile));
                 }
+                let _ = write!(text, " {} |", self.median_ratios(samples));
             }
             if self.speed.is_some() {
                 let speeds = samples.iter().flatten().map(|sample| sample.speed).collect();
@@ -61,6 +63,31 @@ impl Series {
         }
         for (kind, why) in &self.skipped {
             let _ = writeln!(text, "\n{}: skipped: {why}", kind.name());
+        }
+        text + &self.every_round(latencies)
+    }
+
+    /// The costs as they were measured, and the medians of the latency.
+    fn every_round(&self, latencies: bool) -> String {
+        let names = self.samples.keys().map(|kind| kind.name()).collect::<Vec<_>>().join(" | ");
+        let p50 = if latencies { " / p50 µs" } else { "" };
+        let mut text = format!(
+            "\nEvery round, {}{p50}:\n\n| round | {names} |\n|{}\n",
+            self.cost,
+            " --- |".repeat(self.samples.len() + 1)
+        );
+        let rounds = self.samples.values().map(Vec::len).max().unwrap_or(0);
+        for round in 0..rounds {
+            let cells = self.samples.iter().map(|(kind, samples)| {
+                let Some(Some(sample)) = samples.get(round) else { return "failed".to_owned() };
+                let cost = match kind {
+                    Kind::Direct => "–".to_owned(),
+                    _ => number(sample.cost),
+                };
+                let median = sample.latency.as_ref().map(median);
+                cost + &median.map_or_else(String::new, |p50| format!(" / {}", number(p50)))
+            });
+            let _ = writeln!(text, "| {} | {} |", round + 1, cells.collect::<Vec<_>>().join(" | "));
         }
         text
     }
@@ -75,9 +102,14 @@ impl Series {
             return "–".to_owned();
         }
         let mut text = spread(samples.iter().flatten().map(|sample| sample.cost).collect());
-        let recorded = samples.iter().flatten().filter_map(|sample| sample.recorded).min();
-        if let Some(bytes) = recorded {
+        let recorded = || samples.iter().flatten().filter_map(|sample| sample.recorded);
+        if let Some(bytes) = recorded().map(|recorded| recorded.bytes).min() {
             let _ = write!(text, ", {} MiB recorded", bytes >> 20);
+        }
+        let dropped: Vec<f64> =
+            recorded().filter_map(|recorded| Some(recorded.dropped? as f64)).collect();
+        if !dropped.is_empty() {
+            let _ = write!(text, ", {} packets dropped", spread(dropped));
         }
         text
     }
@@ -95,6 +127,14 @@ impl Series {
         )
     }
 
+    /// The median latency in all beside HAProxy's in the same round.
+    fn median_ratios(&self, samples: &[Option<Sample>]) -> String {
+        let Some(base) = self.samples.get(&Kind::Haproxy) else { return "–".to_owned() };
+        let of = |sample: &Option<Sample>| Some(median(sample.as_ref()?.latency.as_ref()?));
+        let ratios = samples.iter().zip(base).filter_map(|(one, base)| Some(of(one)? / of(base)?));
+        spread(ratios.collect())
+    }
+
     /// What the relay adds to a quantile of the latency without one, in the same round. For `direct`
     /// the quantile itself.
     fn added(&self, kind: Kind, samples: &[Option<Sample>], quantile: f64) -> String {
@@ -110,6 +150,11 @@ impl Series {
         let text = spread(micros.collect());
         if kind == Kind::Direct { format!("(in all {text})") } else { text }
     }
+}
+
+/// In microseconds.
+fn median(latency: &Histogram<u64>) -> f64 {
+    latency.value_at_quantile(0.5) as f64 / 1e3
 }
 
 /// `median [min..max]`, or a dash for nothing.

@@ -3,11 +3,19 @@
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use super::{PATIENCE, Sample, cpu_at_rest, expect, joined, listener, open_session, start};
-use crate::peers::{Kind, Running};
+use rdpwhy_captures::file::PacketReader;
+use rdpwhy_captures::link::{self, Decoded};
+use rdpwhy_captures::segment::tcp_segment;
+use rdpwhy_captures::writer::CLIENT_INTERFACE;
+
+use super::{
+    PATIENCE, Recorded, Sample, cpu_at_rest, expect, joined, listener, open_session, start,
+};
+use crate::peers::{Kind, Recording, Running};
 use crate::rdp::{HEADER, Prologue, Side, record};
 
 const GIB: f64 = (1u64 << 30) as f64;
@@ -89,10 +97,37 @@ fn discard(socket: &TcpStream) -> io::Result<u64> {
 }
 
 /// Ends the relay; what says that it records every byte is held to it.
-fn finish(kind: Kind, relay: Running, total: u64) -> io::Result<Option<u64>> {
-    let recorded = relay.finish();
-    if kind == Kind::RdpwhyFull && recorded.is_none_or(|bytes| bytes < total) {
-        return Err(io::Error::other(format!("{recorded:?} bytes recorded of {total}")));
+fn finish(kind: Kind, relay: Running, total: u64) -> io::Result<Option<Recorded>> {
+    relay.finish(|recording| {
+        let Some(Recording { file, dropped }) = recording else { return Ok(None) };
+        if kind == Kind::RdpwhyFull {
+            let kept = kept(&file)?;
+            if kept < total {
+                return Err(io::Error::other(format!("{kept} bytes kept of {total}")));
+            }
+        }
+        Ok(Some(Recorded { bytes: std::fs::metadata(&file)?.len(), dropped }))
+    })
+}
+
+/// Bytes of the server's stream that a recording of ours has, counted on the leg that is to have them all.
+fn kept(recording: &Path) -> io::Result<u64> {
+    let mut reader =
+        PacketReader::open(std::fs::File::open(recording)?).map_err(io::Error::other)?;
+    let (mut client, mut bytes) = (None, 0);
+    while let Some(packet) = reader.next_packet() {
+        let packet = packet.map_err(|damage| io::Error::other(damage.to_string()))?;
+        let raw = packet.raw;
+        if packet.interface_name != Some(CLIENT_INTERFACE) {
+            continue;
+        }
+        let decoded = link::ip_packet(raw.link_type, raw.bytes, raw.original_len);
+        let Ok(Decoded::Ip(ip)) = decoded else { continue };
+        let Some(tcp) = tcp_segment(&ip) else { continue };
+        // The first packet is the client's.
+        if *client.get_or_insert(tcp.source_port) != tcp.source_port {
+            bytes += tcp.payload.len() as u64;
+        }
     }
-    Ok(recorded)
+    Ok(bytes)
 }

@@ -36,7 +36,7 @@ pub fn run(kind: Kind, at_once: usize, connections: u64) -> io::Result<Sample> {
     let cpu = cpu_at_rest(&relay).saturating_sub(cpu);
     let _ = stop.send(());
     joined(server)?;
-    relay.finish();
+    relay.finish(drop);
     expect("connections", served.load(Ordering::Relaxed), connections + WARM_UP)?;
     let count = connections as f64;
     Ok(Sample { cost: cpu as f64 / 1e3 / count, speed: count / took, ..Sample::default() })

@@ -27,7 +27,7 @@ pub fn run(kind: Kind, prologue: &Prologue, connections: usize) -> io::Result<Sa
         io::Result::Ok((before, relay.resident_kib()))
     })?;
     joined(server)?;
-    relay.finish();
+    relay.finish(drop);
     let cost = (after as f64 - before as f64) / connections as f64;
     Ok(Sample { cost, ..Sample::default() })
 }

@@ -67,7 +67,7 @@ pub fn open(
     let cpu = cpu_at_rest(&relay).saturating_sub(cpu);
     drop(writers);
     joined(server)?;
-    relay.finish();
+    relay.finish(drop);
     expect("echoes", latency.len(), each * connections as u64)?;
     let count = latency.len() as f64;
     let cost = cpu as f64 / 1e3 / count;
@@ -107,7 +107,7 @@ pub fn saturated(
         io::Result::Ok((cpu_at_rest(&relay).saturating_sub(cpu), took))
     })?;
     joined(server)?;
-    relay.finish();
+    relay.finish(drop);
     let count = (each * connections as u64) as f64;
     Ok(Sample { cost: cpu as f64 / 1e3 / count, speed: count / took, ..Sample::default() })
 }

@@ -71,8 +71,17 @@ pub struct Sample {
     pub speed: f64,
     /// Latency from the intended send time, in ns.
     pub latency: Option<Histogram<u64>>,
-    /// Bytes in the recording.
-    pub recorded: Option<u64>,
+    /// What was recorded of it.
+    pub recorded: Option<Recorded>,
+}
+
+/// A recording of one run.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded {
+    /// Bytes in the file.
+    pub bytes: u64,
+    /// Packets that the recorder says were dropped, where it says so.
+    pub dropped: Option<u64>,
 }
 
 impl Work {
