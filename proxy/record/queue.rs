@@ -12,6 +12,18 @@ use super::writer::Job;
 /// Jobs that may wait.
 const JOBS: usize = 1024;
 
+/// How much work there is.
+#[derive(Clone, Copy)]
+struct Load {
+    jobs: usize,
+    bytes: usize,
+}
+
+/// Any.
+const SOME: Load = Load { jobs: 1, bytes: usize::MAX };
+/// As much as is worth to be done at once: there is still room for more, and the memory is still at hand.
+const MUCH: Load = Load { jobs: JOBS / 4, bytes: 1 << 20 };
+
 /// What waits for the recorder.
 pub struct Queue {
     /// Bytes that may wait; one job may go beyond it.
@@ -28,8 +40,8 @@ struct State {
     jobs: VecDeque<(Job, usize)>,
     bytes: usize,
     closed: bool,
-    /// Somebody waits for a job and was not woken yet. To wake who does not wait costs as much.
-    idle: bool,
+    /// Somebody waits for so much and was not woken yet. To wake who does not wait costs as much.
+    awaited: Option<Load>,
     /// So many wait for room.
     crowded: usize,
 }
@@ -39,6 +51,17 @@ impl State {
         let bytes = job.bytes();
         self.bytes += bytes;
         self.jobs.push_back((job, bytes));
+    }
+
+    fn has(&self, load: Load) -> bool {
+        self.jobs.len() >= load.jobs || self.bytes >= load.bytes
+    }
+
+    /// True where there is less than that and more may come; then whoever adds to it wakes who asks.
+    fn awaits(&mut self, load: Load) -> bool {
+        let less = !self.closed && !self.has(load);
+        self.awaited = less.then_some(load);
+        less
     }
 }
 
@@ -91,16 +114,18 @@ impl Queue {
         Some(job)
     }
 
-    /// Waits until there is a job; false when the queue is closed and empty. To wake a thread costs more than most
-    /// jobs: those that come soon behind one another are awaited together.
+    /// Waits until there is a job; false when the queue is closed and empty. To wake a thread, and to write to a file,
+    /// costs more than most jobs: those that come soon behind one another are awaited together.
     pub fn wait(&self) -> bool {
-        const SOON: Duration = Duration::from_millis(1);
-        std::thread::sleep(SOON);
-        let mut state = self.lock();
-        while state.jobs.is_empty() && !state.closed {
-            state.idle = true;
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+        const SOON: Duration = Duration::from_millis(20);
+        let (state, _) = self
+            .work
+            .wait_timeout_while(self.lock(), SOON, |state| state.awaits(MUCH))
+            .unwrap_or_else(PoisonError::into_inner);
+        let state = self
+            .work
+            .wait_while(state, |state| state.awaits(SOME))
+            .unwrap_or_else(PoisonError::into_inner);
         !state.jobs.is_empty()
     }
 
@@ -113,7 +138,8 @@ impl Queue {
 
     fn add(&self, state: &mut State, job: Job) {
         state.add(job);
-        if std::mem::take(&mut state.idle) {
+        if state.awaited.is_some_and(|load| state.has(load)) {
+            state.awaited = None;
             self.work.notify_one();
         }
     }
