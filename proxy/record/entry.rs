@@ -21,9 +21,9 @@ pub enum Payload {
 /// What happens when the recorder can not keep up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Policy {
-    /// Packets are dropped and counted; the relay is never held up.
+    /// What it can not take is dropped and counted; the relay is never held up.
     Drop,
-    /// The session waits for the recorder.
+    /// The thread that relays waits for the recorder, and with it every session that it serves.
     Wait,
 }
 
