@@ -21,8 +21,9 @@ struct Load {
 
 /// Any.
 const SOME: Load = Load { jobs: 1, bytes: usize::MAX };
-/// As much as is worth to be done at once: there is still room for more, and the memory is still at hand.
-const MUCH: Load = Load { jobs: JOBS / 4, bytes: 1 << 20 };
+/// As much as is worth to be done at once: there is still room for more, and the memory is still in the processor's
+/// cache (ends of sessions are large).
+const MUCH: Load = Load { jobs: 32, bytes: 1 << 20 };
 
 /// What waits for the recorder.
 pub struct Queue {
