@@ -4,6 +4,9 @@
 //! No single test decides. An injector can copy a TTL; a host may number its packets anyhow; a host
 //! that is gone answers with the numbers of the segment it answers. Two tests from different sources that
 //! agree, over a baseline of three segments or more, are a control.
+//!
+//! That the same RST comes twice or more is no test: a closed socket answers each segment that was under way. What a RST
+//! acknowledges is none either, for a segment that is kept does not know how far its peer has sent.
 
 use std::time::Duration;
 
