@@ -7,7 +7,7 @@ use crate::support::{freerdp3_libraries, freerdp3_root, need, skip, text_of, wai
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{LazyLock, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// Starts a program in a namespace and waits until it is ready; `None` where it is missing.
@@ -50,25 +50,27 @@ fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/programs").join(name)
 }
 
-/// Compiles a C program once in the life of this process.
+/// Compiles a C program once in the life of this process, to where cargo keeps what tests make. Another run may use
+/// the one that was there, so it is put in its place whole.
 fn compiled(name: &str) -> Option<PathBuf> {
-    static BUILT: LazyLock<(tempfile::TempDir, Mutex<BTreeMap<String, PathBuf>>)> =
-        LazyLock::new(|| (crate::support::scratch(), Mutex::new(BTreeMap::new())));
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let compiler = need("cc")?;
-    let (folder, built) = &*BUILT;
-    let mut built = built.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(file) = built.get(name) {
         return Some(file.clone());
     }
-    let file = folder.path().join(name.trim_end_matches(".c"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = folder.join(name.trim_end_matches(".c"));
+    let made = folder.join(format!("{name}.{}", std::process::id()));
     let mut command = Command::new(compiler);
-    command.args(["-O2", "-Wall", "-Werror", "-o", &text_of(&file), &text_of(&source(name))]);
+    command.args(["-O2", "-Wall", "-Werror", "-o", &text_of(&made), &text_of(&source(name))]);
     if name.starts_with("freerdp") {
         command.args(freerdp3_flags()?);
     }
     let output = command.output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name} does not compile: {errors}");
+    std::fs::rename(&made, &file).unwrap();
     built.insert(name.to_owned(), file.clone());
     Some(file)
 }
