@@ -39,12 +39,14 @@ pub const INJECTED: Detector = Detector {
     detect: injected,
 };
 
-/// Nothing shows that another ends the client's TLS: where the server got a hello, it is the client's.
+/// Nothing shows that another ends the client's TLS: where the server got a hello, it is the client's. A server that got
+/// none had at least agreed to TLS; one behind a box that takes TLS off has not.
 fn is_one_tls(client: &Facts, server: &Facts) -> bool {
     let random = |facts: &Facts| facts.tls.client_hello.value().map(|hello| hello.random);
     match (random(client), random(server)) {
         (Some(sent), Some(arrived)) => sent == arrived,
-        _ => true,
+        (Some(_), None) => client.x224.selected() == server.x224.selected(),
+        (None, _) => true,
     }
 }
 

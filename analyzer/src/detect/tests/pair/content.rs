@@ -209,4 +209,7 @@ fn noise_before_the_clients_hello_leaves_no_hello_at_the_servers_side() {
     clean(&both(&sent, &gives_up(agreed().client_hello_13())));
     let own = gives_up(agreed().to_server(&[0x5A; 60]));
     clean(&both(&own, &own));
+    // Another decoy: a box that takes TLS off, behind which the server speaks RDP in clear.
+    let behind = gives_up(start().cr(SSL).cc(0).after_ms(5).to_server(&[0x5A; 60]));
+    silent(&both(&sent, &behind), "data-injected");
 }
