@@ -352,6 +352,7 @@ impl Trace {
             ip_id: IpIds::Counter(100),
             next_seq: Some(1000),
             acknowledged_seq: Some(1000),
+            peer_next_seq: Some(1),
         };
         let mut segment = Segment {
             leg: self.leg_of(dir),

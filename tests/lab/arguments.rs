@@ -2,6 +2,7 @@
 
 use crate::draw::Half;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What is to be run.
 pub struct Arguments {
@@ -15,6 +16,8 @@ pub struct Arguments {
     pub recipes: Vec<String>,
     /// Only these halves.
     pub halves: Vec<Half>,
+    /// No run begins when this is over.
+    pub within: Option<Duration>,
     /// Where the drawing begins.
     pub seed: u64,
     /// Where the files of every run are kept.
@@ -48,6 +51,7 @@ impl Arguments {
             jobs: 0,
             recipes: Vec::new(),
             halves: Vec::new(),
+            within: None,
             seed: 1,
             keep: None,
             program: env!("CARGO_BIN_EXE_rdpwhy").into(),
@@ -84,6 +88,8 @@ impl Arguments {
             // The held-out half is for figures: it runs when it is asked for.
             read.halves = HALVES[..if read.full { 2 } else { 1 }].to_vec();
         }
+        // With every test run it takes five minutes at most, the last run included.
+        read.within = (!read.full && read.recipes.is_empty()).then_some(Duration::from_secs(270));
         read.runs = runs.unwrap_or(if read.full { FULL } else { 1 });
         if read.jobs == 0 {
             // Most of a run is waiting.

@@ -99,13 +99,18 @@ pub fn run(arguments: &Arguments) -> Done {
     let house = House::new(&display.name, public_copy(&arguments.program, scratch.path()));
     let jobs: Mutex<VecDeque<Job>> = Mutex::new(jobs(arguments, house.has_packets).into());
     let done = Mutex::new(Done::default());
+    let began = Instant::now();
+    let is_over = || arguments.within.is_some_and(|within| began.elapsed() > within);
     std::thread::scope(|scope| {
         for _ in 0..arguments.jobs {
             scope.spawn(|| {
                 loop {
                     let next = jobs.lock().unwrap().pop_front();
                     let Some(job) = next else { break };
-                    let fared = report(&house, job, arguments);
+                    let fared = match is_over() {
+                        true => left_out(job),
+                        false => report(&house, job, arguments),
+                    };
                     done.lock().unwrap().add(fared);
                 }
             });
@@ -143,6 +148,12 @@ fn jobs(arguments: &Arguments, has_packets: bool) -> Vec<Job> {
 
 /// Rows without a fault, which need no twin without it.
 const BENIGN: [&str; 2] = ["none", "client-rehearsal-close"];
+
+/// Says that there is no time for a run.
+fn left_out(job: Job) -> Fared {
+    crate::support::lacking(&format!("{}: the time for the laboratory is over", job.name()));
+    Fared::Skipped
+}
 
 /// Makes one run and prints how it fared.
 fn report(house: &House, job: Job, arguments: &Arguments) -> Fared {
@@ -192,15 +203,18 @@ fn make(house: &House, job: Job, arguments: &Arguments) -> Option<Made> {
     })?;
     let vantages: Vec<Vantage> =
         plan.labels.iter().flat_map(|label| label.vantages.iter().copied()).collect();
-    // The damage of captures is looked at in one run of three, what is cited in every run.
-    let closely = arguments.full && job.faulty && job.seed.is_multiple_of(3);
-    let damages = if closely { &DAMAGES[..] } else { &[] };
+    // One way of damage per run, what is cited in every run.
+    let damages = match arguments.full && job.faulty {
+        true => &DAMAGES[(job.seed % 3) as usize..][..1],
+        false => &[],
+    };
     let look = |seen: &Played, vantage| look(house, seen, vantage, plan.port, scratch.path());
     let (mut samples, mut citations) = (Vec::new(), Checked::default());
     for damage in [&[Damage::None][..], damages].concat() {
         let damaged = (damage != Damage::None).then(|| played.damaged(damage, seed));
         let seen = damaged.as_ref().unwrap_or(&played);
-        let asked = vantages.iter().filter(|v| damage == Damage::None || v.class() == "V1");
+        let files = |vantage: &&Vantage| matches!(vantage.class(), "V1" | "V6");
+        let asked = vantages.iter().filter(|v| damage == Damage::None || files(v));
         // Several labels can be about one vantage.
         let asked: BTreeSet<Vantage> = asked.copied().collect();
         let views = asked.into_iter().filter_map(|place| Some((place, look(seen, place)?)));

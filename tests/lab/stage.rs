@@ -67,16 +67,26 @@ impl Scene<'_> {
         }
     }
 
-    /// Waits until the server has sent this many bytes of some connection, for at most 10 s.
-    pub fn until_server_sent(&self, bytes: u64) {
-        let mut ss = || {
-            let mut command = self.network.command(Node::S, Path::new("ss"));
-            let output = command.args(["-Htin", "state", "established"]).output().unwrap();
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    /// Waits until a machine has sent this many bytes of some connection, for at most 10 s.
+    pub fn until_sent(&self, by: Node, bytes: u64) {
+        wait_until(Duration::from_secs(10), || {
+            let text = self.sockets(by, "established");
             let sent = text.split_whitespace().filter_map(|word| word.strip_prefix("bytes_sent:"));
             sent.filter_map(|number| number.parse::<u64>().ok()).any(|sent| sent >= bytes)
-        };
-        wait_until(Duration::from_secs(10), &mut ss);
+        });
+    }
+
+    /// Waits until the client has asked for a connection and has no answer, for at most 10 s.
+    pub fn until_connecting(&self) {
+        let asks = || !self.sockets(Node::C, "syn-sent").trim().is_empty();
+        wait_until(Duration::from_secs(10), asks);
+    }
+
+    /// The TCP connections of a machine in some state, as `ss` tells them.
+    fn sockets(&self, node: Node, state: &str) -> String {
+        let mut command = self.network.command(node, Path::new("ss"));
+        let output = command.args(["-Htin", "state", state]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
 
@@ -131,9 +141,10 @@ impl Played {
     /// The same with damaged captures, which stand beside the others.
     pub fn damaged(&self, damage: Damage, seed: u64) -> Self {
         let mut captures = BTreeMap::new();
-        for (port, file) in &self.captures {
+        for (number, (port, file)) in (0..).zip(&self.captures) {
             let copy = file.with_extension(format!("{damage:?}.pcap").to_lowercase());
-            damage.copy(file, &copy, seed);
+            // No two captures lose the same packets.
+            damage.copy(file, &copy, seed.wrapping_add(number));
             captures.insert(*port, copy);
         }
         let (relay, clients, server_log) = (Vec::new(), Vec::new(), String::new());

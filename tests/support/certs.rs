@@ -18,6 +18,12 @@ pub enum Kind {
     Ec384,
     /// RSA 1024 signed with SHA-1: below what OpenSSL 3 accepts at its default level.
     Weak,
+    /// RSA of so many bits, signed with this digest.
+    #[allow(dead_code, reason = "the laboratory's alone")]
+    Rsa(&'static str, &'static str),
+    /// RSA 2048, and its signature is not what was signed.
+    #[allow(dead_code, reason = "the laboratory's alone")]
+    Spoilt,
     /// Its last day was in 2021.
     Expired,
     /// Its first day is in 2040.
@@ -38,7 +44,10 @@ pub struct Certificate {
 /// Makes a certificate in `folder`.
 pub fn make(folder: &Path, kind: Kind) -> Option<Certificate> {
     let openssl = need("openssl")?;
-    let name = format!("{kind:?}").to_lowercase();
+    let name = match kind {
+        Kind::Rsa(bits, digest) => format!("rsa{bits}-{digest}"),
+        kind => format!("{kind:?}").to_lowercase(),
+    };
     let made = Certificate {
         certificate: folder.join(format!("{name}.crt")),
         key: folder.join(format!("{name}.key")),
@@ -46,11 +55,15 @@ pub fn make(folder: &Path, kind: Kind) -> Option<Certificate> {
     let (certificate, key) = (text_of(&made.certificate), text_of(&made.key));
     let subject = format!("/CN={name}.rdpwhy.test");
     let mut new_key = vec!["-nodes", "-keyout", &key];
+    let (size, hash) = match kind {
+        Kind::Rsa(bits, digest) => (format!("rsa:{bits}"), format!("-{digest}")),
+        _ => ("rsa:2048".to_owned(), "-sha256".to_owned()),
+    };
     match kind {
         Kind::Weak => new_key.extend(["-newkey", "rsa:1024", "-sha1"]),
         Kind::Ec => new_key.extend(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]),
         Kind::Ec384 => new_key.extend(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp384r1"]),
-        _ => new_key.extend(["-newkey", "rsa:2048"]),
+        _ => new_key.extend(["-newkey", &size, &hash]),
     }
     match kind {
         Kind::Expired => {
@@ -81,6 +94,9 @@ pub fn make(folder: &Path, kind: Kind) -> Option<Certificate> {
             run(&openssl, folder, &[&arguments[..], &["-out", &certificate]].concat());
         }
     }
+    if kind == Kind::Spoilt {
+        spoil(&openssl, folder, &certificate);
+    }
     Some(made)
 }
 
@@ -98,6 +114,16 @@ fn issued(openssl: &Path, folder: &Path, made: &Certificate, subject: &str) {
     run(openssl, folder, &[&sign[..], &by].concat());
     let chain = [&made.certificate, &folder.join("authority.crt")].map(std::fs::read);
     std::fs::write(&made.certificate, chain.map(Result::unwrap).concat()).unwrap();
+}
+
+/// Changes the last byte of a certificate, which is its signature's.
+fn spoil(openssl: &Path, folder: &Path, certificate: &str) {
+    let plain = folder.join("plain.der");
+    run(openssl, folder, &["x509", "-in", certificate, "-outform", "DER", "-out", "plain.der"]);
+    let mut bytes = std::fs::read(&plain).unwrap();
+    *bytes.last_mut().unwrap() ^= 0x5A;
+    std::fs::write(&plain, bytes).unwrap();
+    run(openssl, folder, &["x509", "-inform", "DER", "-in", "plain.der", "-out", certificate]);
 }
 
 /// A certificate with given first and last moments. `openssl req` of OpenSSL 3.0 cannot set them;

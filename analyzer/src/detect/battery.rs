@@ -5,8 +5,7 @@
 //! that is gone answers with the numbers of the segment it answers. Two tests from different sources that
 //! agree, over a baseline of three segments or more, are a control.
 //!
-//! That the same RST comes twice or more is no test: a closed socket answers each segment that was under way. What a RST
-//! acknowledges is none either, for a segment that is kept does not know how far its peer has sent.
+//! That the same RST comes twice or more is no test: a closed socket answers each segment that was under way.
 
 use std::time::Duration;
 
@@ -40,6 +39,8 @@ pub struct Test {
 const BASELINE: u32 = 3;
 /// What was under way beside a RST may arrive so long behind it.
 pub const CROSSING: Duration = Duration::from_millis(5);
+/// The flag of a segment whose acknowledgement counts. RFC 9293 3.1.
+const ACK: u8 = 0x10;
 /// The weight of a test that honest hosts hardly ever fail.
 const STRONG: f64 = 2.5;
 
@@ -57,6 +58,7 @@ pub fn of(facts: &Facts, closing: &Seen<Segment>) -> Battery {
     battery.sequence(closing);
     battery.continuation(leg, closing);
     battery.changing(leg, closing);
+    battery.acknowledging(leg, closing);
     battery.early(facts, leg, closing);
     battery.reason(facts, closing);
     battery.forget_what_is_weak();
@@ -225,22 +227,11 @@ impl Battery {
 
     /// Guesses at the next sequence numbers, sent in a burst.
     fn changing(&mut self, leg: &LegFacts, closing: &Seen<Segment>) {
-        const BURST: Duration = Duration::from_secs(2);
         let rst = &closing.value;
-        if rst.kind != SegmentKind::Rst {
-            return;
-        }
-        let jumped = leg.kept(SegmentKind::Rst).find(|seen| {
-            let beyond = seen
-                .value
-                .baseline
-                .next_seq
-                .is_some_and(|due| (seen.value.seq.wrapping_sub(due) as i32) > 2);
-            let ahead = (seen.value.seq.wrapping_sub(rst.seq) as i32) > 2;
-            seen.value.dir == rst.dir
-                && ahead
-                && beyond
-                && seen.at.time.since(closing.at.time) <= BURST
+        let jumped = burst(leg, closing).find(|seen| {
+            let next = &seen.value;
+            next.seq.wrapping_sub(rst.seq) as i32 > 2
+                && next.baseline.next_seq.is_some_and(|due| next.seq.wrapping_sub(due) as i32 > 2)
         });
         if let Some(jumped) = jumped {
             let fact = format!(
@@ -248,6 +239,27 @@ impl Battery {
                 jumped.value.seq.wrapping_sub(rst.seq)
             );
             self.fails(Group::Sequence, 3.0, Evidence::of(jumped, fact));
+        }
+    }
+
+    /// Guesses at what the sender has received. It can not acknowledge what nobody has sent.
+    fn acknowledging(&mut self, leg: &LegFacts, closing: &Seen<Segment>) {
+        /// Farther ahead is another connection of the same ports.
+        const NEAR: i32 = 1 << 22;
+        let rst = &closing.value;
+        let unsent = |segment: &Segment| {
+            let sent = segment.baseline.peer_next_seq.filter(|_| segment.flags & ACK != 0)?;
+            let ahead = segment.ack.wrapping_sub(sent) as i32;
+            (1..=NEAR).contains(&ahead).then_some(ahead)
+        };
+        let differs = |seen: &&Seen<Segment>| rst.flags & ACK != 0 && seen.value.ack != rst.ack;
+        let guess =
+            burst(leg, closing).filter(differs).find_map(|seen| Some((seen, unsent(&seen.value)?)));
+        if let Some((guess, ahead)) = guess {
+            let fact = format!(
+                "the RSTs of that sender acknowledge different numbers, one of them {ahead} bytes that nobody had sent"
+            );
+            self.fails(Group::Sequence, 2.5, Evidence::of(guess, fact));
         }
     }
 
@@ -295,6 +307,15 @@ impl Battery {
             self.passes(Group::Protocol, 3.0, ultimatum);
         }
     }
+}
+
+/// The other RSTs of that sender that came with a RST.
+fn burst<'f>(leg: &'f LegFacts, rst: &Seen<Segment>) -> impl Iterator<Item = &'f Seen<Segment>> {
+    const BURST: Duration = Duration::from_secs(2);
+    let (dir, time) = (rst.value.dir, rst.at.time);
+    let is_rst = rst.value.kind == SegmentKind::Rst;
+    leg.kept(SegmentKind::Rst)
+        .filter(move |seen| is_rst && seen.value.dir == dir && seen.at.time.since(time) <= BURST)
 }
 
 fn name(segment: &Segment) -> &'static str {

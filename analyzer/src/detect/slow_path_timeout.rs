@@ -69,7 +69,9 @@ pub(super) struct GaveUp {
 /// The client spoke last, waited, and left before a slow path could have brought an answer; or it left as soon as
 /// one had come, as a program does that was told to end while it waited.
 pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<GaveUp> {
-    /// Nobody loses patience sooner.
+    /// No program has a shorter timer for a whole attempt; who leaves sooner has changed his mind.
+    const TIMER: Duration = Duration::from_secs(5);
+    /// Nobody loses patience sooner while answers come.
     const PATIENCE: Duration = Duration::from_secs(8);
     /// Nobody reads a prompt so fast.
     const AT_ONCE: Duration = Duration::from_millis(200);
@@ -84,9 +86,9 @@ pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<GaveUp> {
         Some(goodbye) => (facts.stream(Direction::ToServer).before_last?.time, goodbye),
         None => (last?, ending.at.time),
     };
+    let tried = ending.at.time.since(facts.subject.started);
     let its_turn = server_stall::is_clients_turn(&facts.tls);
     if its_turn || answered.is_some_and(|answered| answered > asked) {
-        let tried = ending.at.time.since(facts.subject.started);
         let at_once = answered.is_some_and(|answered| left.since(answered) <= AT_ONCE);
         let gave_up = GaveUp { at, leg, round, answered: true, sure: false };
         return (at_once && tried >= PATIENCE).then_some(gave_up);
@@ -95,7 +97,7 @@ pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<GaveUp> {
     // one; a second answer tells.
     let second = facts.x224.confirm.is_seen() || facts.subject.vantage == Vantage::Relay;
     let soon = left.since(asked) <= round.mul_f64(2.5);
-    soon.then_some(GaveUp { at, leg, round, answered: false, sure: second })
+    (soon && tried >= TIMER).then_some(GaveUp { at, leg, round, answered: false, sure: second })
 }
 
 /// The longest round trip of a leg.

@@ -75,6 +75,9 @@ pub struct Baseline {
     pub next_seq: Option<u32>,
     /// The sequence number behind what its receiver acknowledged.
     pub acknowledged_seq: Option<u32>,
+    /// The sequence number behind everything that its receiver sent.
+    #[serde(default)]
+    pub peer_next_seq: Option<u32>,
 }
 
 /// How a host fills the IPv4 identification field. RFC 6864.

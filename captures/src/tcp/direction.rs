@@ -99,16 +99,22 @@ impl Half {
     }
 
     /// What the sender's segments were like up to now.
-    pub(super) fn baseline(&self) -> Baseline {
-        let known = self.next.max(self.acked.unwrap_or(0));
+    pub(super) fn baseline(&self, peer: &Half) -> Baseline {
         let seq = |place: u64| self.base.map(|base| base.wrapping_add(place as u32));
         Baseline {
             ttl: self.ttl.usual(),
             ttl_is_steady: self.ttl.is_steady(),
             ip_id: self.ip_ids.known(),
-            next_seq: seq(known),
+            next_seq: self.next_seq(),
             acknowledged_seq: self.acked.and_then(seq),
+            peer_next_seq: peer.next_seq(),
         }
+    }
+
+    /// The sequence number behind everything that is known to have been sent.
+    fn next_seq(&self) -> Option<u32> {
+        let known = self.next.max(self.acked.unwrap_or(0));
+        self.base.map(|base| base.wrapping_add(known as u32))
     }
 
     /// Whether a segment at `seq` carries data behind the place of this sender's FIN.

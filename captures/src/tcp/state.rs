@@ -161,8 +161,8 @@ impl State<'_> {
         if !packet.has(flag::FIN) {
             return;
         }
+        let segment = kept(dir, packet, SegmentKind::Fin, self.halves);
         let half = &mut self.halves[dir.index()];
-        let segment = kept(dir, packet, SegmentKind::Fin, half);
         let end = first_byte(packet).wrapping_add(packet.tcp.payload_len);
         if let Some(copy) = half.fin(end, PendingFin { at: packet.at, segment }) {
             if !half.has_pending_fin() {
@@ -255,7 +255,7 @@ impl State<'_> {
         kind: SegmentKind,
         out: &mut Out,
     ) {
-        let segment = kept(dir, packet, kind, &self.halves[dir.index()]);
+        let segment = kept(dir, packet, kind, self.halves);
         out.send(packet.at, Input::Segment(segment));
     }
 
@@ -278,7 +278,8 @@ fn first_byte(packet: &Packet<'_>) -> u32 {
     packet.tcp.seq.wrapping_add(u32::from(packet.has(flag::SYN)))
 }
 
-fn kept(dir: Direction, packet: &Packet<'_>, kind: SegmentKind, half: &Half) -> Segment {
+fn kept(dir: Direction, packet: &Packet<'_>, kind: SegmentKind, halves: &[Half; 2]) -> Segment {
+    let [half, peer] = [dir, dir.reverse()].map(|dir| &halves[dir.index()]);
     Segment {
         leg: Leg::Single,
         dir,
@@ -291,7 +292,7 @@ fn kept(dir: Direction, packet: &Packet<'_>, kind: SegmentKind, half: &Half) -> 
         window: packet.tcp.window,
         len: packet.tcp.payload_len,
         options: packet.tcp.options.to_vec(),
-        baseline: half.baseline(),
+        baseline: half.baseline(peer),
     }
 }
 

@@ -6,7 +6,7 @@ own in the name of one end. It drops nothing; what the ends sent arrives as well
 
 STEP    `syn-ack`, `cr`, `cc`, `client-hello`, `server-hello`, `handshake:N`, `application:N` or
         `alert:N` (of --from), `bytes:N` (stream bytes of --from), `time:SECONDS` (since the SYN)
-KIND    `rst`, `rst-triple` (at +0, +1460, +4380), `fin`, `data`
+KIND    `rst`, `rst-triple` (at +0, +1460, +4380), `rst-acks` (acknowledging as far ahead), `fin`, `data`
 --sequence  `exact` (what the receiver waits for, as seen here), `late:N` (N below), `early:N` (N above)
 --ttl       a number as it shall leave this router, or `copy` (what the named sender's packets have)
 --ip-id     a number, `random`, or `copy` (the named sender's last, plus 1)
@@ -35,7 +35,7 @@ from common.steps import Connections
 
 _OUTGOING = 4  # PACKET_OUTGOING of <linux/if_packet.h>
 _ETHERNET = 14
-_FLAGS = {"rst": RST, "rst-triple": RST, "fin": FIN | ACK, "data": PSH | ACK}
+_FLAGS = {"rst": RST, "rst-triple": RST, "rst-acks": RST, "fin": FIN | ACK, "data": PSH | ACK}
 
 
 def main():
@@ -115,7 +115,9 @@ class Forger:
         side, peer = getattr(connection, named), getattr(connection, victim)
         if side.highest is None or peer.highest is None:
             return
-        steps = (0, 1460, 4380) if self._options.send == "rst-triple" else (0,)
+        guesses = (0, 1460, 4380)
+        steps = {"rst-triple": [(step, 0) for step in guesses],
+                 "rst-acks": [(0, step) for step in guesses]}.get(self._options.send, [(0, 0)])
         segments = [self._segment(connection, named, side, peer, step) for step in steps]
         for segment in segments:
             self._send(segment)
@@ -131,7 +133,8 @@ class Forger:
             ],
         )
 
-    def _segment(self, connection, named, side, peer, step):
+    def _segment(self, connection, named, side, peer, guess):
+        step, acks = guess
         options, model = self._options, side.last
         kind, _, shift = options.sequence.partition(":")
         shift = int(shift or 0) * {"exact": 0, "late": -1, "early": 1}[kind]
@@ -141,7 +144,8 @@ class Forger:
         ip_id = {"copy": model.ip_id + 1, "random": random.randrange(1, 65536)}.get(options.ip_id)
         return Segment(
             model.source, model.target, model.source_port, model.target_port,
-            (side.highest + shift + step) & 0xFFFFFFFF, peer.highest if flags & ACK else 0, flags,
+            (side.highest + shift + step) & 0xFFFFFFFF,
+            (peer.highest + acks) & 0xFFFFFFFF if flags & ACK else 0, flags,
             window=0 if flags & RST else model.window,
             options=clock(connection, named) if options.timestamps == "copy" else b"",
             payload=payload(options.data) if options.send == "data" else b"",

@@ -54,7 +54,7 @@ fn plan(draw: &mut Draw) -> Plan {
         // The first client is served, and then nobody is left for the second.
         plan.callers.push(plan.callers[0].clone());
         plan.act = Some(Box::new(move |scene| {
-            scene.until_server_sent(HANDSHAKE);
+            scene.until_sent(Node::S, HANDSHAKE);
             match how {
                 "probe fails" => scene.programs[0].signal("KILL"),
                 "emptied" => disable(scene),

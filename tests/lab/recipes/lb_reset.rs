@@ -37,7 +37,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let order = draw.of_half(&["shutdown sessions server", "kill"], &["disable server"]);
     plan.note("order", order);
     plan.act = Some(Box::new(move |scene| {
-        scene.until_server_sent(HANDSHAKE);
+        scene.until_sent(Node::S, HANDSHAKE);
         std::thread::sleep(Duration::from_millis(when));
         if order == "kill" {
             scene.programs[0].signal("KILL");

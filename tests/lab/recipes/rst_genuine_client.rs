@@ -8,6 +8,7 @@ use crate::recipe::{
 use crate::support::certs::Kind;
 use crate::support::clients::Client;
 use crate::support::xrdp::{Options, SOUND};
+use crate::topology::Node;
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -30,7 +31,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.note("killed", format!("{client:?}, {signal}, {dies} ms after the handshake"));
     plan.sound_caller = Some(Caller::of(client, &plan.server));
     plan.act = Some(Box::new(move |scene| {
-        scene.until_server_sent(HANDSHAKE);
+        scene.until_sent(Node::S, HANDSHAKE);
         std::thread::sleep(Duration::from_millis(dies));
         scene.client.process.signal(signal);
     }));

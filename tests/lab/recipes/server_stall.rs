@@ -7,6 +7,7 @@ use crate::recipe::{Caller, Expected, FAILED, HANDSHAKE, Plan, Recipe, Server, W
 use crate::support::certs::Kind;
 use crate::support::clients::Client;
 use crate::support::xrdp::{Options, SOUND};
+use crate::topology::Node;
 use std::time::Duration;
 
 pub const RECIPE: Recipe = Recipe {
@@ -45,7 +46,7 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.callers[0].lasts = Duration::from_millis(thinks + 8500);
     let pause = draw.range_of_half([200, 1000], [1600, 2400]);
     plan.act = Some(Box::new(move |scene| {
-        scene.until_server_sent(HANDSHAKE);
+        scene.until_sent(Node::S, HANDSHAKE);
         std::thread::sleep(Duration::from_millis(pause));
         scene.signal_server("STOP");
     }));

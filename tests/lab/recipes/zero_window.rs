@@ -36,7 +36,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let sent = draw.range_of_half([5000, 14_000], [8000, 14_000]);
     plan.note("stopped after bytes sent", sent);
     plan.act = Some(Box::new(move |scene| {
-        scene.until_server_sent(sent);
+        scene.until_sent(Node::S, sent);
         scene.client.process.signal("STOP");
         std::thread::sleep(Duration::from_millis(8500));
         // A client that was stopped before it had anything to draw has its window open.

@@ -113,7 +113,8 @@ fn a_prompt_on_a_slow_path_is_the_users_turn() {
     silent(&left, "slow-path-timeout");
     // A goodbye at the end of a wait for an answer that could not have come is one of patience; at the end of a
     // longer wait it is not, and neither is one that follows the answer.
-    let waits = |ms| Trace::relay().negotiated(SSL, SSL).client_hello_13().after_ms(ms);
+    let asks = || Trace::relay().negotiated(SSL, SSL).after_ms(5_000).client_hello_13();
+    let waits = |ms| asks().after_ms(ms);
     let gives_up = |trace: Trace| {
         trace.alert(ToServer, 1, 90).socket(Leg::Server, slow).fin(ToServer).report()
     };

@@ -139,6 +139,16 @@ fn guesses_ahead_and_answers_too_early_are_marks() {
     let burst = reset(ToClient, |rst| rst.ttl = Some(55));
     let burst = burst.captured(ToClient, SegmentKind::Rst, |rst| rst.seq = 2460).report();
     assert_eq!(burst.verdict.what.as_deref(), Some("rst-injected-toclient"));
+    let second = |ack: u32, flags: u8| {
+        let first = reset(ToClient, |rst| rst.ttl = Some(55));
+        let edit = |rst: &mut Segment| (rst.ack, rst.flags, rst.ttl) = (ack, flags, Some(55));
+        first.captured(ToClient, SegmentKind::Rst, edit).report().verdict.what
+    };
+    assert_eq!(second(1461, 0x14).as_deref(), Some("rst-injected-toclient"));
+    // Decoys: what had been sent; a number that does not count; another connection's.
+    for (ack, flags) in [(1, 0x14), (0, 0x14), (1461, 0x04), (1 << 30, 0x14)] {
+        assert_eq!(second(ack, flags).as_deref(), Some("rst-of-unclear-origin"), "{ack} {flags}");
+    }
     let early = |ms| {
         let trace = Trace::capture().step(crate::input::Input::Opened {
             leg: crate::input::Leg::Single,

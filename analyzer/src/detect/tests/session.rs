@@ -321,21 +321,23 @@ fn an_authority_that_the_client_does_not_know() {
 #[test]
 fn a_client_that_does_not_wait_for_a_slow_path() {
     use crate::input::{Leg, TcpSample};
+    let late = |tried| Trace::relay().negotiated(MSTSC, HYBRID).after_ms(tried).client_hello_13();
     let left = |rtt_ms: u32, waited| {
         let rtt = Some(rtt_ms * 1000);
         let sample = TcpSample { unacked: Some(0), min_rtt_us: rtt, ..Default::default() };
-        let trace = Trace::relay().negotiated(MSTSC, HYBRID).client_hello_13();
-        trace.after_ms(waited).socket(Leg::Server, sample).fin(ToServer).report()
+        late(4_000).after_ms(waited).socket(Leg::Server, sample).fin(ToServer).report()
     };
     let report = left(2_000, 2_100);
     assert_eq!(report.verdict.cause.as_deref(), Some("slow-path-timeout"), "{report:#?}");
     assert_eq!(report.verdict.class.as_deref(), Some("performance"));
     assert_eq!(report.verdict.party, "server_network");
     // What arrives behind the end came too late.
-    let trace = Trace::relay().negotiated(MSTSC, HYBRID).client_hello_13().after_ms(2_100);
     let rtt = TcpSample { min_rtt_us: Some(2_000_000), ..Default::default() };
-    let late = trace.socket(Leg::Server, rtt).fin(ToServer).after_ms(50).server_hello_13().report();
-    assert_eq!(late.verdict.cause.as_deref(), Some("slow-path-timeout"), "{late:#?}");
+    let ended = |tried| late(tried).after_ms(2_100).socket(Leg::Server, rtt).fin(ToServer);
+    let report = ended(4_000).after_ms(50).server_hello_13().report();
+    assert_eq!(report.verdict.cause.as_deref(), Some("slow-path-timeout"), "{report:#?}");
+    // Who leaves long before any timer has changed his mind.
+    silent(&ended(100).report(), "slow-path-timeout");
     // A fast path; a slow path and a server that waits much longer than that.
     silent(&left(20, 2_100), "slow-path-timeout");
     silent(&left(600, 9_000), "slow-path-timeout");

@@ -156,6 +156,7 @@ fn a_rst_carries_what_its_sender_was_like() {
     let rst = script.segments.last().unwrap();
     assert_eq!(rst.baseline.ip_id, IpIds::Counter(103));
     assert_eq!((rst.baseline.next_seq, rst.offset()), (Some(2005), Some(-2)));
+    assert_eq!(rst.baseline.peer_next_seq, Some(1001));
     assert!(rst.baseline.ttl_is_steady);
 }
 
