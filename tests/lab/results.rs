@@ -90,7 +90,10 @@ impl Sample {
         let less = self.damage != Damage::None
             && marks.party != Mark::Wrong
             && said.is_some_and(|said| GENERAL.contains(&said.what.as_str()));
+        // So is to give what happened again as its cause.
+        let again = self.damage != Damage::None && said.is_some_and(|said| said.cause == said.what);
         match (marks.what, marks.why) {
+            (Mark::Right, Mark::Wrong) if again => Answer::Abstained,
             (Mark::Wrong, why) if less && why != Mark::Wrong => Answer::Abstained,
             (Mark::Wrong, _) | (_, Mark::Wrong) => Answer::Wrong,
             _ if marks.finds == Mark::Wrong => Answer::Wrong,

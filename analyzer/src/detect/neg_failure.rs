@@ -115,11 +115,11 @@ fn opinion(case: &Case<'_>, code: FailureCode) -> Option<Opinion> {
         ),
         _ => sentence(code, requested),
     };
-    // Of a refusal that does not fit nobody knows who wrote it.
-    let party = if requested.is_some_and(|requested| contradicts(code, Some(requested))) {
-        (Party::Unknown, Band::Weak)
-    } else {
-        (Party::Server, Band::Probable)
+    // Of a refusal that does not fit nobody knows who wrote it; whether it fits shows in the request.
+    let party = match requested {
+        Some(_) if contradicts(code, requested) => (Party::Unknown, Band::Weak),
+        Some(_) => (Party::Server, Band::Probable),
+        None => (Party::Server, Band::Possible),
     };
     let mut opinion = Opinion::new(Band::Certain, says)
         .party(party.0, party.1)
@@ -138,15 +138,16 @@ fn opinion(case: &Case<'_>, code: FailureCode) -> Option<Opinion> {
 fn sentence(code: FailureCode, requested: Option<Protocols>) -> String {
     let nla_alone =
         requested.is_some_and(|asked| asked.is_nla() && !asked.contains(Protocols::SSL));
-    let offered = requested.map_or(String::new(), |asked| format!(" (it offered {asked})"));
+    let offered = requested.map_or_else(
+        || "; what the client offered is not in the input".to_owned(),
+        |asked| format!(" and the client did not offer it (it offered {asked})"),
+    );
     match code {
         FailureCode::SSL_REQUIRED_BY_SERVER if nla_alone => {
-            format!(
-                "The server does TLS without Network Level Authentication and the client did not offer that{offered}."
-            )
+            format!("The server does TLS without Network Level Authentication{offered}.")
         }
         FailureCode::SSL_REQUIRED_BY_SERVER => {
-            format!("The server insists on TLS and the client did not offer it{offered}.")
+            format!("The server insists on TLS{offered}.")
         }
         FailureCode::SSL_NOT_ALLOWED_BY_SERVER => {
             "The server is set to the old RDP security layer only and refuses TLS and NLA.".into()
@@ -155,22 +156,19 @@ fn sentence(code: FailureCode, requested: Option<Protocols>) -> String {
             "The server has no usable certificate or key for TLS, and says so.".into()
         }
         FailureCode::INCONSISTENT_FLAGS => {
+            let offered = requested.map_or(String::new(), |asked| format!(" (it offered {asked})"));
             format!(
                 "The server says that the protocols asked for do not fit the security that is already in force{offered}."
             )
         }
         FailureCode::HYBRID_REQUIRED_BY_SERVER => {
-            format!(
-                "The server demands Network Level Authentication and the client did not offer it{offered}."
-            )
+            format!("The server demands Network Level Authentication{offered}.")
         }
         FailureCode::SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER => {
             "The server demands TLS with a client certificate.".into()
         }
         FailureCode::ENTRA_AUTH_REQUIRED_BY_SERVER => {
-            format!(
-                "The server demands Entra ID authentication and the client did not offer it{offered}."
-            )
+            format!("The server demands Entra ID authentication{offered}.")
         }
         other => format!("The server refused the negotiation with the unknown code {other}."),
     }

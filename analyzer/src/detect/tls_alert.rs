@@ -36,7 +36,15 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         return None;
     }
     let side = who::sender(seen.value.dir);
-    let step = step(facts, seen.value.dir);
+    let none_seen =
+        facts.tls.client_hello.seen().is_none() && facts.tls.server_hello.seen().is_none();
+    let gave_up = match facts.lacks_words() && none_seen {
+        true => format!("The {side} ended the connection with TLS alert"),
+        false => format!(
+            "The {side} gave up the TLS handshake{} with alert",
+            step(facts, seen.value.dir)
+        ),
+    };
     let number = alert.description.0;
     // Who notices that the way changed its hello does not bring it about.
     let illegal = tls13_sentinel::betrays(facts).is_some()
@@ -47,19 +55,13 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         false => whose(facts, seen),
     };
     Some(
-        Opinion::new(
-            Band::Certain,
-            format!(
-                "The {side} gave up the TLS handshake{step} with alert {number} ({}).",
-                alert.description
-            ),
-        )
-        .id(format!("tls-alert-{number}"))
-        .party(party.0, party.1)
-        .supports(Evidence::of(
-            seen,
-            format!("fatal TLS alert {number} {} from the {side}", alert.description),
-        )),
+        Opinion::new(Band::Certain, format!("{gave_up} {number} ({}).", alert.description))
+            .id(format!("tls-alert-{number}"))
+            .party(party.0, party.1)
+            .supports(Evidence::of(
+                seen,
+                format!("fatal TLS alert {number} {} from the {side}", alert.description),
+            )),
     )
 }
 

@@ -32,6 +32,8 @@ fn plan(draw: &mut Draw) -> Plan {
     };
     let alerts: &[&str] =
         if versions == "TLSv1.2" { &["tls-alert-48", "tls-alert-42"] } else { &[] };
-    plan.label(&everywhere(), Expected { what: alerts, why, party: &["client"], ..FAILED });
+    // Which certificate it is shows where the capture holds it.
+    let also = &["client-rejects-cert"];
+    plan.label(&everywhere(), Expected { what: alerts, also, why, party: &["client"], ..FAILED });
     plan
 }

@@ -98,6 +98,16 @@ fn who_closes_behind_words_that_were_cut_off_may_only_answer() {
 }
 
 #[test]
+fn an_alert_behind_words_that_were_cut_off_tells_of_no_handshake() {
+    let asked = Trace::capture().open().skipped(ToServer, 43).after_ms(9);
+    let cut = asked.alert(ToClient, 2, 10).fin(ToClient).report();
+    assert!(!cut.verdict.sentence.contains("handshake"), "{}", cut.verdict.sentence);
+    let whole = Trace::capture().open().cr(SSL).cc(SSL).client_hello_13();
+    let whole = whole.alert(ToClient, 2, 10).fin(ToClient).report();
+    assert!(whole.verdict.sentence.contains("handshake"), "{}", whole.verdict.sentence);
+}
+
+#[test]
 fn a_first_packet_that_was_lost_hides_no_later_step() {
     let headers = Trace::capture().open().skipped(ToServer, 43).skipped(ToClient, 19);
     assert!(headers.session().facts().is_unread());

@@ -121,7 +121,9 @@ fn tcp(rows: &mut Vec<Row>, c: &Connection, reached: usize) -> bool {
 fn x224(rows: &mut Vec<Row>, c: &Connection, reached: usize) {
     let row = |text: String, took, status| Row::new("X.224", text, took, status);
     let took = c.timings_ms.x224;
-    rows.push(if reached < X224_REQUEST {
+    rows.push(if reached < X224_REQUEST && !c.complete {
+        row("no RDP request is in the input".to_string(), None, Status::Unclear)
+    } else if reached < X224_REQUEST {
         row("the client sent no RDP request".to_string(), None, Status::Failed)
     } else if reached < X224_CONFIRM {
         row("the client's request got no RDP answer".to_string(), None, Status::Failed)
