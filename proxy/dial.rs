@@ -12,7 +12,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use rdpwhy_analyzer::input::{ConnectFailure, ConnectFailureKind};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -292,9 +292,7 @@ async fn first_to_end(running: &mut Vec<Running>) -> (usize, Result<TcpStream, B
 /// Sends the SYN and does not wait for an answer.
 fn begin(to: SocketAddr, options: &DialOptions) -> Result<TcpStream, Broken> {
     let broken = |error: io::Error| Broken { kind: classify(&error, None), syns: None };
-    let socket =
-        Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP)).map_err(broken)?;
-    socket.set_nonblocking(true).map_err(broken)?;
+    let socket = os::socket(to).map_err(broken)?;
     socket.set_tcp_nodelay(true).map_err(broken)?;
     let _ = os::keep_connect_error(&socket, to); // where it is not supported we know less, no more
     if options.foreign_source {
@@ -315,10 +313,16 @@ fn begin(to: SocketAddr, options: &DialOptions) -> Result<TcpStream, Broken> {
 /// Waits for the answer to the SYN.
 async fn finish(stream: TcpStream, to: SocketAddr) -> Result<TcpStream, Broken> {
     loop {
-        let ready = stream.writable().await;
+        let ready = stream.ready(Interest::WRITABLE).await;
+        // Linux says so of no socket that still waits for its answer or has an error.
+        let connected = ready.as_ref().is_ok_and(|ready| !ready.is_write_closed());
+        if cfg!(target_os = "linux") && connected {
+            let _ = os::drop_connect_error(&stream, to);
+            return Ok(stream);
+        }
         let error = match ready {
             Err(error) => Some(error),
-            Ok(()) => os::pending_error(&stream),
+            Ok(_) => os::pending_error(&stream),
         };
         if let Some(error) = error {
             return Err(explain(&SockRef::from(&stream), &error));

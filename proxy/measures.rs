@@ -81,6 +81,11 @@ impl Measures {
         }
     }
 
+    /// A session has had more turns than are kept.
+    pub fn turns(&self, facts: &Facts) {
+        self.state().recording.record(|latencies| latencies.record_turns(facts));
+    }
+
     /// A session is over.
     pub fn ended(&self, index: u64, facts: &Facts) {
         let mut state = self.state();

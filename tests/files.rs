@@ -1,10 +1,14 @@
 //! Many files in one run of `rdpwhy analyze`: the order of their results, rotations, and the progress line.
 
 use crate::corpus::folder;
-use crate::support::process::command;
-use crate::support::{need, scratch, text_of};
+use crate::support::clients::Client;
+use crate::support::process::{Process, command};
+use crate::support::running::LONG;
+use crate::support::xrdp::{SOUND, Xrdp};
+use crate::support::{need, scratch, skip, text_of, wait_until};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 /// Runs `rdpwhy analyze --format jsonl` with the samples' folder as its own, so that names are short.
 fn analyze(arguments: &[&str]) -> Output {
@@ -13,6 +17,13 @@ fn analyze(arguments: &[&str]) -> Output {
     command.args(["analyze", "--format", "jsonl", "--show-identities"]).args(arguments);
     command.env("XDG_CONFIG_HOME", home.path()).current_dir(folder()).stdin(Stdio::null());
     command.output().unwrap()
+}
+
+/// What it said of each connection, without packet numbers and times.
+fn verdicts(output: &Output) -> Vec<serde_json::Value> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let objects = crate::support::json::lines(&text).into_iter();
+    objects.map(|object| serde_json::json!([object["verdict"], object["causes"]])).collect()
 }
 
 fn samples() -> Vec<String> {
@@ -66,18 +77,67 @@ fn what_editcap_cut_is_judged_as_a_whole() {
         files.reverse();
         let names: Vec<String> = files.iter().map(|path| text_of(path)).collect();
         let output = analyze(&names.iter().map(String::as_str).collect::<Vec<_>>());
-        let verdicts = |output: &Output| -> Vec<serde_json::Value> {
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            crate::support::json::lines(&text)
-                .into_iter()
-                .map(|object| serde_json::json!([object["verdict"], object["causes"]]))
-                .collect()
-        };
         let whole = verdicts(&analyze(&[sample]));
         assert!(!whole.is_empty());
         assert_eq!(verdicts(&output), whole, "{sample}");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("are read as one capture"), "{said}");
+    }
+}
+
+#[test]
+fn what_dumpcap_and_tcpdump_rotate_is_judged_as_a_whole() {
+    let programs = ["dumpcap", "tcpdump"].map(need);
+    let [Some(dumpcap), Some(tcpdump)] = programs else { return };
+    let Some(server) = Xrdp::start(SOUND) else { return };
+    let captured = scratch();
+    let file = |name: &str| text_of(&captured.path().join(name));
+    let filter = format!("tcp port {}", server.port);
+    let begin = |program: &Path, arguments: &[&str], says: &str| {
+        let mut command = command(program);
+        command.args(["-i", "lo"]).args(arguments).current_dir(captured.path());
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut process =
+            Process::start(&mut command, &captured.path().join(format!("{says}.log")));
+        let ready = wait_until(LONG, || process.output().contains(says) || !process.runs());
+        (ready && process.runs()).then_some(process)
+    };
+    let captures = [
+        begin(&dumpcap, &["-q", "-f", &filter, "-w", &file("whole.pcapng")], "File:"),
+        begin(
+            &dumpcap,
+            &["-q", "-f", &filter, "-b", "packets:9", "-w", &file("ring.pcapng")],
+            "ring",
+        ),
+        // It would give up the right to write into this folder.
+        begin(&tcpdump, &["-Z", "root", "-G", "1", "-w", "turn-%s.pcap", &filter], "listening on"),
+    ];
+    let [Some(mut whole), Some(mut ring), Some(mut turns)] = captures else {
+        return skip("nothing can be captured here");
+    };
+    let arguments = ["/u:lab", "/p:lab", "/cert:ignore"];
+    let Some(_) = Client::Xfreerdp.run(server.port, &arguments, Duration::from_secs(5)) else {
+        return;
+    };
+    for capture in [&mut whole, &mut ring, &mut turns] {
+        capture.signal("INT");
+        assert!(capture.wait(LONG).is_some(), "{}", capture.output());
+    }
+    let rotated = |begins: &str| {
+        let files = std::fs::read_dir(captured.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut names: Vec<String> = files.map(|path| text_of(&path)).collect();
+        names.retain(|name| name.contains(begins) && name.contains(".pcap"));
+        names.sort();
+        names.reverse();
+        assert!(names.len() > 2, "{names:?}");
+        names
+    };
+    let whole = verdicts(&analyze(&[&file("whole.pcapng")]));
+    assert_eq!(whole.len(), 1, "{whole:?}");
+    for begins in ["/ring_", "/turn-"] {
+        let names = rotated(begins);
+        let output = analyze(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(verdicts(&output), whole, "{begins}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Recordings of latencies, read by readers that are not ours: HdrHistogram's own log processor, and a few lines of
 //! Python.
 
+use crate::support::running::{Running, confirms, converse, serve};
 use crate::support::{json, need, scratch, skip, text_of};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -212,5 +213,30 @@ fn the_proxy_records_its_sessions() {
     assert!(rows.contains(&("x224.server".to_owned(), 1)), "{rows:?}");
     if let Some(read) = python(&folder.path().join("live.hlog")) {
         assert_eq!(read, rows);
+    }
+}
+
+#[test]
+fn every_turn_is_timed_live_and_offline() {
+    const TURNS: u64 = 150;
+    let folder = scratch();
+    let file = |name: &str| text_of(&folder.path().join(name));
+    let (live, offline, recording) = (file("live"), file("offline"), file("all.pcapng"));
+    let flags = ["--latency-out", &live, "-w", &recording, "--payload", "full"];
+    let mut proxy = Running::jsonl(serve(confirms), &flags);
+    let mut client = proxy.connect();
+    converse(&mut client, TURNS);
+    drop(client);
+    proxy.wait_for(|objects| !objects.is_empty());
+    proxy.interrupt();
+    rdpwhy(&["analyze", &recording, "--latency-out", &offline], folder.path());
+    for (run, prefix) in [("live", live), ("offline", offline)] {
+        let rows = documented(Path::new(&format!("{prefix}.json")));
+        let count = |step: &str| {
+            let row = rows.iter().find(|(tag, _)| tag.starts_with(step));
+            row.unwrap_or_else(|| panic!("{run}: {rows:?}")).1
+        };
+        // The confirm is the server's first turn.
+        assert_eq!([count("client-turn"), count("server-turn")], [TURNS, TURNS + 1], "{run}");
     }
 }

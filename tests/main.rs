@@ -30,5 +30,6 @@ mod robust;
 mod routes;
 mod sessions;
 mod signals;
+mod steady;
 mod tidy;
 mod transparent;

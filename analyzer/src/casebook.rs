@@ -5,7 +5,10 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::case::Summary;
 
-/// Siblings of a session that are given, before it and behind it: a brute-force attack makes thousands.
+/// Siblings of a session that are given, before it and behind it: more of them tell no more, and a brute-force attack
+/// makes thousands.
+const SIBLINGS: usize = 16;
+/// Sessions that are looked at, before one and behind it, for those that ended with it or wait for it.
 const NEAREST: usize = 64;
 
 /// Summaries of a run, oldest first, bounded.
@@ -58,9 +61,9 @@ impl CaseBook {
         let related =
             |entry: &&Entry| entry.index != index && entry.summary.is_sibling_of(&this.summary);
         let mut siblings: Vec<&Summary> =
-            self.before(at).filter(related).take(NEAREST).map(|entry| &entry.summary).collect();
+            self.before(at).filter(related).take(SIBLINGS).map(|entry| &entry.summary).collect();
         siblings.reverse();
-        let later = self.entries.iter().skip(at + 1).filter(related).take(NEAREST);
+        let later = self.entries.iter().skip(at + 1).filter(related).take(SIBLINGS);
         siblings.extend(later.map(|entry| &entry.summary));
         siblings
     }
@@ -292,7 +295,7 @@ mod tests {
             book.note(index, summary([10, 0, 0, 1], index * 100));
         }
         let siblings = book.siblings(250);
-        assert_eq!(siblings.len(), 2 * NEAREST);
+        assert_eq!(siblings.len(), 2 * SIBLINGS);
         assert!(siblings.windows(2).all(|pair| pair[0].started < pair[1].started));
         assert_eq!(book.awaited_by(499).first(), Some(&(499 - NEAREST as u64)));
     }

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 use std::process::Command;
 
+use socket2::{Domain, Type};
+
 use super::*;
 
 fn quiet() -> impl FnMut(&Attempt) + Send {

@@ -204,6 +204,11 @@ impl Measured {
         self.covers([facts.subject.started, facts.now]);
     }
 
+    /// Records the turns of a session that goes on.
+    pub fn turns(&mut self, facts: &Facts) {
+        self.latencies.record_turns(facts);
+    }
+
     /// Adds what another one measured.
     pub fn merge(&mut self, other: &Measured) {
         self.latencies.merge(&other.latencies);

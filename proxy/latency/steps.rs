@@ -40,7 +40,7 @@ impl Latencies {
         between(Step::FirstData, Leg::Both, Some(facts.subject.started), first);
     }
 
-    /// The turns of both sides.
+    /// The turns of both sides that are kept.
     pub fn record_turns(&mut self, facts: &Facts) {
         if !is_whole(facts) {
             return;

@@ -1,7 +1,6 @@
 //! The summary for people.
 
-use super::{Latencies, Step};
-use rdpwhy_analyzer::facts::Turns;
+use super::Latencies;
 
 /// The quantiles of the columns behind the minimum.
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
@@ -15,7 +14,6 @@ pub fn table(latencies: &Latencies) -> String {
     let head = ["step", "leg", "count", "min", "p50", "p90", "p99", "p99.9", "max"];
     let mut rows = vec![head.map(str::to_owned)];
     let mut notes: Vec<(&'static str, Vec<&'static str>)> = Vec::new();
-    let mut turns = false;
     for (step, leg, histogram) in latencies.iter() {
         let [p50, p90, p99, p999] = QUANTILES.map(|q| words(histogram.value_at_quantile(q)));
         let [min, max] = [histogram.min(), histogram.max()].map(words);
@@ -27,7 +25,6 @@ pub fn table(latencies: &Latencies) -> String {
             Some((_, steps)) => steps.push(step.name()),
             None => notes.push((note, vec![step.name()])),
         }
-        turns |= matches!(step, Step::ClientTurn | Step::ServerTurn);
     }
     let mut text = aligned(&rows);
     match notes.as_slice() {
@@ -37,9 +34,6 @@ pub fn table(latencies: &Latencies) -> String {
                 text += &format!("{}: {note}\n", steps.join(", "));
             }
         }
-    }
-    if turns {
-        text += &format!("turns: of each connection the first {} of each side\n", Turns::KEPT);
     }
     text
 }
@@ -81,7 +75,7 @@ fn words(ns: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Leg;
+    use super::super::{Leg, Step};
     use super::*;
     use std::time::Duration;
 
@@ -107,7 +101,7 @@ mod tests {
         // Three significant digits: the value is the upper end of its bucket.
         assert_eq!(cells[5..], ["500", "ms", "900", "ms", "990", "ms", "999", "ms", "1.00", "s"]);
         assert_eq!(lines[3], "not corrected: no rate is known");
-        assert_eq!(lines[4], "turns: of each connection the first 32 of each side");
+        assert_eq!(lines.len(), 4);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod notes;
 pub mod progress;
 mod recorded;
 pub mod rotation;
+mod streams;
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -19,24 +20,24 @@ use std::time::Duration;
 use rdpwhy_analyzer::case::{Case, Summary};
 use rdpwhy_analyzer::casebook;
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
-use rdpwhy_analyzer::input::{Input, Leg, Origin, Timestamp};
+use rdpwhy_analyzer::input::Timestamp;
 use rdpwhy_analyzer::report::Connection;
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
-use rdpwhy_captures::dns::{self, Answers};
+use rdpwhy_captures::dns;
 use rdpwhy_captures::file::{OpenError, Packet, PacketReader};
 use rdpwhy_captures::fragments::Fragments;
 use rdpwhy_captures::link::{self, Decoded, Unreadable};
 use rdpwhy_captures::packet::{IpPacket, RawPacket};
 use rdpwhy_captures::segment;
-use rdpwhy_captures::tcp::{self, FlowId, FlowInfo, FlowOptions, FlowTable};
+use rdpwhy_captures::tcp::{self, FlowOptions, FlowTable};
 
 use crate::latency::Measured;
 use crate::output::Output;
 use crate::record::facts::Comment;
 use files::Files;
 use notes::{Counts, gateway_hint};
-use recorded::Recorded;
+use streams::Streams;
 
 /// What of a capture is reported.
 #[derive(Clone, Debug)]
@@ -126,30 +127,13 @@ struct Reading {
     now: Timestamp,
 }
 
-/// What a flow's inputs feed.
-#[derive(Clone, Copy, Debug)]
-enum Slot {
-    /// A session of its own.
-    Single(usize),
-    /// One leg of a recorded session.
-    Leg(usize, Leg),
-    /// A leg of a session that can not be told. Its packets are made up: nothing can be read from them alone.
-    Nowhere,
-}
-
 impl Reading {
     fn new(scope: &Scope, make: fn(Subject) -> Session) -> Reading {
         let options = FlowOptions { server_ports: scope.ports.clone(), ..FlowOptions::default() };
         Reading {
             table: FlowTable::new(options),
             fragments: Fragments::default(),
-            streams: Streams {
-                slots: Vec::new(),
-                sessions: Vec::new(),
-                recorded: Recorded::default(),
-                answers: Answers::default(),
-                make,
-            },
+            streams: Streams::new(scope, make),
             files: Files::default(),
             counts: Counts::default(),
             first: None,
@@ -271,91 +255,6 @@ impl Reading {
     }
 }
 
-/// The sessions of a capture, and which flow feeds which.
-struct Streams {
-    /// By the flow's number.
-    slots: Vec<Option<Slot>>,
-    sessions: Vec<Session>,
-    recorded: Recorded,
-    /// What clients were told of names until now.
-    answers: Answers,
-    /// Makes the session of a flow.
-    make: fn(Subject) -> Session,
-}
-
-impl Streams {
-    /// Takes the inputs of flows, with tag and comments of the packet that brings them.
-    fn sink(
-        &mut self,
-        tag: u8,
-        comments: &[Comment],
-    ) -> impl FnMut(FlowId, &FlowInfo, Timestamp, Origin, Input<'_>) {
-        move |_, flow, time, origin, input| self.feed(flow, (tag, comments), time, origin, input)
-    }
-
-    /// Takes an input of a flow, with tag and comments of the packet that brought it.
-    #[inline]
-    fn feed(
-        &mut self,
-        flow: &FlowInfo,
-        (tag, comments): (u8, &[Comment]),
-        time: Timestamp,
-        origin: Origin,
-        input: Input<'_>,
-    ) {
-        let known = self.slots.get(flow.id.0 as usize).copied().flatten();
-        match known.unwrap_or_else(|| self.open(flow, tag, comments)) {
-            Slot::Single(at) => self.sessions[at].feed(time, origin, input),
-            Slot::Nowhere => {}
-            Slot::Leg(at, leg) => {
-                let session = &mut self.sessions[at];
-                self.recorded.feed((at, leg), session, flow, (time, origin), input, comments);
-            }
-        }
-    }
-
-    /// The first input of a flow: where do its inputs go?
-    fn open(&mut self, flow: &FlowInfo, tag: u8, comments: &[Comment]) -> Slot {
-        let Streams { slots, sessions, recorded, answers, make } = self;
-        let joined = match tag {
-            0 => None,
-            1 => Some(Slot::Leg(recorded.client_leg(flow, comments, sessions), Leg::Client)),
-            _ => {
-                let at = recorded.server_leg(flow, comments, sessions);
-                Some(at.map_or(Slot::Nowhere, |at| Slot::Leg(at, Leg::Server)))
-            }
-        };
-        let slot = joined.unwrap_or_else(|| {
-            let mut session = make(subject(flow));
-            // What was asked after a connection was made did not lead to it.
-            let led = answers.latest(flow.client.ip(), flow.server.ip());
-            if let Some(answer) = led.filter(|_| !flow.starts_in_the_middle) {
-                session.set_resolved(answer.clone());
-            }
-            sessions.push(session);
-            Slot::Single(sessions.len() - 1)
-        });
-        let at = flow.id.0 as usize;
-        if slots.len() <= at {
-            slots.resize(at + 1, None);
-        }
-        slots[at] = Some(slot);
-        slot
-    }
-}
-
-fn subject(flow: &FlowInfo) -> Subject {
-    Subject {
-        client: flow.client,
-        server: Some(flow.server),
-        server_name: None,
-        relay: [None, None],
-        vantage: Vantage::Capture,
-        starts_in_the_middle: flow.starts_in_the_middle,
-        started: flow.started,
-    }
-}
-
 /// Judges everything that was read, in order of its start.
 fn report(
     source: &str,
@@ -364,7 +263,7 @@ fn report(
     identities: &Identities,
     tell: &mut Tell<'_>,
 ) -> Found {
-    let mut sessions = reading.streams.sessions;
+    let Streams { mut sessions, mut measured, .. } = reading.streams;
     sessions.sort_by_key(|session| session.facts().subject.started);
     let servers: HashSet<SocketAddr> = sessions.iter().filter_map(speaks_rdp).collect();
     let (rdp, other): (Vec<Session>, Vec<Session>) = sessions
@@ -372,7 +271,6 @@ fn report(
         .partition(|session| scope.all || is_reported(session, scope, &servers));
     let summaries: Vec<Summary> = rdp.iter().map(|session| Summary::of(session.facts())).collect();
     let cases = casebook::cases(&summaries);
-    let mut measured = Measured::default();
     for (at, session) in rdp.iter().enumerate() {
         if scope.timed {
             measured.session(session.facts());

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rdpwhy_analyzer::input::TcpSample;
-use socket2::SockRef;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 mod errno;
 pub mod syn;
@@ -77,6 +77,20 @@ pub struct IcmpError {
     pub code: u8,
     /// Who sent it. Our own address means our own kernel: nobody answered ARP or neighbour discovery.
     pub offender: Option<IpAddr>,
+}
+
+/// A TCP socket for a connection to this address that does not block.
+pub fn socket(to: SocketAddr) -> io::Result<Socket> {
+    let new = |kind| Socket::new(Domain::for_address(to), kind, Some(Protocol::TCP));
+    // Linux takes the flag with the call that makes the socket.
+    #[cfg(target_os = "linux")]
+    return new(Type::STREAM.nonblocking());
+    #[cfg(not(target_os = "linux"))]
+    {
+        let socket = new(Type::STREAM)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
 }
 
 /// The state and counters of a connection; `None` where the platform has no such call or refuses it.

@@ -5,6 +5,7 @@
 
 mod added;
 mod death;
+mod linger;
 mod listen;
 mod observer;
 mod origin;

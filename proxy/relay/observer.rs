@@ -9,6 +9,7 @@ use rdpwhy_analyzer::input::{
 };
 use rdpwhy_analyzer::session::Session;
 
+use crate::measures::Measures;
 use crate::os::syn::SynFacts;
 use crate::packets::Heard;
 use crate::record::{Chunk, Tape};
@@ -56,6 +57,14 @@ impl Observer {
         let read = self.reads;
         self.feed(time, Origin::Read(read), Input::Data { dir, bytes: chunk.bytes() });
         self.record(|tape, facts| tape.data(time, read, dir, chunk, facts));
+    }
+
+    /// Tells the measures of the turns that were taken, as soon as no more can be kept.
+    pub fn measure_turns(&mut self, measures: &Measures) {
+        if self.session.facts().turns.are_full() {
+            measures.turns(self.session.facts());
+            self.session.turns_taken();
+        }
     }
 
     /// Anything but bytes.

@@ -314,7 +314,7 @@ fn poll_flow(
 
 /// One read. When it did not fill the buffer it has emptied the socket, and readiness ends with it: no further
 /// read only finds that. What comes later makes the socket ready anew.
-fn read_some(source: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_some(source: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     let mut read = None;
     let outcome = source.try_io(Interest::READABLE, || {
         let count = (&*SockRef::from(source)).read(buffer)?;

@@ -10,13 +10,14 @@ use rdpwhy_analyzer::input::{
 };
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
 use super::Relay;
 use super::death::close_of;
+use super::linger::{LINGER, Patience, linger};
 use super::listen::Place;
 use super::origin::Origin;
-use super::pump::{Deaths, Pump, Taken};
+use super::pump::{Deaths, Pump, read_some};
 use super::seldom::Seldom;
 use super::upstream::Route;
 use super::waiting::at;
@@ -31,11 +32,6 @@ use crate::record::Chunk;
 const EARLY: usize = 64 << 10;
 /// How long the server is still dialled after the client has closed its half.
 const GRACE: Duration = Duration::from_secs(2);
-/// A client that leaves looks as one that closes its half: the verdict is given when the other side then
-/// says nothing for this long, and does not wait for a server that hangs.
-const LINGER: Duration = Duration::from_secs(2);
-/// A session whose verdict is given ends when nothing has passed for this long: who hangs holds no place for ever.
-const LINGER_MOST: Duration = Duration::from_secs(600);
 /// How often a session is looked at, for a stall while it is not up yet, and for what its sockets say in a silence.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -204,7 +200,7 @@ async fn reach(
 /// Reads what the client says before the server is reached; gives how it left, if it did.
 fn read_early(client: &TcpStream, early: &mut Vec<u8>, watched: &mut Watched) -> Option<Close> {
     let mut chunk = [0; 4096];
-    match client.try_read(&mut chunk) {
+    match read_some(client, &mut chunk) {
         Ok(0) => Some(Close::Fin),
         Ok(read) => {
             early.extend_from_slice(&chunk[..read]);
@@ -255,45 +251,6 @@ enum Carried {
     Lingers(Box<Pump>),
 }
 
-/// With a session of which one side has ended: who hangs holds no place for ever.
-#[derive(Default)]
-struct Patience(Option<(Instant, Taken)>);
-
-impl Patience {
-    /// Nothing has passed for [`LINGER_MOST`], and no receiver has taken anything, however slowly. Asked from time to
-    /// time, while nothing is read.
-    fn hangs(&mut self, pump: &Pump) -> bool {
-        let taken = pump.taken();
-        match &self.0 {
-            Some((since, before)) if *before == taken => since.elapsed() >= LINGER_MOST,
-            _ => {
-                self.0 = Some((Instant::now(), taken));
-                false
-            }
-        }
-    }
-}
-
-/// A session whose verdict is given: bytes still pass, nobody looks at them.
-async fn linger(mut pump: Box<Pump>, stop: &mut watch::Receiver<bool>) {
-    let mut unseen = |_: Direction, _: Chunk<'_>| {};
-    let mut hangs = Patience::default();
-    loop {
-        tokio::select! {
-            passed = timeout(LINGER, pump.run(true, &mut unseen)) => match passed {
-                Ok(None) => {}
-                Ok(Some(_)) => if pump.propagate().over {
-                    return;
-                },
-                Err(_) => if hangs.hangs(&pump) {
-                    return pump.abort();
-                },
-            },
-            _ = stop.changed() => return,
-        }
-    }
-}
-
 /// Pumps until both directions have ended. First-death rule: the state of both legs is read and
 /// stamped before anything is propagated.
 async fn carry(
@@ -323,7 +280,12 @@ async fn carry(
         let lull = watched.is_in_lull();
         let clock = watched.clock;
         let observer = &mut watched.observer;
-        let mut seen = |dir, chunk: Chunk<'_>| observer.bytes(clock.now(), dir, chunk);
+        let mut seen = |dir, chunk: Chunk<'_>| {
+            observer.bytes(clock.now(), dir, chunk);
+            if let Some(measures) = &relay.measures {
+                observer.measure_turns(measures);
+            }
+        };
         let happened = tokio::select! {
             biased;
             deaths = pump.run(lull, &mut seen) => Happened::Deaths(deaths),

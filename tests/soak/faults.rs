@@ -6,16 +6,18 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use crate::peer;
+use crate::peer::{self, LATE};
 use crate::streams::{Load, Tally};
+use crate::support::process::command;
 use crate::support::running::{LONG, Running};
-use crate::support::wait_until;
+use crate::support::{lacking, need, wait_until};
 
 /// Each with its name.
 pub const ALL: &[(&str, fn())] = &[
     ("out of file descriptors", out_of_descriptors),
     ("backlog overflow", backlog_overflow),
     ("full disk", full_disk),
+    ("half-open peers", half_open_peers),
 ];
 
 fn out_of_descriptors() {
@@ -52,6 +54,33 @@ fn full_disk() {
     assert_eq!(serves(&mut proxy), 1);
     let said = proxy.process.output();
     assert!(said.contains("/dev/full"), "{said}");
+}
+
+/// Clients whose host forgets them: no FIN and no RST is sent, and what comes for them is answered with a RST. RFC 9293
+/// 3.5.1. The relay can not know before the server says something.
+fn half_open_peers() {
+    const CLIENTS: usize = 50;
+    let vanish = "import socket, sys, time\n\
+        port, count, word = map(int, sys.argv[1:])\n\
+        clients = [socket.create_connection(('127.0.0.1', port)) for _ in range(count)]\n\
+        [client.sendall(bytes([word])) for client in clients]\n\
+        time.sleep(1)\n\
+        [client.setsockopt(socket.IPPROTO_TCP, 19, 1) for client in clients]  # TCP_REPAIR\n";
+    let Some(python) = need("python3") else { return };
+    let mut proxy = Running::jsonl(peer::serve(), &[]);
+    let arguments = [proxy.port.to_string(), CLIENTS.to_string(), LATE.to_string()];
+    let left = command(&python).args(["-c", vanish]).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&left.stderr);
+    if said.contains("PermissionError") {
+        return lacking("no right to leave without a word (CAP_NET_ADMIN)");
+    }
+    assert!(left.status.success(), "{said}");
+    let objects = proxy.wait_for(|objects| objects.len() >= CLIENTS);
+    for object in &objects {
+        assert_eq!(object["ended"]["how"], "rst", "{object:#}");
+        assert_eq!(object["ended"]["from"], "client", "{object:#}");
+    }
+    assert!(is_well(serves(&mut proxy)), "{}", proxy.process.output());
 }
 
 /// Asserts that streams pass exactly, and that the process ends when it is told to; gives its exit code.

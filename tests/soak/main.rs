@@ -11,6 +11,7 @@ mod faults;
 mod peer;
 mod streams;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +58,10 @@ fn load(lasts: Duration) -> bool {
     /// What the slow and the stuck keep waiting, each up to a read limit of 1 MiB and twice that while its buffer
     /// grows, and what an allocator holds on to.
     const SLACK_KIB: u64 = 48 << 10;
-    let mut proxy = Running::jsonl(peer::serve(), &[]);
+    let recordings = support::scratch();
+    let file = support::text_of(&recordings.path().join("soak.pcapng"));
+    let ring = ["-w", &file, "--ring", "4", "--ring-size", "16MB"];
+    let mut proxy = Running::jsonl(peer::serve(), &ring);
     let stop = Arc::new(AtomicBool::new(false));
     let load = Load { port: proxy.port, stop: stop.clone() };
     let workers = [
@@ -82,6 +86,7 @@ fn load(lasts: Duration) -> bool {
         }
     }
     let code = proxy.interrupt();
+    let recorded = size_of(recordings.path());
     let [start, middle, end] = memory[..] else { return false };
     println!(
         "{} connections, {} streams of {} MiB digested at both ends, {} wrong, in {:.0} s",
@@ -94,10 +99,18 @@ fn load(lasts: Duration) -> bool {
     println!(
         "resident memory: {start} KiB at the start, {middle} in the middle, {end} at the end; exit code {code}"
     );
+    println!("recordings: {recorded} KiB in a ring of four files of 16 MB");
     let bounded = end <= middle + middle / 10 + SLACK_KIB;
     if !bounded {
         println!("FAILED memory grew");
     }
     // 0, 3 and 4 say what became of the connections; anything else, of the relay.
-    tally.wrong == 0 && tally.streams > 0 && bounded && [0, 3, 4].contains(&code)
+    let recorded = (1..=80 << 10).contains(&recorded);
+    tally.wrong == 0 && tally.streams > 0 && bounded && recorded && [0, 3, 4].contains(&code)
+}
+
+/// The size of a folder's files in KiB.
+fn size_of(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().metadata().unwrap());
+    files.map(|file| file.len()).sum::<u64>() >> 10
 }

@@ -19,7 +19,11 @@ pub const STUCK: u8 = 3;
 pub const BRIEF: u8 = 4;
 /// Reset.
 pub const RESET: u8 = 5;
+/// Say nothing for a while, and then a byte now and again.
+pub const LATE: u8 = 6;
 
+/// How long a late server says nothing.
+pub const LATE_BY: Duration = Duration::from_secs(3);
 /// How long a server is stuck, at most.
 const STUCK_FOR: Duration = Duration::from_secs(20);
 
@@ -78,6 +82,13 @@ fn act(mut stream: TcpStream) -> Option<()> {
             None
         }
         BRIEF => stream.write_all(&[BRIEF]).ok(),
+        LATE => {
+            thread::sleep(LATE_BY);
+            while stream.write_all(&[LATE]).is_ok() {
+                thread::sleep(Duration::from_millis(200));
+            }
+            Some(())
+        }
         RESET => socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).ok(),
         _ => None,
     }

@@ -237,6 +237,32 @@ impl Full {
     }
 }
 
+/// A confirm that selects TLS. MS-RDPBCGR 2.2.1.2.
+const CONFIRM: [u8; 19] = [3, 0, 0, 19, 14, 0xD0, 0, 0, 0x12, 0x34, 0, 2, 0, 8, 0, 1, 0, 0, 0];
+
+/// Confirms the request and sends back the rest.
+pub fn confirms(mut stream: TcpStream) {
+    stream.set_nodelay(true).unwrap();
+    let _ = stream.read_exact(&mut [0; REQUEST.len()]);
+    let _ = stream.write_all(&CONFIRM);
+    let _ = std::io::copy(&mut &stream, &mut &stream);
+}
+
+/// A client of [`confirms`]: asks, and then sends so many small TLS records, each when the one before is back.
+pub fn converse(client: &mut TcpStream, records: u64) {
+    // Application data of 64 bytes. RFC 8446 5.1.
+    let record = [&[23, 3, 3, 0, 64][..], &[0x5A; 64]].concat();
+    client.set_nodelay(true).unwrap();
+    client.write_all(&REQUEST).unwrap();
+    client.read_exact(&mut [0; CONFIRM.len()]).unwrap();
+    for _ in 0..records {
+        client.write_all(&record).unwrap();
+        let mut back = vec![0; record.len()];
+        client.read_exact(&mut back).unwrap();
+        assert_eq!(back, record);
+    }
+}
+
 /// A server that says a word to everybody and waits for them to leave; gives its port.
 pub fn says(word: &str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -41,9 +41,7 @@ pub fn insists(
     once: Band,
 ) -> Band {
     let this = Summary::of(case.this);
-    let comparable = |sibling: &&Summary| {
-        sibling.is_sibling_of(&this) && sibling.selected.is_some_and(&same_answer)
-    };
+    let comparable = |sibling: &&Summary| sibling.selected.is_some_and(&same_answer);
     // A client that would go on has done so elsewhere; one that insists has left there too.
     let (mut went_on, mut others) = (false, 0);
     for sibling in case.siblings.iter().copied().filter(comparable) {

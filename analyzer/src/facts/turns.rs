@@ -3,7 +3,7 @@
 
 use crate::input::{Direction, Timestamp};
 
-/// The first turns of both sides.
+/// How long the latest turns took that nobody has taken.
 #[derive(Clone, Debug, Default)]
 pub struct Turns {
     speaker: Option<Direction>,
@@ -12,11 +12,11 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// How many turns are kept per side: those of the set-up, where the sides speak in turn.
+    /// How many turns are kept per side until they are taken; later ones are only counted.
     pub const KEPT: usize = 32;
 
     /// How long the sender of `dir` took, in ns: from the last byte of the other side to its own first one.
-    /// The first [`Turns::KEPT`] turns, in order.
+    /// At most [`Turns::KEPT`] turns, in order.
     pub fn waits(&self, dir: Direction) -> &[u64] {
         &self.waits[dir.index()]
     }
@@ -24,6 +24,16 @@ impl Turns {
     /// How many turns the sender of `dir` had, kept or not.
     pub fn count(&self, dir: Direction) -> u64 {
         self.counts[dir.index()]
+    }
+
+    /// No more turns of one side can be kept before these are taken.
+    pub fn are_full(&self) -> bool {
+        self.waits.iter().any(|waits| waits.len() >= Turns::KEPT)
+    }
+
+    /// The turns that are kept were taken.
+    pub(crate) fn taken(&mut self) {
+        self.waits.iter_mut().for_each(Vec::clear);
     }
 
     /// Bytes of `dir` came at `now`; the other side's last ones had come at `other`.
@@ -67,5 +77,10 @@ mod tests {
         }
         assert_eq!((turns.count(ToClient), turns.count(ToServer)), (50, 49));
         assert_eq!(turns.waits(ToClient), [1; Turns::KEPT]);
+        assert!(turns.are_full());
+        turns.taken();
+        assert!(!turns.are_full());
+        turns.spoke(ToServer, Timestamp(107), Some(Timestamp(99)));
+        assert_eq!((turns.waits(ToServer), turns.count(ToServer)), (&[8][..], 50));
     }
 }

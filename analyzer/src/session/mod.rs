@@ -67,6 +67,11 @@ impl Session {
         self.facts.resolved = Some(Box::new(resolved));
     }
 
+    /// Whoever wants to know how long turns took has taken what is kept of them.
+    pub fn turns_taken(&mut self) {
+        self.facts.turns.taken();
+    }
+
     /// True from when only record headers and counters matter: the handshake is over.
     pub fn is_steady(&self) -> bool {
         self.facts.tls.is_established() || self.facts.is_active()

@@ -167,7 +167,7 @@ impl<'a> Book<'a> {
 
 /// The captures between which it happens, where they prove that.
 fn between(case: &Case<'_>, judgement: &Judgement) -> Option<[String; 2]> {
-    let named = judgement.cause.as_ref().or(judgement.what.as_ref())?;
+    let named = judgement.cause.as_deref().or(judgement.what.as_deref())?;
     named.opinion.control?;
     Some(case.pair?.between.map(str::to_owned))
 }
@@ -182,12 +182,12 @@ fn elsewhere(facts: &Facts, pair: &Pair<'_>, time: Timestamp) -> Option<f64> {
 }
 
 fn verdict(facts: &Facts, judgement: &Judgement, book: &mut Book<'_>) -> Verdict {
-    let what = judgement.what.as_ref();
+    let what = judgement.what.as_deref();
     if let Some(what) = what {
         book.cite_all(&what.opinion.supports);
         book.cite_all(&what.opinion.contradicts);
     }
-    let cause = judgement.cause.as_ref();
+    let cause = judgement.cause.as_deref();
     let (party, who) = party(what, cause);
     let leading = cause.or(what);
     Verdict {
@@ -230,7 +230,7 @@ fn class(judgement: &Judgement) -> Option<String> {
         Outcome::Rehearsal => Some("benign".to_owned()),
         Outcome::Established if judgement.what.is_none() => Some("benign".to_owned()),
         Outcome::Failed | Outcome::Established => {
-            let row = judgement.cause.as_ref().or(judgement.what.as_ref())?;
+            let row = judgement.cause.as_deref().or(judgement.what.as_deref())?;
             Some(word(&row.row.class))
         }
         Outcome::Unknown | Outcome::NotRdp => None,
@@ -238,12 +238,12 @@ fn class(judgement: &Judgement) -> Option<String> {
 }
 
 fn sentence(facts: &Facts, judgement: &Judgement) -> String {
-    let what = judgement.what.as_ref().map(|what| what.opinion.says.clone().into_owned());
+    let what = judgement.what.as_deref().map(|what| what.opinion.says.clone().into_owned());
     match judgement.outcome {
         Outcome::Established => match what {
             None => established(facts),
             Some(what) => {
-                let why = judgement.cause.as_ref().map(|cause| &*cause.opinion.says);
+                let why = judgement.cause.as_deref().map(|cause| &*cause.opinion.says);
                 let why = why.filter(|why| *why != what).unwrap_or_default();
                 format!("{} Later: {what} {why}", established(facts)).trim_end().to_owned()
             }
@@ -256,7 +256,7 @@ fn sentence(facts: &Facts, judgement: &Judgement) -> String {
         Outcome::Failed => {
             let what = what.unwrap_or_else(|| "The connection failed.".to_owned());
             match &judgement.cause {
-                Some(cause) if Some(cause.id()) == judgement.what.as_ref().map(Ranked::id) => what,
+                Some(cause) if Some(cause.id()) == judgement.what.as_deref().map(Ranked::id) => what,
                 Some(cause) => format!("{what} {}", cause.opinion.says),
                 None => format!("{what} What was seen does not decide why."),
             }

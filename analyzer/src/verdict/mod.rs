@@ -21,6 +21,7 @@ pub use build::{Identities, Place, connection};
 pub use outcome::awaits_sibling;
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use crate::case::Case;
 use crate::detect::{Class, Detector, Kind, Opinion, pair, rows};
@@ -39,7 +40,6 @@ const MARGIN: f64 = 0.15;
 const WITHOUT_CONTROL: f64 = 0.45;
 
 /// An opinion with the row it comes from and its confidence after caps.
-#[derive(Clone)]
 pub struct Ranked {
     /// The row.
     pub row: &'static Detector,
@@ -54,13 +54,13 @@ pub struct Judgement {
     /// What became of the session.
     pub outcome: Outcome,
     /// The most specific thing that was seen.
-    pub what: Option<Ranked>,
+    pub what: Option<Rc<Ranked>>,
     /// The cause that is named.
-    pub cause: Option<Ranked>,
+    pub cause: Option<Rc<Ranked>>,
     /// All candidate causes, best first.
-    pub causes: Vec<Ranked>,
+    pub causes: Vec<Rc<Ranked>>,
     /// Everything else that is true.
-    pub findings: Vec<Ranked>,
+    pub findings: Vec<Rc<Ranked>>,
 }
 
 impl Ranked {
@@ -126,16 +126,16 @@ impl<'a> From<&'a Connection> for Named<'a> {
 /// The verdict without its report, which costs several times as much.
 pub fn named(case: &Case<'_>) -> Named<'static> {
     let Judgement { outcome, what, cause, .. } = judge(case);
-    let id = |ranked: Ranked| ranked.opinion.id.unwrap_or(ranked.row.id.into());
+    let id = |ranked: Rc<Ranked>| ranked.opinion.id.clone().unwrap_or(ranked.row.id.into());
     Named { outcome, what: what.map(id), cause: cause.map(id) }
 }
 
 /// Judges one case.
 pub fn judge(case: &Case<'_>) -> Judgement {
-    let mut opinions: Vec<Ranked> = Vec::new();
+    let mut opinions: Vec<Rc<Ranked>> = Vec::new();
     for ranked in rows().filter_map(|row| ask(row, case)) {
         if !opinions.iter().any(|other| other.id() == ranked.id()) {
-            opinions.push(ranked);
+            opinions.push(Rc::new(ranked));
         }
     }
     let outcome = outcome::outcome(case, &opinions);
@@ -153,9 +153,9 @@ pub fn judge(case: &Case<'_>) -> Judgement {
         _ => None,
     };
     let explained = matches!(outcome, Outcome::Failed | Outcome::Established);
-    let causes = if explained { candidates(&opinions, what.as_ref()) } else { Vec::new() };
+    let causes = if explained { candidates(&opinions, what.as_deref()) } else { Vec::new() };
     let cause = if explained { name_cause(&causes) } else { None };
-    let mut findings = findings(opinions, what.as_ref(), &causes);
+    let mut findings = findings(opinions, what.as_deref(), &causes);
     if matches!(outcome, Outcome::Established | Outcome::NotRdp) {
         // How a good session is closed, mostly by a RST, is no finding.
         findings.retain(|finding| finding.row.class != Class::Abort);
@@ -173,9 +173,9 @@ fn ask(row: &'static Detector, case: &Case<'_>) -> Option<Ranked> {
 }
 
 /// Causes that explain something that was seen, or were seen themselves; best first.
-fn candidates(opinions: &[Ranked], what: Option<&Ranked>) -> Vec<Ranked> {
+fn candidates(opinions: &[Rc<Ranked>], what: Option<&Ranked>) -> Vec<Rc<Ranked>> {
     let Some(what) = what else { return Vec::new() };
-    let mut causes: Vec<Ranked> = opinions
+    let mut causes: Vec<Rc<Ranked>> = opinions
         .iter()
         .filter(|opinion| opinion.may_be_cause() && opinion.confidence >= LISTED)
         .filter(|opinion| {
@@ -190,13 +190,13 @@ fn candidates(opinions: &[Ranked], what: Option<&Ranked>) -> Vec<Ranked> {
     causes
 }
 
-fn explains_seen(cause: &Ranked, opinions: &[Ranked]) -> bool {
+fn explains_seen(cause: &Ranked, opinions: &[Rc<Ranked>]) -> bool {
     opinions.iter().any(|seen| seen.is_seen() && cause.explains(seen.id()))
 }
 
 /// The cause to name: the best one, if it is likely, leads its unrelated rivals, and needs no control
 /// that is missing. Where a deeper cause explains it and is itself probable, that one.
-fn name_cause(causes: &[Ranked]) -> Option<Ranked> {
+fn name_cause(causes: &[Rc<Ranked>]) -> Option<Rc<Ranked>> {
     const PROBABLE: f64 = 0.7;
     let mut best = causes.iter().find(|cause| !cause.needs_control())?;
     let rival = causes.iter().find(|other| {
@@ -214,7 +214,11 @@ fn name_cause(causes: &[Ranked]) -> Option<Ranked> {
     Some(best.clone())
 }
 
-fn findings(opinions: Vec<Ranked>, what: Option<&Ranked>, causes: &[Ranked]) -> Vec<Ranked> {
+fn findings(
+    opinions: Vec<Rc<Ranked>>,
+    what: Option<&Ranked>,
+    causes: &[Rc<Ranked>],
+) -> Vec<Rc<Ranked>> {
     let taken = |id: &str| {
         what.is_some_and(|what| what.id() == id) || causes.iter().any(|cause| cause.id() == id)
     };

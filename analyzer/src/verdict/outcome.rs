@@ -1,5 +1,7 @@
 //! What became of a session.
 
+use std::rc::Rc;
+
 use super::Ranked;
 use crate::case::Case;
 use crate::detect::{Class, Kind};
@@ -24,14 +26,14 @@ fn may_be_rehearsal(facts: &Facts) -> bool {
         && facts.relay_fault().is_none()
 }
 
-pub(super) fn outcome(case: &Case<'_>, opinions: &[Ranked]) -> Outcome {
+pub(super) fn outcome(case: &Case<'_>, opinions: &[Rc<Ranked>]) -> Outcome {
     let facts = case.this;
     let left_for_the_next = |o: &Ranked| match o.row.id {
         "client-rehearsal-close" => true,
         "server-redirection" => o.is_seen(),
         _ => false,
     };
-    if opinions.iter().any(left_for_the_next) {
+    if opinions.iter().any(|o| left_for_the_next(o)) {
         return Outcome::Rehearsal;
     }
     if facts.is_active() {

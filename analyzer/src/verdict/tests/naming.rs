@@ -1,6 +1,7 @@
 //! What may be named: margins, controls, caps; and what stands beside it.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use crate::case::Case;
 use crate::detect::{ALL, Band, Class, Detector, Evidence, Kind, Opinion, rows};
@@ -21,18 +22,18 @@ fn ranked(
     class: Class,
     explains: &'static [&'static str],
     confidence: f64,
-) -> Ranked {
+) -> Rc<Ranked> {
     let detector = Detector { id, kind, class, explains, remedy: "", next: &[], detect: never };
     let row = Box::leak(Box::new(detector));
     let opinion = Opinion::new(Band::Certain, id).supports(Evidence::absent(id));
-    Ranked { row, opinion, confidence }
+    Rc::new(Ranked { row, opinion, confidence })
 }
 
-fn cause(id: &'static str, explains: &'static [&'static str], confidence: f64) -> Ranked {
+fn cause(id: &'static str, explains: &'static [&'static str], confidence: f64) -> Rc<Ranked> {
     ranked(id, Kind::Cause, Class::ServerConfig, explains, confidence)
 }
 
-fn named(causes: &[Ranked]) -> Option<String> {
+fn named(causes: &[Rc<Ranked>]) -> Option<String> {
     name_cause(causes).map(|cause| cause.id().to_owned())
 }
 
@@ -83,7 +84,7 @@ fn candidates_explain_what_was_seen() {
     let prefix = cause("prefix", &["x-"], 0.7);
     let other = cause("other", &["y"], 0.9);
     let mut fact = cause("fact", &["x"], 0.9);
-    fact.opinion.fact_only = true;
+    Rc::get_mut(&mut fact).unwrap().opinion.fact_only = true;
     let opinions = [seen.clone(), weak, sure, prefix, other, fact, cause("c", &["x"], 0.5)];
     let ids: Vec<String> =
         candidates(&opinions, Some(&seen)).iter().map(|cause| cause.id().to_owned()).collect();
