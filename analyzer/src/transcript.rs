@@ -219,15 +219,16 @@ impl Tape {
         self.rungs.iter().any(|rung| rung.pdu == Some(application))
     }
 
-    /// Where the frame begins that holds a place within the kept bytes, and what it is.
-    pub fn frame_at(&self, offset: u64) -> (u64, Pdu) {
+    /// Where the frame begins that holds a place within the kept bytes, and what it is; `None` in front of the first.
+    pub fn frame_at(&self, offset: u64) -> Option<(u64, Pdu)> {
         let ended = |rung: &&Rung| rung.pdu.is_some();
         let before = self.rungs.iter().filter(ended).rfind(|rung| rung.offset <= offset);
         let start = before.map_or(self.base, |rung| rung.offset);
         let end = self.rungs.iter().filter(ended).find(|rung| rung.offset > offset);
         let pdu = end.and_then(|rung| rung.pdu);
         let bytes = self.bytes.get(start as usize..).unwrap_or(&[]);
-        (start, pdu.unwrap_or_else(|| Pdu::of(bytes, self.encrypted)))
+        let pdu = pdu.unwrap_or_else(|| Pdu::of(bytes, self.encrypted));
+        (start <= offset).then_some((start, pdu))
     }
 
     fn delivered(&mut self, bytes: &[u8]) {
@@ -348,7 +349,7 @@ mod tests {
         let trace = Trace::capture().negotiated(MSTSC, SSL).to_server(&[22, 3, 1, 1, 0, 1, 0]);
         let session = trace.session_with_transcript();
         let tape = session.transcript().unwrap().tape(ToServer);
-        let (start, pdu) = tape.frame_at(tape.len() - 1);
+        let (start, pdu) = tape.frame_at(tape.len() - 1).unwrap();
         assert_eq!((pdu, tape.len() - start), (Pdu::Handshake(1), 7));
     }
 

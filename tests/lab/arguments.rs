@@ -84,12 +84,13 @@ impl Arguments {
                 _ => return Err(USAGE.to_owned()),
             }
         }
+        // What is part of every test run takes five minutes at most; what is asked for is made.
+        let asked = read.full || runs.is_some() || !read.recipes.is_empty() || read.keep.is_some();
+        read.within = (!asked && read.halves.is_empty()).then_some(Duration::from_secs(210));
         if read.halves.is_empty() {
             // The held-out half is for figures: it runs when it is asked for.
             read.halves = HALVES[..if read.full { 2 } else { 1 }].to_vec();
         }
-        // With every test run it takes five minutes at most, the last run included.
-        read.within = (!read.full && read.recipes.is_empty()).then_some(Duration::from_secs(270));
         read.runs = runs.unwrap_or(if read.full { FULL } else { 1 });
         if read.jobs == 0 {
             // Most of a run is waiting.

@@ -91,7 +91,12 @@ impl Sample {
             && marks.party != Mark::Wrong
             && said.is_some_and(|said| GENERAL.contains(&said.what.as_str()));
         // So is to give what happened again as its cause.
-        let again = self.damage != Damage::None && said.is_some_and(|said| said.cause == said.what);
+        let again = self.damage != Damage::None
+            && marks.party != Mark::Wrong
+            && marks.finds != Mark::Wrong
+            && said.is_some_and(|said| {
+                said.cause == said.what && self.judged.expected.what.contains(&said.what.as_str())
+            });
         match (marks.what, marks.why) {
             (Mark::Right, Mark::Wrong) if again => Answer::Abstained,
             (Mark::Wrong, why) if less && why != Mark::Wrong => Answer::Abstained,

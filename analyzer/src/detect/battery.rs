@@ -58,7 +58,7 @@ pub fn of(facts: &Facts, closing: &Seen<Segment>) -> Battery {
     battery.sequence(closing);
     battery.continuation(leg, closing);
     battery.changing(leg, closing);
-    battery.acknowledging(leg, closing);
+    battery.acknowledging(facts, leg, closing);
     battery.early(facts, leg, closing);
     battery.reason(facts, closing);
     battery.forget_what_is_weak();
@@ -242,24 +242,28 @@ impl Battery {
         }
     }
 
-    /// Guesses at what the sender has received. It can not acknowledge what nobody has sent.
-    fn acknowledging(&mut self, leg: &LegFacts, closing: &Seen<Segment>) {
+    /// Guesses at what the sender has received. It can not acknowledge what nobody has sent; two different numbers of
+    /// that sort are no packet that the capture lost.
+    fn acknowledging(&mut self, facts: &Facts, leg: &LegFacts, closing: &Seen<Segment>) {
         /// Farther ahead is another connection of the same ports.
         const NEAR: i32 = 1 << 22;
         let rst = &closing.value;
+        if facts.stream(rst.dir.reverse()).gap || facts.is_one_sided() {
+            return;
+        }
         let unsent = |segment: &Segment| {
             let sent = segment.baseline.peer_next_seq.filter(|_| segment.flags & ACK != 0)?;
             let ahead = segment.ack.wrapping_sub(sent) as i32;
             (1..=NEAR).contains(&ahead).then_some(ahead)
         };
-        let differs = |seen: &&Seen<Segment>| rst.flags & ACK != 0 && seen.value.ack != rst.ack;
-        let guess =
-            burst(leg, closing).filter(differs).find_map(|seen| Some((seen, unsent(&seen.value)?)));
-        if let Some((guess, ahead)) = guess {
+        let mut guesses = burst(leg, closing).filter_map(|seen| Some((seen, unsent(&seen.value)?)));
+        let Some((first, ahead)) = guesses.next() else { return };
+        if let Some((other, further)) = guesses.find(|(seen, _)| seen.value.ack != first.value.ack)
+        {
             let fact = format!(
-                "the RSTs of that sender acknowledge different numbers, one of them {ahead} bytes that nobody had sent"
+                "RSTs of that sender acknowledge {ahead} and {further} bytes that nobody had sent"
             );
-            self.fails(Group::Sequence, 2.5, Evidence::of(guess, fact));
+            self.fails(Group::Sequence, 2.5, Evidence::of(other, fact));
         }
     }
 

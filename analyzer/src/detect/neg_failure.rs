@@ -144,7 +144,7 @@ fn sentence(code: FailureCode, requested: Option<Protocols>) -> String {
     );
     match code {
         FailureCode::SSL_REQUIRED_BY_SERVER if nla_alone => {
-            format!("The server does TLS without Network Level Authentication{offered}.")
+            "The server does TLS without Network Level Authentication and the client offered nothing but that.".to_owned()
         }
         FailureCode::SSL_REQUIRED_BY_SERVER => {
             format!("The server insists on TLS{offered}.")

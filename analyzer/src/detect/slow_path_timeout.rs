@@ -25,13 +25,16 @@ pub(super) const DETECTOR: Detector = Detector {
     detect,
 };
 
+/// Who leaves sooner may have changed his mind: few programs have a shorter timer for a whole attempt.
+const TIMER: Duration = Duration::from_secs(5);
 /// Below this a handshake takes no time that anybody would notice.
 const SLOW: Duration = Duration::from_millis(500);
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let ending = facts.ending()?;
-    let GaveUp { at, leg, round, answered, sure } = gave_up(facts, ending)?;
+    let gave_up = gave_up(facts, ending).filter(|gave_up| gave_up.tried >= TIMER)?;
+    let GaveUp { at, leg, round, answered, sure, .. } = gave_up;
     let (party, place) = match leg {
         Leg::Client => (Party::ClientNetwork, "between the client and the relay"),
         Leg::Server => (Party::ServerNetwork, "between the relay and the server"),
@@ -60,6 +63,8 @@ pub(super) struct GaveUp {
     leg: Leg,
     /// The round trip that it waited for.
     round: Duration,
+    /// How long the whole attempt took.
+    tried: Duration,
     /// An answer came, and it left at once.
     answered: bool,
     /// It can hardly have left for another reason.
@@ -69,8 +74,6 @@ pub(super) struct GaveUp {
 /// The client spoke last, waited, and left before a slow path could have brought an answer; or it left as soon as
 /// one had come, as a program does that was told to end while it waited.
 pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<GaveUp> {
-    /// No program has a shorter timer for a whole attempt; who leaves sooner has changed his mind.
-    const TIMER: Duration = Duration::from_secs(5);
     /// Nobody loses patience sooner while answers come.
     const PATIENCE: Duration = Duration::from_secs(8);
     /// Nobody reads a prompt so fast.
@@ -90,14 +93,14 @@ pub(super) fn gave_up(facts: &Facts, ending: &Ending) -> Option<GaveUp> {
     let its_turn = server_stall::is_clients_turn(&facts.tls);
     if its_turn || answered.is_some_and(|answered| answered > asked) {
         let at_once = answered.is_some_and(|answered| left.since(answered) <= AT_ONCE);
-        let gave_up = GaveUp { at, leg, round, answered: true, sure: false };
+        let gave_up = GaveUp { at, leg, round, tried, answered: true, sure: false };
         return (at_once && tried >= PATIENCE).then_some(gave_up);
     }
     // One round trip and a little is all that an answer takes. One that was lost on its way takes as long as a slow
     // one; a second answer tells.
     let second = facts.x224.confirm.is_seen() || facts.subject.vantage == Vantage::Relay;
     let soon = left.since(asked) <= round.mul_f64(2.5);
-    (soon && tried >= TIMER).then_some(GaveUp { at, leg, round, answered: false, sure: second })
+    soon.then_some(GaveUp { at, leg, round, tried, answered: false, sure: second })
 }
 
 /// The longest round trip of a leg.

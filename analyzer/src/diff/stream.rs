@@ -110,9 +110,12 @@ fn parted(tapes: [&Tape; 2], dir: Direction) -> Option<Difference> {
     if let Some(at) = at {
         let offset = (start + at) as u64;
         let sender = tapes[Side::of_sender(dir).index()];
-        let (begin, pdu) = sender.frame_at(offset);
-        let shown = tapes.map(|tape| shown(tape, offset, begin, pdu));
-        return Some(Difference { offset, pdu: Some((pdu, begin)), shown });
+        // What stands in front of the first frame, as a PROXY header, may name somebody: it is not shown.
+        let pdu = sender.frame_at(offset).map(|(begin, pdu)| (pdu, begin));
+        let shown = tapes.map(|tape| {
+            pdu.map_or_else(String::new, |(pdu, begin)| shown(tape, offset, begin, pdu))
+        });
+        return Some(Difference { offset, pdu, shown });
     }
     let behind = rungs_in_common(a, b).any(|(a, b)| a.offset > KEPT as u64 && a.digest != b.digest);
     behind.then(|| Difference { offset: from, pdu: None, shown: Default::default() })
@@ -238,6 +241,18 @@ mod tests {
             let differs = theirs > 0 && ours >= theirs;
             assert!(!differs || diff.differs.is_some(), "{ours} {theirs}: {diff:?}");
         }
+    }
+
+    #[test]
+    fn what_differs_in_front_of_the_first_frame_is_not_shown() {
+        let via = |from: &str| {
+            let header = format!("PROXY TCP4 {from} 10.0.0.9 50000 3389\r\n");
+            Trace::capture().open().to_server(header.as_bytes()).cr(SSL).cc(SSL)
+        };
+        let diff = between(&via("10.0.0.1"), &via("10.0.0.2"), ToServer).differs.unwrap();
+        assert_eq!((diff.pdu, diff.offset), (None, 18), "{diff:?}");
+        assert!(diff.shown.iter().all(String::is_empty));
+        assert!(diff.fact(ToServer).contains("behind byte 18"), "{}", diff.fact(ToServer));
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub struct Baseline {
     pub next_seq: Option<u32>,
     /// The sequence number behind what its receiver acknowledged.
     pub acknowledged_seq: Option<u32>,
-    /// The sequence number behind everything that its receiver sent.
+    /// The sequence number behind everything that was seen of its receiver, a FIN included.
     #[serde(default)]
     pub peer_next_seq: Option<u32>,
 }

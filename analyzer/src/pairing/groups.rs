@@ -60,9 +60,9 @@ impl Group {
         let gap = |list: &[(u64, usize)]| list.windows(2).map(|pair| pair[1].0 - pair[0].0).min();
         let least = gap(&client).into_iter().chain(gap(&server)).min();
         let pairs = client.iter().zip(&server);
-        let apart = pairs.clone().map(|(a, b)| b.0 as i64 - a.0 as i64);
+        let apart = pairs.clone().map(|(a, b)| i128::from(b.0) - i128::from(a.0));
         let spread = apart.clone().max()? - apart.min()?;
-        let steady = least.is_none_or(|least| spread.unsigned_abs() < least / 2);
+        let steady = least.is_none_or(|least| spread.unsigned_abs() < u128::from(least / 2));
         steady.then(|| pairs.map(|(a, b)| (a.1, b.1)).collect())
     }
 }

@@ -249,8 +249,11 @@ impl Bounds {
     fn clock(self) -> Option<Clock> {
         match (self.there?, self.back) {
             (there, Some(back)) if back <= there => {
-                let half = (there - back) / 2;
-                Some(Clock { offset: back + half, error: half.unsigned_abs().max(1000) })
+                let half = there.saturating_sub(back) / 2;
+                Some(Clock {
+                    offset: back.saturating_add(half),
+                    error: half.unsigned_abs().max(1000),
+                })
             }
             (there, _) => Some(Clock { offset: there, ..Clock::ASSUMED }),
         }

@@ -107,7 +107,7 @@ impl Half {
             ip_id: self.ip_ids.known(),
             next_seq: self.next_seq(),
             acknowledged_seq: self.acked.and_then(seq),
-            peer_next_seq: peer.next_seq(),
+            peer_next_seq: peer.sent_seq(),
         }
     }
 
@@ -115,6 +115,13 @@ impl Half {
     fn next_seq(&self) -> Option<u32> {
         let known = self.next.max(self.acked.unwrap_or(0));
         self.base.map(|base| base.wrapping_add(known as u32))
+    }
+
+    /// The sequence number behind everything that was seen of it, its FIN included; `None` where nothing was seen.
+    fn sent_seq(&self) -> Option<u32> {
+        let known = self.next.max(self.acked.unwrap_or(0));
+        let end = known.max(self.fin.map_or(0, |fin| fin + 1));
+        self.base.filter(|_| self.seen.segments > 0).map(|base| base.wrapping_add(end as u32))
     }
 
     /// Whether a segment at `seq` carries data behind the place of this sender's FIN.

@@ -32,7 +32,7 @@ fn plan(draw: &mut Draw) -> Plan {
     let signal = draw.of_half(&["INT", "TERM", "HUP"], &["QUIT"]);
     // He has to be faster than the answer.
     let milliseconds = draw.range_of_half([400, 700], [750, 1000]);
-    plan.note("cancelled", format!("{moment:?}, by {signal}, with {milliseconds} ms each way"));
+    plan.note("cancelled", format!("{moment:?}, by {signal}"));
     if !matches!(moment, Moment::Sent(_)) {
         through(&mut plan, Leg::Client, &format!("delay={milliseconds}"));
     }

@@ -139,15 +139,27 @@ fn guesses_ahead_and_answers_too_early_are_marks() {
     let burst = reset(ToClient, |rst| rst.ttl = Some(55));
     let burst = burst.captured(ToClient, SegmentKind::Rst, |rst| rst.seq = 2460).report();
     assert_eq!(burst.verdict.what.as_deref(), Some("rst-injected-toclient"));
-    let second = |ack: u32, flags: u8| {
-        let first = reset(ToClient, |rst| rst.ttl = Some(55));
-        let edit = |rst: &mut Segment| (rst.ack, rst.flags, rst.ttl) = (ack, flags, Some(55));
-        first.captured(ToClient, SegmentKind::Rst, edit).report().verdict.what
+    let guesses = |trace: Trace, acks: [u32; 2], flags: u8| {
+        let edit =
+            |ack| move |rst: &mut Segment| (rst.ack, rst.flags, rst.ttl) = (ack, flags, Some(55));
+        let trace = trace.captured(ToClient, SegmentKind::Rst, edit(acks[0]));
+        trace.captured(ToClient, SegmentKind::Rst, edit(acks[1])).report().verdict.what
     };
-    assert_eq!(second(1461, 0x14).as_deref(), Some("rst-injected-toclient"));
-    // Decoys: what had been sent; a number that does not count; another connection's.
-    for (ack, flags) in [(1, 0x14), (0, 0x14), (1461, 0x04), (1 << 30, 0x14)] {
-        assert_eq!(second(ack, flags).as_deref(), Some("rst-of-unclear-origin"), "{ack} {flags}");
+    let first = || reset(ToClient, |rst| rst.ttl = Some(55));
+    let two = [1461, 4381];
+    assert_eq!(guesses(first(), two, 0x14).as_deref(), Some("rst-injected-toclient"));
+    // Decoys: what had been sent; one that a lost packet explains; numbers that do not count; another connection's;
+    // a capture that lost something of the peer.
+    let lossy = first().gap(ToServer, Some(10));
+    for (trace, acks, flags) in [
+        (first(), [1, 0], 0x14),
+        (first(), [2, 2], 0x14),
+        (first(), two, 0x04),
+        (first(), [1 << 30, (1 << 30) + 1], 0x14),
+        (lossy, two, 0x14),
+    ] {
+        let what = guesses(trace, acks, flags);
+        assert_ne!(what.as_deref(), Some("rst-injected-toclient"), "{acks:?} {flags}");
     }
     let early = |ms| {
         let trace = Trace::capture().step(crate::input::Input::Opened {

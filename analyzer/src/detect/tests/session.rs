@@ -337,7 +337,9 @@ fn a_client_that_does_not_wait_for_a_slow_path() {
     let report = ended(4_000).after_ms(50).server_hello_13().report();
     assert_eq!(report.verdict.cause.as_deref(), Some("slow-path-timeout"), "{report:#?}");
     // Who leaves long before any timer has changed his mind.
-    silent(&ended(100).report(), "slow-path-timeout");
+    let soon = ended(100).report();
+    silent(&soon, "slow-path-timeout");
+    assert_eq!(soon.verdict.party, "unknown", "and may have had no patience");
     // A fast path; a slow path and a server that waits much longer than that.
     silent(&left(20, 2_100), "slow-path-timeout");
     silent(&left(600, 9_000), "slow-path-timeout");

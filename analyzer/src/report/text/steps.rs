@@ -125,6 +125,8 @@ fn x224(rows: &mut Vec<Row>, c: &Connection, reached: usize) {
         row("no RDP request is in the input".to_string(), None, Status::Unclear)
     } else if reached < X224_REQUEST {
         row("the client sent no RDP request".to_string(), None, Status::Failed)
+    } else if reached < X224_CONFIRM && !c.complete {
+        row("no answer to the client's request is in the input".to_string(), None, Status::Unclear)
     } else if reached < X224_CONFIRM {
         row("the client's request got no RDP answer".to_string(), None, Status::Failed)
     } else if let Some(name) = &c.rdp.failure {
@@ -169,6 +171,7 @@ fn tls(rows: &mut Vec<Row>, c: &Connection, reached: usize) {
             };
             (handshake(tls, reached), status)
         }
+        _ if !c.complete => ("no ClientHello is in the input".to_string(), Status::Unclear),
         _ => ("the client sent no ClientHello".to_string(), Status::Failed),
     };
     rows.push(Row::new("TLS", text, c.timings_ms.tls, status));

@@ -180,6 +180,23 @@ fn undecided_failure_from_the_middle() {
     );
 }
 
+#[test]
+fn what_the_input_lacks_is_not_said_to_be_missing() {
+    for (reached, row) in [
+        ("tcp", "X.224   no RDP request is in the input"),
+        ("x224_request", "X.224   no answer to the client's request is in the input"),
+        ("x224_confirm", "TLS     no ClientHello is in the input"),
+    ] {
+        let mut c = samples::blank(1, Outcome::Failed);
+        (c.reached, c.complete) = (Some(reached.to_string()), false);
+        c.rdp.selected = Some("HYBRID".to_string());
+        c.tls = Some(Tls::default());
+        let printed = connection(&c, &PLAIN);
+        let found = printed.lines().find(|line| line.trim_start().starts_with(row));
+        assert!(found.is_some_and(|line| line.ends_with("unclear")), "{reached}\n{printed}");
+    }
+}
+
 /// The rows for each step that a connection can fail at, in a single capture with TLS.
 #[test]
 fn each_step_has_its_row() {

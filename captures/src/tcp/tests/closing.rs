@@ -161,6 +161,23 @@ fn a_rst_carries_what_its_sender_was_like() {
 }
 
 #[test]
+fn a_rst_knows_how_far_its_receiver_has_come() {
+    let peer = |script: &Script| script.segments.last().unwrap().baseline.peer_next_seq;
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2001, ACK, b"abc"));
+    script.push(21, &s(2001, 1004, RST_ACK, b""));
+    assert_eq!(peer(&script), Some(1004));
+    script.push(22, &c(1004, 2001, FIN_ACK, b""));
+    script.push(23, &s(2001, 1005, RST_ACK, b""));
+    assert_eq!(peer(&script), Some(1005), "a FIN takes a number");
+    // Of a side that was not captured nothing is known.
+    let mut script = Script::new();
+    script.push(20, &s(2001, 1001, ACK, b"x"));
+    script.push(21, &s(2002, 1001, RST_ACK, b""));
+    assert_eq!(peer(&script), None);
+}
+
+#[test]
 fn rst_and_fin_carry_the_usual_ttl_of_their_sender() {
     let mut script = Script::open();
     for (index, ttl) in [128, 128, 127, 127, 128].into_iter().enumerate() {
