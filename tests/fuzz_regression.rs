@@ -64,6 +64,30 @@ fn packets() {
 }
 
 #[test]
+fn pairs() {
+    replay("pair", oracles::pair);
+}
+
+/// What becomes of packets on the way is drawn for every seed of packets, a few hundred times.
+#[test]
+fn packets_that_fare_differently_on_the_way_are_compared() {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    for (path, bytes) in inputs("packets") {
+        for turn in 0..40 {
+            let fates: Vec<u8> = (0..32).map(|_| if turn == 0 { 0 } else { next() }).collect();
+            eprintln!("{} {fates:?}", path.display());
+            oracles::pair(&[&fates[..], &bytes].concat());
+        }
+    }
+}
+
+#[test]
 fn streams() {
     replay("stream", oracles::stream);
 }

@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use rdpwhy_analyzer::case::{Case, Names, Pair, Summary, There};
 use rdpwhy_analyzer::casebook;
+use rdpwhy_analyzer::detect::Control;
 use rdpwhy_analyzer::diff::{Clock, Diff, Held, Side, Span};
 use rdpwhy_analyzer::facts::{Facts, Resolved, Vantage};
 use rdpwhy_analyzer::input::{Direction, Leg, Timestamp};
@@ -223,7 +224,8 @@ fn trouble(here: &Facts, there: &Facts, diff: &Diff) -> Option<String> {
         Pair { here: Side::Client, there: There::Seen(there, diff), file: "", between: ["", ""] };
     let judgement = verdict::judge(&Case { pair: Some(pair), ..Case::new(here, &[]) });
     let named = judgement.cause.or(judgement.what)?;
-    named.opinion.control.map(|_| named.id().to_owned())
+    named.opinion.control.filter(|control| *control == Control::Pair)?;
+    Some(named.id().to_owned())
 }
 
 /// The servers of the client's sessions that the other capture holds as well, each once.

@@ -4,6 +4,7 @@
 mod cursor;
 mod hello;
 mod packets;
+mod pair;
 mod pcap;
 mod pieces;
 mod report;
@@ -12,5 +13,6 @@ mod wire;
 
 pub use hello::hello;
 pub use packets::packets;
+pub use pair::pair;
 pub use pcap::pcap;
 pub use stream::stream;

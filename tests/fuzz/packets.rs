@@ -19,19 +19,19 @@ use rdpwhy_captures::tcp::{FlowId, FlowInfo, FlowOptions, FlowTable, IcmpError};
 
 use super::cursor::Cursor;
 use super::report;
-use build::{Builder, Frame};
+pub(super) use build::{Builder, Frame};
 
 /// Packets taken from one input of the fuzzer at most.
-const MOST: u64 = 512;
+pub(super) const MOST: u64 = 512;
 /// Reports made of one input at most.
-const REPORTS: usize = 4;
+pub(super) const REPORTS: usize = 4;
 
 /// Builds packets, mostly well-formed ones, and takes them through every layer. Out: reports as JSON.
 pub fn packets(data: &[u8]) -> Vec<String> {
     let mut cursor = Cursor::new(data);
     let max_flows = [1, 2, 5, 1000][usize::from(cursor.u8() & 3)];
     let mut builder = Builder::default();
-    let mut reading = Reading::new(max_flows);
+    let mut reading = Reading::new(max_flows, Session::new);
     while !cursor.is_empty() && reading.number < MOST {
         let (nanos, tag) = (builder.pause(&mut cursor), builder.tag(&mut cursor));
         reading.time = Timestamp(reading.time.0 + nanos);
@@ -44,7 +44,7 @@ pub fn packets(data: &[u8]) -> Vec<String> {
 
 /// Takes the packets of a capture file through every layer, as far as it can be read. Out: reports as JSON.
 pub fn file(data: &[u8]) -> Vec<String> {
-    let mut reading = Reading::new(64);
+    let mut reading = Reading::new(64, Session::new);
     let Ok(mut reader) = PacketReader::open(data) else { return Vec::new() };
     while let Some(packet) = reader.next_packet()
         && reading.number < MOST
@@ -74,12 +74,15 @@ struct Told {
     counts: Option<[SegmentCounts; 2]>,
 }
 
-struct Reading {
+/// A capture being read.
+pub(super) struct Reading {
     table: FlowTable,
     fragments: Fragments,
     told: HashMap<FlowId, Told>,
-    number: u64,
-    time: Timestamp,
+    pub(super) number: u64,
+    pub(super) time: Timestamp,
+    /// Makes the session of a flow.
+    make: fn(Subject) -> Session,
     /// Bytes and fragments that went in.
     captured: u64,
     pieces: u64,
@@ -88,7 +91,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn new(max_flows: usize) -> Reading {
+    pub(super) fn new(max_flows: usize, make: fn(Subject) -> Session) -> Reading {
         let options = FlowOptions { max_flows, ..FlowOptions::default() };
         Reading {
             table: FlowTable::new(options),
@@ -96,13 +99,14 @@ impl Reading {
             told: HashMap::new(),
             number: 0,
             time: Timestamp(1_700_000_000_000_000_000),
+            make,
             captured: 0,
             pieces: 0,
             ordered: true,
         }
     }
 
-    fn packet(&mut self, frame: &Frame, tag: u8) {
+    pub(super) fn packet(&mut self, frame: &Frame, tag: u8) {
         self.number += 1;
         self.captured += frame.bytes.len() as u64;
         match link::ip_packet(frame.link_type, &frame.bytes, frame.original_len) {
@@ -127,7 +131,7 @@ impl Reading {
     fn ip(&mut self, ip: &IpPacket<'_>, tag: u8) {
         assert!(ip.payload.len() <= ip.payload_len as usize, "more captured than there was");
         let (time, number) = (self.time, self.number);
-        let now = Now { number, ordered: self.ordered };
+        let now = Now { number, ordered: self.ordered, make: self.make };
         let Reading { table, told, .. } = self;
         let mut sink =
             |id: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
@@ -154,7 +158,22 @@ impl Reading {
     }
 
     fn finish(self) -> Vec<String> {
-        let now = Now { number: self.number, ordered: self.ordered };
+        let sessions = self.sessions();
+        let summaries: Vec<Summary> =
+            sessions.iter().map(|session| Summary::of(session.facts())).collect();
+        assert_eq!(casebook::cases(&summaries).len(), sessions.len());
+        let judged = sessions.iter().enumerate().take(REPORTS);
+        judged
+            .map(|(at, session)| {
+                let siblings = casebook::siblings(&summaries, at);
+                report::check(&Case::new(session.facts(), &siblings))
+            })
+            .collect()
+    }
+
+    /// Ends the reading; gives its sessions in the order of their first packets.
+    pub(super) fn sessions(self) -> Vec<Session> {
+        let now = Now { number: self.number, ordered: self.ordered, make: self.make };
         let Reading { mut table, mut told, time, captured, .. } = self;
         let mut sink =
             |id: FlowId, flow: &FlowInfo, time: Timestamp, origin: Origin, input: Input<'_>| {
@@ -171,17 +190,7 @@ impl Reading {
             told.session.finish(time, InputEnd::Capture);
             check(told);
         }
-        let sessions: Vec<&Session> = flows.iter().map(|(_, told)| &told.session).collect();
-        let summaries: Vec<Summary> =
-            sessions.iter().map(|session| Summary::of(session.facts())).collect();
-        assert_eq!(casebook::cases(&summaries).len(), sessions.len());
-        let judged = sessions.iter().enumerate().take(REPORTS);
-        judged
-            .map(|(at, session)| {
-                let siblings = casebook::siblings(&summaries, at);
-                report::check(&Case::new(session.facts(), &siblings))
-            })
-            .collect()
+        flows.into_iter().map(|(_, told)| told.session).collect()
     }
 }
 
@@ -190,6 +199,7 @@ impl Reading {
 struct Now {
     number: u64,
     ordered: bool,
+    make: fn(Subject) -> Session,
 }
 
 /// One input of one flow.
@@ -204,7 +214,7 @@ fn take(
     let Origin::Packet(packet) = origin else { panic!("{origin:?} in a capture") };
     assert!((flow.first_packet..=now.number).contains(&packet), "{packet} of {flow:?} at {now:?}");
     let told = told.entry(flow.id).or_insert_with(|| Told {
-        session: Session::new(subject(flow)),
+        session: (now.make)(subject(flow)),
         bytes: [0; 2],
         seen: [0; 2],
         last: flow.started,

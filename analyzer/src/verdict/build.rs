@@ -8,7 +8,7 @@ use super::layers::{rdp, tls};
 use super::words::{rfc3339, round, word};
 use super::{Judgement, Ranked, judge, legs, mstsc, ruled_out};
 use crate::case::{Case, Pair, There};
-use crate::detect::{Band, Class, Evidence, Party};
+use crate::detect::{Band, Class, Control, Evidence, Party};
 use crate::diff::Clock;
 use crate::facts::Facts;
 use crate::input::{Direction, Leg, Origin, Timestamp};
@@ -168,7 +168,8 @@ impl<'a> Book<'a> {
 /// The captures between which it happens, where they prove that.
 fn between(case: &Case<'_>, judgement: &Judgement) -> Option<[String; 2]> {
     let named = judgement.cause.as_deref().or(judgement.what.as_deref())?;
-    named.opinion.control?;
+    // What one capture shows by itself may be on either side of the other.
+    named.opinion.control.filter(|control| *control == Control::Pair)?;
     Some(case.pair?.between.map(str::to_owned))
 }
 
