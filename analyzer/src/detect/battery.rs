@@ -5,7 +5,8 @@
 //! that is gone answers with the numbers of the segment it answers. Two tests from different sources that
 //! agree, over a baseline of three segments or more, are a control.
 //!
-//! That the same RST comes twice or more is no test: a closed socket answers each segment that was under way.
+//! That the same RST comes again decides nothing: a closed socket answers each segment that was under way. It counts as
+//! a mark where more came than there were segments to answer, and never as one of the two.
 
 use std::time::Duration;
 
@@ -59,6 +60,7 @@ pub fn of(facts: &Facts, closing: &Seen<Segment>) -> Battery {
     battery.continuation(leg, closing);
     battery.changing(leg, closing);
     battery.acknowledging(facts, leg, closing);
+    battery.repeated(leg, closing);
     battery.early(facts, leg, closing);
     battery.reason(facts, closing);
     battery.forget_what_is_weak();
@@ -88,7 +90,8 @@ impl Battery {
     /// together when they are busy. Where the sender had said little before, its own later segments are the
     /// baseline, and a third test has to agree.
     pub fn control(&self) -> Option<Control> {
-        let mut groups: Vec<Group> = self.forged.iter().map(|test| test.group).collect();
+        let groups = self.forged.iter().map(|test| test.group);
+        let mut groups: Vec<Group> = groups.filter(|group| *group != Group::Repetition).collect();
         groups.sort_unstable();
         groups.dedup();
         let strong = self.forged.iter().any(|test| test.weight >= STRONG);
@@ -125,7 +128,10 @@ impl Battery {
     fn forget_what_is_weak(&mut self) {
         let usual_way = self.genuine.iter().any(|test| test.group == Group::Ttl);
         let weak = |test: &Test| {
-            let sort = matches!(test.group, Group::IpId | Group::Sequence | Group::Timing);
+            let sort = matches!(
+                test.group,
+                Group::IpId | Group::Sequence | Group::Timing | Group::Repetition
+            );
             sort && test.weight <= 1.5
         };
         if usual_way && self.forged.len() == 1 && self.forged.iter().all(weak) {
@@ -264,6 +270,28 @@ impl Battery {
                 "RSTs of that sender acknowledge {ahead} and {further} bytes that nobody had sent"
             );
             self.fails(Group::Sequence, 2.5, Evidence::of(other, fact));
+        }
+    }
+
+    /// The same RST more often than there was something to answer; one may be the end that the program itself made.
+    fn repeated(&mut self, leg: &LegFacts, closing: &Seen<Segment>) {
+        const AT_ONCE: Duration = Duration::from_millis(20);
+        let rst = &closing.value;
+        let same = |seen: &&Seen<Segment>| {
+            let other = &seen.value;
+            (other.seq, other.ack, other.flags) == (rst.seq, rst.ack, rst.flags)
+                && seen.at.time.since(closing.at.time) <= AT_ONCE
+        };
+        let (times, last) = burst(leg, closing)
+            .filter(same)
+            .fold((0, None), |(times, _), seen| (times + 1, Some(seen)));
+        let Some(last) = last else { return };
+        let Some(answerable) = last.value.baseline.answerable else { return };
+        if times > 1 + answerable {
+            let fact = format!(
+                "the same RST came {times} times at once, and its receiver had sent {answerable} segments that it could answer"
+            );
+            self.fails(Group::Repetition, 0.7, Evidence::of(last, fact));
         }
     }
 

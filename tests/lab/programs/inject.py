@@ -6,7 +6,8 @@ own in the name of one end. It drops nothing; what the ends sent arrives as well
 
 STEP    `syn-ack`, `cr`, `cc`, `client-hello`, `server-hello`, `handshake:N`, `application:N` or
         `alert:N` (of --from), `bytes:N` (stream bytes of --from), `time:SECONDS` (since the SYN)
-KIND    `rst`, `rst-triple` (at +0, +1460, +4380), `rst-acks` (acknowledging as far ahead), `fin`, `data`
+KIND    `rst`, `rst-triple` (at +0, +1460, +4380), `rst-acks` (acknowledging as far ahead),
+        `rst-thrice` (the same again), `fin`, `data`
 --sequence  `exact` (what the receiver waits for, as seen here), `late:N` (N below), `early:N` (N above)
 --ttl       a number as it shall leave this router, or `copy` (what the named sender's packets have)
 --ip-id     a number, `random`, or `copy` (the named sender's last, plus 1)
@@ -35,7 +36,8 @@ from common.steps import Connections
 
 _OUTGOING = 4  # PACKET_OUTGOING of <linux/if_packet.h>
 _ETHERNET = 14
-_FLAGS = {"rst": RST, "rst-triple": RST, "rst-acks": RST, "fin": FIN | ACK, "data": PSH | ACK}
+_FLAGS = {"rst": RST, "rst-triple": RST, "rst-acks": RST, "rst-thrice": RST, "fin": FIN | ACK,
+          "data": PSH | ACK}
 
 
 def main():
@@ -117,7 +119,8 @@ class Forger:
             return
         guesses = (0, 1460, 4380)
         steps = {"rst-triple": [(step, 0) for step in guesses],
-                 "rst-acks": [(0, step) for step in guesses]}.get(self._options.send, [(0, 0)])
+                 "rst-acks": [(0, step) for step in guesses],
+                 "rst-thrice": [(0, 0)] * 3}.get(self._options.send, [(0, 0)])
         segments = [self._segment(connection, named, side, peer, step) for step in steps]
         for segment in segments:
             self._send(segment)

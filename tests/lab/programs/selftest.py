@@ -145,7 +145,8 @@ class Programs(unittest.TestCase):
     def test_injected_fin_and_reset_to_server(self):
         self.server()
         for arguments in (("--send", "fin"), ("--to", "server"), ("--send", "rst-triple"),
-                          ("--send", "rst-acks"), ("--trigger", "cc"), ("--trigger", "application:1")):
+                          ("--send", "rst-acks"), ("--send", "rst-thrice"),
+                          ("--trigger", "cc"), ("--trigger", "application:1")):
             with self.subTest(arguments):
                 forger = Started(self, "m", "inject.py", "toc", 3389, *arguments)
                 self.hello()

@@ -21,7 +21,7 @@ fn plan(draw: &mut Draw) -> Plan {
         ("cr", &["x224_request", "x224_confirm"][..]),
         ("client-hello", &["tls_client_hello", "tls_server_hello", "tls_encrypted"][..]),
     ]);
-    let kind = draw.one(&["rst", "rst-triple", "rst-acks"]);
+    let kind = draw.one(&["rst", "rst-triple", "rst-acks", "rst-thrice"]);
     // None of the ends is so many hops away.
     let ttl = draw.of_half(&["39", "50", "55", "200", "copy"], &["copy --ip-id copy", "61", "124"]);
     let milliseconds = draw.between(20, 40);

@@ -161,6 +161,27 @@ fn guesses_ahead_and_answers_too_early_are_marks() {
         let what = guesses(trace, acks, flags);
         assert_ne!(what.as_deref(), Some("rst-injected-toclient"), "{acks:?} {flags}");
     }
+    // The same again and again is a mark beside others, and never one of two that accuse.
+    let again = |times: usize, answerable: Option<u32>, edit: fn(&mut Segment)| {
+        let edit = move |rst: &mut Segment| {
+            rst.baseline.answerable = answerable;
+            edit(rst);
+        };
+        let more = (1..times).fold(reset(ToClient, edit), |trace, _| {
+            trace.captured(ToClient, SegmentKind::Rst, edit)
+        });
+        let report = more.report();
+        let told = report.evidence.iter().any(|item| item.fact.contains("times at once"));
+        (report.verdict.what.unwrap(), told)
+    };
+    let foreign: fn(&mut Segment) = |rst| rst.ttl = Some(55);
+    assert_eq!(again(3, Some(1), foreign), ("rst-of-unclear-origin".to_owned(), true));
+    for (times, answerable) in [(2, Some(1)), (3, Some(2)), (3, None), (1, Some(0))] {
+        let (what, told) = again(times, answerable, foreign);
+        assert_eq!((what.as_str(), told), ("rst-of-unclear-origin", false), "{times}");
+    }
+    // By itself it says nothing against a RST that looks like its sender's others.
+    assert_eq!(again(3, Some(1), |_| ()).0, "rst-genuine-server");
     let early = |ms| {
         let trace = Trace::capture().step(crate::input::Input::Opened {
             leg: crate::input::Leg::Single,
