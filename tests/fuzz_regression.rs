@@ -68,7 +68,7 @@ fn pairs() {
     replay("pair", oracles::pair);
 }
 
-/// What becomes of packets on the way is drawn for every seed of packets, a few hundred times.
+/// What becomes of packets on the way is drawn again and again for every seed of packets.
 #[test]
 fn packets_that_fare_differently_on_the_way_are_compared() {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;

@@ -353,7 +353,6 @@ impl Trace {
             next_seq: Some(1000),
             acknowledged_seq: Some(1000),
             peer_next_seq: Some(1),
-            answerable: Some(1),
         };
         let mut segment = Segment {
             leg: self.leg_of(dir),

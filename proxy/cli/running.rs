@@ -48,7 +48,7 @@ impl Running {
                 _ = self.stopped.changed(), if !self.ends() => self.end(),
                 () = at(self.drained) => self.end(),
                 asked = signals.next() => match asked {
-                    Asked::Reload => self.reload(),
+                    Asked::Reload => self.reload().await,
                     Asked::Drain if self.drained.is_none() && !self.ends() => self.drain(),
                     Asked::Drain | Asked::End if !self.ends() => self.end(),
                     Asked::Drain | Asked::End => {
@@ -80,9 +80,9 @@ impl Running {
     }
 
     /// Takes over what the configuration file says now about routes and who may connect.
-    fn reload(&mut self) {
+    async fn reload(&mut self) {
         let Some(routes) = &mut self.routes else { return };
-        match changed(&self.args, routes) {
+        match changed(&self.args, routes).await {
             // Everything else stays as it was at the start, and is compared with that.
             Ok(drain) => self.args.drain = drain,
             Err(error) => remark(&format!("the configuration stays as it is: {error}")),
@@ -91,11 +91,11 @@ impl Running {
 }
 
 /// Changes the routes to what the file says now; gives the time that it leaves to open sessions.
-fn changed(before: &Args, open: &mut Routes) -> Result<Duration, Error> {
+async fn changed(before: &Args, open: &mut Routes) -> Result<Duration, Error> {
     let args = super::proxy_flags()?;
     let wanted = routes::wanted(&args)?;
     routes::check(&args, &wanted)?;
-    let changes = open.change(wanted, args.allow.clone())?;
+    let changes = open.change(wanted, args.allow.clone()).await?;
     for (address, upstream) in &changes.opened {
         remark(&format!("listening on {address}"));
         remark(&format!("{address} -> {upstream}"));

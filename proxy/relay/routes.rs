@@ -3,8 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::listen::{Guard, Listen, Listening, Terms, adopt, listen};
 use super::{Relay, Transparent, Upstream, Workers};
@@ -82,6 +84,25 @@ pub fn bind(
         .collect()
 }
 
+/// A route that listens no more.
+struct Gone {
+    wanted: Wanted,
+    address: SocketAddr,
+}
+
+/// The same as [`bind`] for one address, whose listener has just been told to go.
+async fn bind_when_free(wanted: Wanted, workers: &Workers) -> Result<Vec<Bound>, Unbound> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    const TRIES: u32 = 100;
+    for _ in 1..TRIES {
+        match bind([wanted.clone()], workers) {
+            Err(unbound) if unbound.source.kind() == io::ErrorKind::AddrInUse => sleep(PAUSE).await,
+            bound => return bound,
+        }
+    }
+    bind([wanted], workers)
+}
+
 impl Routes {
     /// No route yet. `relay` makes what the sessions of a route share: of where it leads and the address that it
     /// listens on. All sessions end when `stop` becomes true.
@@ -104,8 +125,9 @@ impl Routes {
     }
 
     /// Makes these the routes, and these the networks that may connect; changes nothing where one of the new
-    /// addresses can not be listened on. A route that is gone stops listening. Sessions go on as they began.
-    pub fn change(
+    /// addresses can not be listened on. A route that is gone stops listening; where its port is wanted at another
+    /// address, it goes first, and for a moment nobody listens there. Sessions go on as they began.
+    pub async fn change(
         &mut self,
         wanted: Vec<Wanted>,
         allow: Vec<(std::net::IpAddr, u8)>,
@@ -126,9 +148,68 @@ impl Routes {
                 None => new.push(wanted),
             }
         }
-        let bound = bind(new, &self.workers)?;
+        // What needs nobody to give way comes first: where that fails, nothing has changed.
+        let (late, rest): (Vec<Wanted>, Vec<Wanted>) =
+            new.into_iter().partition(|new| self.gone_at(&kept, &new.listen).is_some());
+        let mut bound = bind(rest, &self.workers)?;
+        let mut gave_way = Vec::new();
+        for wanted in late {
+            match self.take_over(wanted, &mut kept, &mut gave_way).await {
+                Ok(there) => bound.extend(there),
+                Err(unbound) => {
+                    drop(bound);
+                    self.come_back(gave_way).await;
+                    return Err(unbound);
+                }
+            }
+        }
         self.guard.allow(allow);
-        Ok(self.commit(kept, bound))
+        let mut changes = self.commit(kept, bound);
+        changes.closed.extend(gave_way.into_iter().map(|open| (open.address, open.wanted.listen)));
+        Ok(changes)
+    }
+
+    /// Listens where a route that is gone may have the port; it goes if it has.
+    async fn take_over(
+        &mut self,
+        wanted: Wanted,
+        kept: &mut Vec<Option<Wanted>>,
+        gave_way: &mut Vec<Gone>,
+    ) -> Result<Vec<Bound>, Unbound> {
+        match bind([wanted.clone()], &self.workers) {
+            Err(unbound) if unbound.source.kind() == io::ErrorKind::AddrInUse => {}
+            bound => return bound,
+        }
+        while let Some(at) = self.gone_at(kept, &wanted.listen) {
+            kept.remove(at);
+            let Open { wanted, address, .. } = self.open.remove(at);
+            gave_way.push(Gone { wanted, address });
+        }
+        bind_when_free(wanted, &self.workers).await
+    }
+
+    /// A route that is gone, has a socket of its own and listens on this port.
+    fn gone_at(&self, kept: &[Option<Wanted>], listen: &Listen) -> Option<usize> {
+        let Listen::At(wanted) = listen else { return None };
+        self.open.iter().zip(kept).position(|(open, kept)| {
+            let own = matches!(open.wanted.listen, Listen::At(_));
+            kept.is_none() && own && open.address.port() == wanted.port()
+        })
+    }
+
+    /// Listens again where it did before, wherever that is still possible.
+    async fn come_back(&mut self, gone: Vec<Gone>) {
+        for Gone { wanted, address } in gone {
+            let there = Wanted { listen: Listen::At(address), ..wanted.clone() };
+            match bind_when_free(there, &self.workers).await {
+                Ok(bound) => bound
+                    .into_iter()
+                    .for_each(|bound| self.serve(Bound { wanted: wanted.clone(), ..bound })),
+                Err(unbound) => {
+                    tracing::error!("no longer listening on {address}: {}", unbound.source);
+                }
+            }
+        }
     }
 
     /// `kept` says of each open route what is wanted of it, `None` that it is gone.
@@ -229,7 +310,7 @@ mod tests {
         let (mut routes, _stop) = two();
         assert!(state(&routes, [10, 0, 0, 1]).iter().all(|(.., admitted)| *admitted));
         let same = vec![wanted(anywhere(), 1), wanted(anywhere(), 2), wanted(anywhere(), 3)];
-        let changes = routes.change(same, vec![(IpAddr::from([192, 0, 2, 0]), 24)]).unwrap();
+        let changes = routes.change(same, vec![(IpAddr::from([192, 0, 2, 0]), 24)]).await.unwrap();
         assert_eq!((changes.opened.len(), changes.closed.len()), (1, 0));
         assert!(!state(&routes, [10, 0, 0, 1]).iter().any(|(.., admitted)| *admitted));
         let admitted = state(&routes, [192, 0, 2, 1]);
@@ -241,10 +322,10 @@ mod tests {
     async fn a_route_that_leads_elsewhere_keeps_its_socket() {
         let (mut routes, _stop) = two();
         let before = state(&routes, [10, 0, 0, 1]);
-        let changes = routes.change(vec![wanted(anywhere(), 2)], Vec::new()).unwrap();
+        let changes = routes.change(vec![wanted(anywhere(), 2)], Vec::new()).await.unwrap();
         assert_eq!(changes.closed, [(before[0].0, Listen::At(anywhere()))]);
         assert!(changes.opened.is_empty());
-        let changes = routes.change(vec![wanted(anywhere(), 9)], Vec::new()).unwrap();
+        let changes = routes.change(vec![wanted(anywhere(), 9)], Vec::new()).await.unwrap();
         assert_eq!(changes.opened, [(before[1].0, to(9))]);
         assert_eq!(state(&routes, [127, 0, 0, 1]), [(before[1].0, Some(9), true)]);
     }
@@ -255,10 +336,35 @@ mod tests {
         let taken = std::net::TcpListener::bind(anywhere()).unwrap().local_addr().unwrap();
         let _held = std::net::TcpListener::bind(taken).unwrap();
         let before = state(&routes, [10, 0, 0, 1]);
-        let unbound = routes.change(vec![wanted(anywhere(), 7), wanted(taken, 8)], Vec::new());
+        let unbound =
+            routes.change(vec![wanted(anywhere(), 7), wanted(taken, 8)], Vec::new()).await;
         assert!(
             matches!(unbound, Err(Unbound { address: Listen::At(address), .. }) if address == taken)
         );
         assert_eq!(state(&routes, [10, 0, 0, 1]), before);
+    }
+    #[cfg(target_os = "linux")] // where 127.0.0.2 is this machine, too
+    #[tokio::test]
+    async fn a_port_moves_from_one_address_to_all_of_them() {
+        let (mut routes, _stop) = two();
+        let at = |ip: [u8; 4], port| SocketAddr::from((ip, port));
+        let [first, second] = [0, 1].map(|route| routes.open[route].address.port());
+        // Listened to by their numbers from here on.
+        let named = |one, other| vec![wanted(one, 1), wanted(other, 2)];
+        let [one, other] = [first, second].map(|port| at([127, 0, 0, 1], port));
+        routes.change(named(one, other), Vec::new()).await.unwrap();
+        let all = at([0, 0, 0, 0], first);
+        let changes = routes.change(named(all, other), Vec::new()).await.unwrap();
+        assert_eq!(changes.closed, [(one, Listen::At(one))]);
+        assert_eq!(changes.opened, [(all, to(1))]);
+        // Where another program has the port at one of them, all stays as it was.
+        let _held = std::net::TcpListener::bind(at([127, 0, 0, 2], second)).unwrap();
+        let both = named(all, at([0, 0, 0, 0], second));
+        let unbound = routes.change(both, Vec::new()).await;
+        assert!(unbound.is_err());
+        let mut open: Vec<SocketAddr> = routes.open.iter().map(|open| open.address).collect();
+        open.sort();
+        assert_eq!(open, [all, other]);
+        tokio::net::TcpStream::connect(other).await.unwrap();
     }
 }

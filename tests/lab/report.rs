@@ -39,8 +39,8 @@ const CONFUSABLE: [(&[&str], &[&str]); 6] = [
 const RULES: &str = "\nRules that make figures better than a bare comparison would:\n\n\
 - Where a vantage can only suggest a row, a wrong party or cause that is called no more than possible (below 0.7) counts \
 as an abstention, not as an error. A wrong phenomenon is always an error, and for calibration a wrong name is wrong.\n\
-- In a damaged capture, to say only how the connection ended (a close, a RST) is an abstention, not an error, if no wrong \
-party or cause is named.\n\
+- In a damaged capture, to say only how the connection ended (a close, a RST), or to give what was seen again as its cause, \
+is an abstention, not an error, if no wrong party or other cause is named.\n\
 - `transmission-stalled` and `unanswered-turn` are right for the rows they are symptoms of where the row can only be \
 suggested, and abstentions where it is established; `rst-of-unclear-origin` is an abstention wherever there was a RST.\n\
 - To say less than the vantage allows is no claim for calibration; a cause or party that was let pass is one, and false.\n\

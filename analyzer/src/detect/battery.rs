@@ -5,8 +5,8 @@
 //! that is gone answers with the numbers of the segment it answers. Two tests from different sources that
 //! agree, over a baseline of three segments or more, are a control.
 //!
-//! That the same RST comes again decides nothing: a closed socket answers each segment that was under way. It counts as
-//! a mark where more came than there were segments to answer, and never as one of the two.
+//! That the same RST comes again and again is told beside other marks and weighs nothing: a closed socket answers each
+//! segment that was under way, and how many these were is not known.
 
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub struct Battery {
     pub forged: Vec<Test>,
     /// Passed tests.
     pub genuine: Vec<Test>,
+    /// What is worth telling beside a failed test, and is none.
+    pub beside: Vec<Evidence>,
     baseline: u32,
 }
 
@@ -90,8 +92,7 @@ impl Battery {
     /// together when they are busy. Where the sender had said little before, its own later segments are the
     /// baseline, and a third test has to agree.
     pub fn control(&self) -> Option<Control> {
-        let groups = self.forged.iter().map(|test| test.group);
-        let mut groups: Vec<Group> = groups.filter(|group| *group != Group::Repetition).collect();
+        let mut groups: Vec<Group> = self.forged.iter().map(|test| test.group).collect();
         groups.sort_unstable();
         groups.dedup();
         let strong = self.forged.iter().any(|test| test.weight >= STRONG);
@@ -120,6 +121,7 @@ impl Battery {
         for test in self.genuine {
             opinion = opinion.weigh(test.group, -test.weight).contradicts(test.evidence);
         }
+        opinion.supports.extend(self.beside);
         opinion
     }
 
@@ -128,10 +130,7 @@ impl Battery {
     fn forget_what_is_weak(&mut self) {
         let usual_way = self.genuine.iter().any(|test| test.group == Group::Ttl);
         let weak = |test: &Test| {
-            let sort = matches!(
-                test.group,
-                Group::IpId | Group::Sequence | Group::Timing | Group::Repetition
-            );
+            let sort = matches!(test.group, Group::IpId | Group::Sequence | Group::Timing);
             sort && test.weight <= 1.5
         };
         if usual_way && self.forged.len() == 1 && self.forged.iter().all(weak) {
@@ -248,13 +247,15 @@ impl Battery {
         }
     }
 
-    /// Guesses at what the sender has received. It can not acknowledge what nobody has sent; two different numbers of
-    /// that sort are no packet that the capture lost.
+    /// Guesses at what the sender has received: it can not acknowledge what nobody has sent. One such number may be of a
+    /// packet that the capture lost.
     fn acknowledging(&mut self, facts: &Facts, leg: &LegFacts, closing: &Seen<Segment>) {
         /// Farther ahead is another connection of the same ports.
         const NEAR: i32 = 1 << 22;
         let rst = &closing.value;
-        if facts.stream(rst.dir.reverse()).gap || facts.is_one_sided() {
+        // Without counts the capture is known to lack packets.
+        let lacking = facts.stream(rst.dir.reverse()).gap || facts.is_one_sided();
+        if lacking || leg.counts().is_none() {
             return;
         }
         let unsent = |segment: &Segment| {
@@ -273,25 +274,19 @@ impl Battery {
         }
     }
 
-    /// The same RST more often than there was something to answer; one may be the end that the program itself made.
+    /// The same RST again: injectors send several, to be sure.
     fn repeated(&mut self, leg: &LegFacts, closing: &Seen<Segment>) {
-        const AT_ONCE: Duration = Duration::from_millis(20);
         let rst = &closing.value;
         let same = |seen: &&Seen<Segment>| {
             let other = &seen.value;
             (other.seq, other.ack, other.flags) == (rst.seq, rst.ack, rst.flags)
-                && seen.at.time.since(closing.at.time) <= AT_ONCE
         };
-        let (times, last) = burst(leg, closing)
-            .filter(same)
-            .fold((0, None), |(times, _), seen| (times + 1, Some(seen)));
-        let Some(last) = last else { return };
-        let Some(answerable) = last.value.baseline.answerable else { return };
-        if times > 1 + answerable {
-            let fact = format!(
-                "the same RST came {times} times at once, and its receiver had sent {answerable} segments that it could answer"
-            );
-            self.fails(Group::Repetition, 0.7, Evidence::of(last, fact));
+        let copies = burst(leg, closing).filter(same);
+        let (times, last) = copies.fold((0, closing), |(times, _), seen| (times + 1, seen));
+        if times > 1 {
+            let ms = last.at.time.since(closing.at.time).as_secs_f64() * 1000.0;
+            let fact = format!("the same RST came {times} times within {ms:.1} ms");
+            self.beside.push(Evidence::of(last, fact));
         }
     }
 

@@ -144,7 +144,10 @@ fn sentence(code: FailureCode, requested: Option<Protocols>) -> String {
     );
     match code {
         FailureCode::SSL_REQUIRED_BY_SERVER if nla_alone => {
-            "The server does TLS without Network Level Authentication and the client offered nothing but that.".to_owned()
+            let asked = requested.map_or_else(String::new, |asked| format!(" ({asked})"));
+            format!(
+                "The server does TLS without Network Level Authentication, and the client offered Network Level Authentication alone{asked}."
+            )
         }
         FailureCode::SSL_REQUIRED_BY_SERVER => {
             format!("The server insists on TLS{offered}.")

@@ -127,8 +127,6 @@ pub enum Group {
     IpId,
     /// Sequence numbers of one segment.
     Sequence,
-    /// The same segment again.
-    Repetition,
     /// What its sender went on to do.
     Continuation,
     /// Times.

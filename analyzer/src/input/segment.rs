@@ -78,10 +78,6 @@ pub struct Baseline {
     /// The sequence number behind everything that was seen of its receiver, a FIN included.
     #[serde(default)]
     pub peer_next_seq: Option<u32>,
-    /// How many segments its receiver sent that it can have answered: within a round trip before it. `None` where that
-    /// is not known.
-    #[serde(default)]
-    pub answerable: Option<u32>,
 }
 
 /// How a host fills the IPv4 identification field. RFC 6864.

@@ -108,7 +108,6 @@ impl Half {
             next_seq: self.next_seq(),
             acknowledged_seq: self.acked.and_then(seq),
             peer_next_seq: peer.sent_seq(),
-            answerable: None,
         }
     }
 

@@ -65,11 +65,6 @@ impl Handshake {
         Some(self.took)
     }
 
-    /// From the SYN that was answered to its answer, where both were seen.
-    pub(super) fn took(&self) -> Option<Duration> {
-        self.took
-    }
-
     /// Whether it was completed.
     pub(super) fn is_open(&self) -> bool {
         self.opened

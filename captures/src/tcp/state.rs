@@ -255,20 +255,8 @@ impl State<'_> {
         kind: SegmentKind,
         out: &mut Out,
     ) {
-        let mut segment = kept(dir, packet, kind, self.halves);
-        if kind == SegmentKind::Rst && dir == Direction::ToClient {
-            segment.baseline.answerable = self.answerable(packet);
-        }
+        let segment = kept(dir, packet, kind, self.halves);
         out.send(packet.at, Input::Segment(segment));
-    }
-
-    /// How many segments of the client a RST of the server can have answered. What answers a segment comes a round trip
-    /// after it, a little more on a busy host.
-    fn answerable(&self, packet: &Packet<'_>) -> Option<u32> {
-        const LATE: Duration = Duration::from_millis(20);
-        let reach = (self.handshake.took()? + LATE).as_nanos() as u64;
-        let client = &self.halves[Direction::ToServer.index()];
-        client.recent.since(packet.at.time.0.saturating_sub(reach))
     }
 
     pub(super) fn connect_failed(

@@ -178,12 +178,6 @@ impl RecentHeaders {
         self.next = (self.next + 1) % RECENT;
         false
     }
-
-    /// How many of them came at this time or later, in ns; `None` where there may be more than are remembered.
-    pub(super) fn since(&self, time: u64) -> Option<u32> {
-        let count = self.ring.iter().filter(|header| header.time >= time).count();
-        (count < RECENT).then_some(count as u32)
-    }
 }
 
 impl Header {

@@ -21,6 +21,8 @@ pub const RULES: &[Rule] = &[
     Rule { words: "what was due", by: By::Either, shows: sequence },
     Rule { words: "as if it knew of none", by: By::Named, shows: went_on },
     Rule { words: "a second RST of that sender", by: By::Either, shows: second_reset },
+    Rule { words: "bytes that nobody had sent", by: By::Either, shows: acknowledges_unsent },
+    Rule { words: "the same RST came", by: By::Either, shows: same_reset },
     Rule { words: "after the last byte to that side", by: By::Either, shows: early },
     Rule { words: "behind the place of that FIN", by: By::Named, shows: behind_fin },
     Rule { words: "differ from what had come", by: By::Named, shows: differs },
@@ -96,6 +98,31 @@ fn syn_without_answer(scene: &Scene) -> bool {
             || packet.icmp.is_some_and(|(kind, _)| matches!(kind, 1 | 3 | 11))
     });
     scene.packet.flags & (SYN | ACK) == SYN && !answered
+}
+
+/// It and an earlier RST of its side acknowledge so much more than the other side had sent.
+fn acknowledges_unsent(scene: &Scene) -> bool {
+    let by_server = scene.packet.by_server;
+    let sent = scene.earlier().filter(|packet| packet.by_server != by_server).map(Packet::end);
+    let Some(sent) = sent.reduce(later_of) else { return false };
+    let ahead = |packet: &Packet| behind(packet.ack, sent) as f64;
+    let mut before = scene.own_earlier().filter(|packet| packet.has(RST));
+    scene.packet.has(RST)
+        && ahead(scene.packet) == scene.number(" and ")
+        && before.any(|packet| ahead(packet) == scene.number("acknowledge "))
+}
+
+/// So many RSTs with its numbers came until here, the first so long before.
+fn same_reset(scene: &Scene) -> bool {
+    let own = scene.packet;
+    let same = |packet: &&Packet| {
+        packet.has(RST) && (packet.seq, packet.ack, packet.flags) == (own.seq, own.ack, own.flags)
+    };
+    let before: Vec<&Packet> = scene.own_earlier().filter(same).collect();
+    let first = before.first().map_or(own.time, |packet| packet.time);
+    own.has(RST)
+        && scene.number("came ") == (before.len() + 1) as f64
+        && same_ms(scene.number("within "), own.time - first)
 }
 
 /// A RST of the server to a SYN, so long after the first.

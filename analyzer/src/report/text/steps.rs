@@ -121,11 +121,11 @@ fn tcp(rows: &mut Vec<Row>, c: &Connection, reached: usize) -> bool {
 fn x224(rows: &mut Vec<Row>, c: &Connection, reached: usize) {
     let row = |text: String, took, status| Row::new("X.224", text, took, status);
     let took = c.timings_ms.x224;
-    rows.push(if reached < X224_REQUEST && !c.complete {
+    rows.push(if reached < X224_REQUEST && may_lack_words(c) {
         row("no RDP request is in the input".to_string(), None, Status::Unclear)
     } else if reached < X224_REQUEST {
         row("the client sent no RDP request".to_string(), None, Status::Failed)
-    } else if reached < X224_CONFIRM && !c.complete {
+    } else if reached < X224_CONFIRM && may_lack_words(c) {
         row("no answer to the client's request is in the input".to_string(), None, Status::Unclear)
     } else if reached < X224_CONFIRM {
         row("the client's request got no RDP answer".to_string(), None, Status::Failed)
@@ -136,6 +136,11 @@ fn x224(rows: &mut Vec<Row>, c: &Connection, reached: usize) {
     } else {
         row("the server answered".to_string(), took, Status::Ok)
     });
+}
+
+/// What was said may not be in the input. A relay reads everything, whatever it records.
+fn may_lack_words(c: &Connection) -> bool {
+    !c.complete && c.legs.client.is_none()
 }
 
 /// RDP_NEG_FAILURE in words, with its name. MS-RDPBCGR 2.2.1.2.2.
@@ -171,7 +176,7 @@ fn tls(rows: &mut Vec<Row>, c: &Connection, reached: usize) {
             };
             (handshake(tls, reached), status)
         }
-        _ if !c.complete => ("no ClientHello is in the input".to_string(), Status::Unclear),
+        _ if may_lack_words(c) => ("no ClientHello is in the input".to_string(), Status::Unclear),
         _ => ("the client sent no ClientHello".to_string(), Status::Failed),
     };
     rows.push(Row::new("TLS", text, c.timings_ms.tls, status));

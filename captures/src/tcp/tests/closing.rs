@@ -178,25 +178,6 @@ fn a_rst_knows_how_far_its_receiver_has_come() {
 }
 
 #[test]
-fn a_rst_knows_how_much_it_can_have_answered() {
-    let answerable = |rst_at: u64, segments: u32| {
-        let mut script = Script::open();
-        for n in 0..segments {
-            script.push(20 + u64::from(n), &c(1001 + n, 2001, ACK, b"x"));
-        }
-        script.push(rst_at, &s(2001, 1001 + segments, RST_ACK, b""));
-        script.segments.last().unwrap().baseline.answerable
-    };
-    // The handshake took 10 ms, and 20 more are allowed for: the client's first ACK, of 11 ms, is among them or not.
-    assert_eq!(
-        [answerable(31, 2), answerable(45, 2), answerable(51, 2)],
-        [Some(3), Some(2), Some(1)]
-    );
-    assert_eq!(answerable(100, 2), Some(0));
-    assert_eq!(answerable(40, 9), None, "more than are remembered");
-}
-
-#[test]
 fn rst_and_fin_carry_the_usual_ttl_of_their_sender() {
     let mut script = Script::open();
     for (index, ttl) in [128, 128, 127, 127, 128].into_iter().enumerate() {

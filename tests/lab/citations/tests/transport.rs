@@ -182,6 +182,8 @@ fn marks() -> Vec<Case> {
 }
 
 fn resets() -> Vec<Case> {
+    let ahead = |story: Story, bytes: u32| story.rst(true).but(|packet| packet.ack += bytes);
+    let guessed = || ahead(ahead(talked(), 1460), 4380);
     let twice = || talked().rst(true).rst(true).but(|packet| packet.seq += 300);
     vec![
         Case::new(
@@ -215,6 +217,24 @@ fn resets() -> Vec<Case> {
             "a second RST of that sender stands 300 bytes ahead of the first, where nothing had been sent",
             &[
                 "a second RST of that sender stands 30 bytes ahead of the first, where nothing had been sent",
+            ],
+        ),
+        Case::new(
+            guessed(),
+            7,
+            "RSTs of that sender acknowledge 1460 and 4380 bytes that nobody had sent",
+            &[
+                "RSTs of that sender acknowledge 1460 and 4381 bytes that nobody had sent",
+                "RSTs of that sender acknowledge 1 and 4380 bytes that nobody had sent",
+            ],
+        ),
+        Case::new(
+            talked().rst(true).rst(true),
+            7,
+            "the same RST came 2 times within 10.0 ms",
+            &[
+                "the same RST came 3 times within 10.0 ms",
+                "the same RST came 2 times within 50.0 ms",
             ],
         ),
         Case::new(
