@@ -336,7 +336,7 @@ impl Battery {
     }
 }
 
-/// The other RSTs of that sender that came with a RST.
+/// The RSTs of that sender that came with this one, itself among them; none with a FIN.
 fn burst<'f>(leg: &'f LegFacts, rst: &Seen<Segment>) -> impl Iterator<Item = &'f Seen<Segment>> {
     const BURST: Duration = Duration::from_secs(2);
     let (dir, time) = (rst.value.dir, rst.at.time);
