@@ -29,7 +29,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     // What the server says to a client that has left is not acknowledged any more.
     let spoken = facts.stream(Direction::ToClient).last;
     let unheard = facts.subject.vantage == Vantage::Capture
-        && spoken.is_none_or(|last| last.time <= ending.at.time)
+        && spoken.is_none_or(|last| last.time <= left)
         && who::all_acknowledged(facts, Direction::ToClient) == Some(false);
     // It may have sent credentials, which the server refused.
     let refused = facts.tls.fatal_alert(None).is_some()

@@ -38,7 +38,8 @@ pub fn network(facts: &Facts, dir: Direction) -> Party {
 /// not tell the endpoint from the path. A capture shows a RST whose TTL is not its sender's.
 pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     // Behind a timeout or a route that went away stands no segment of anyone.
-    if ending.both || matches!(ending.how, Close::Error(_)) {
+    let undecided = ending.both && facts.took_leave(ending).is_none();
+    if undecided || matches!(ending.how, Close::Error(_)) {
         return (Party::Unknown, Band::Weak);
     }
     // Who closes may answer what can not be read.

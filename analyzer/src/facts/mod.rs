@@ -174,19 +174,27 @@ impl Facts {
     }
 
     /// The side that said goodbye with an alert before the other one closed without one of its own before it:
-    /// it decided, even where the other side is faster to close.
+    /// it decided, even where the other side is faster to close. Where both sides' closes were found at once, the
+    /// one that was first to say goodbye.
     pub fn took_leave(&self, ending: &Ending) -> Option<Direction> {
-        let other = ending.dir.reverse();
-        let said = self.tls.last_alert(other).filter(|said| said.time <= ending.at.time)?;
-        let answered = self.tls.last_alert(ending.dir).is_some_and(|own| own.time < said.time);
-        (ending.how == Close::Fin && !answered).then_some(other)
+        let was_first = |dir: &Direction| {
+            let said = self.tls.last_alert(*dir).filter(|said| said.time <= ending.at.time);
+            let other = self.tls.last_alert(dir.reverse());
+            said.is_some_and(|said| other.is_none_or(|other| said.time < other.time))
+        };
+        let decided = match ending.both {
+            true => Direction::BOTH.into_iter().find(was_first),
+            false => Some(ending.dir.reverse()).filter(was_first),
+        };
+        decided.filter(|_| ending.how == Close::Fin)
     }
 
     /// The end, where it was the client that left.
     pub fn client_left(&self) -> Option<&Ending> {
         let client = Some(Direction::ToServer);
         self.ending().filter(|ending| {
-            !ending.both && (Some(ending.dir) == client || self.took_leave(ending) == client)
+            let closed = !ending.both && Some(ending.dir) == client;
+            closed || self.took_leave(ending) == client
         })
     }
 

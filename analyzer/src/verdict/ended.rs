@@ -64,10 +64,12 @@ fn never_opened(facts: &Facts, kind: &ConnectFailureKind, at: Timestamp, nothing
 }
 
 fn closed(facts: &Facts, ending: &Ending) -> Ended {
-    let from = match ending.dir {
+    // Where both sides' closes were found at once, the first goodbye tells.
+    let closer = if ending.both { facts.took_leave(ending) } else { Some(ending.dir) };
+    let from = closer.map(|dir| match dir {
         Direction::ToServer => "client",
         Direction::ToClient => "server",
-    };
+    });
     let (how, errno) = match ending.how {
         Close::Fin => ("fin", None),
         Close::Rst => ("rst", Some("ECONNRESET")),
@@ -76,7 +78,7 @@ fn closed(facts: &Facts, ending: &Ending) -> Ended {
     let leg = if ending.both { "both" } else { legs::word(ending.at.leg()) };
     Ended {
         leg: Some(leg.into()),
-        from: (!ending.both).then(|| from.to_owned()),
+        from: from.map(str::to_owned),
         how: how.into(),
         errno: errno.map(str::to_owned),
         after_bytes: Some(after(ending.after_bytes)),

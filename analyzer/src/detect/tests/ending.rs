@@ -1,7 +1,7 @@
 //! Who closed, how, and what that alone proves.
 
 use super::{Expected, fails, silent};
-use crate::input::{Close, RelayNote, SegmentCounts, SegmentKind};
+use crate::input::{Close, Direction, RelayNote, SegmentCounts, SegmentKind};
 use crate::report::{Connection, Outcome};
 use crate::testing::{HYBRID, MSTSC, SSL, ToClient, ToServer, Trace};
 use crate::wire::tls::samples::{EC_CERTIFICATE, WINDOWS_LIKE_CERTIFICATE};
@@ -205,8 +205,17 @@ fn a_goodbye_that_comes_too_late_to_be_acknowledged_spoils_no_rehearsal() {
     let sent = SegmentCounts { bytes: 900, acknowledged: Some(900), ..Default::default() };
     let server = SegmentCounts { bytes: 900, acknowledged: Some(892), ..Default::default() };
     let back = Trace::capture().starting_at(3_000).negotiated(SSL, SSL).tls12(EC_CERTIFICATE);
-    let report = left.counts(sent, server).rst(ToServer).report_with(&[back.desktop()]);
+    let back = || back.clone().desktop();
+    let report = left.counts(sent, server).rst(ToServer).report_with(&[back()]);
     assert_eq!(report.outcome, Outcome::Rehearsal, "{report:#?}");
+    // The server answers and is the first to close.
+    let goodbye = |trace: Trace, dir| trace.after_ms(2).app(dir, 19, 1);
+    let asked = || goodbye(Trace::capture().negotiated(SSL, SSL).tls13(), ToServer);
+    let left = goodbye(asked(), ToClient).fin(ToClient).rst(ToServer).counts(sent, server);
+    assert_eq!(left.report_with(&[back()]).outcome, Outcome::Rehearsal);
+    // What it had said before that did not arrive.
+    let unheard = asked().fin(ToServer).counts(sent, server);
+    assert_eq!(unheard.report_with(&[back()]).outcome, Outcome::Failed);
 }
 
 #[test]
@@ -285,4 +294,22 @@ fn both_legs_dead_at_once_names_neither() {
         &Trace::relay().negotiated(MSTSC, HYBRID).tls12(EC_CERTIFICATE).rst(ToServer).report(),
         "client-rehearsal-close",
     );
+}
+
+#[test]
+fn of_both_legs_dead_at_once_the_first_goodbye_tells() {
+    let closed = |first: Direction| {
+        let open = Trace::relay().negotiated(SSL, SSL).tls13().after_ms(900).app(first, 19, 1);
+        let answered = open.after_ms(2).app(first.reverse(), 19, 1).after_ms(1);
+        answered.fin(ToServer).fin(ToClient).report_with(&[next(3_000).desktop()])
+    };
+    let [client, server] = [closed(ToServer), closed(ToClient)];
+    assert_eq!(client.ended.leg.as_deref(), Some("both"));
+    assert_eq!(
+        (client.outcome, client.ended.from.as_deref()),
+        (Outcome::Rehearsal, Some("client"))
+    );
+    assert_eq!(client.verdict.party, "client");
+    assert_eq!((server.outcome, server.ended.from.as_deref()), (Outcome::Failed, Some("server")));
+    assert_ne!(server.verdict.party, "client");
 }
