@@ -5,7 +5,7 @@ use crate::recipe::Program;
 use crate::support::certs::Kind;
 use crate::support::clients::{Answer, Client};
 use crate::support::place::Called;
-use crate::support::shadow::{PASSWORD, Release, USER};
+use crate::support::shadow::{LostKey, PASSWORD, Release, USER};
 use crate::support::xrdp::{Options, SOUND};
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ pub enum Server {
     Xrdp(Options),
     /// FreeRDP's shadow server, which insists on NLA.
     Shadow(Release),
+    /// That of FreeRDP 2, whose private key is lost behind its start.
+    Keyless(LostKey),
     /// Any other program.
     Program(Program),
     /// Nobody listens.

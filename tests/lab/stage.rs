@@ -8,7 +8,7 @@ use crate::relay::Relay;
 use crate::support::clients::{Ended, Running};
 use crate::support::place::Place;
 use crate::support::process::Process;
-use crate::support::shadow::Shadow;
+use crate::support::shadow::{Release, Shadow};
 use crate::support::wait_until;
 use crate::support::xrdp::Xrdp;
 use crate::topology::{Node, Port, Topology};
@@ -257,6 +257,11 @@ fn serve(network: &Topology, plan: &Plan, folder: &Path) -> Option<Served> {
     Some(match plan.faulty_server.as_ref().unwrap_or(&plan.server) {
         Server::Xrdp(options) => Served::Xrdp(Xrdp::start_at(*options, &place)?),
         Server::Shadow(release) => Served::Shadow(Shadow::start_at(*release, &place)?),
+        Server::Keyless(lost) => {
+            let shadow = Shadow::start_at(Release::Two, &place)?;
+            shadow.lose_key(*lost);
+            Served::Shadow(shadow)
+        }
         Server::Program(program) => Served::Program(run(network, Node::S, plan, program, folder)?),
         Server::Nobody => Served::Nobody,
     })

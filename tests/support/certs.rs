@@ -24,6 +24,9 @@ pub enum Kind {
     /// RSA 2048, and its signature is not what was signed.
     #[allow(dead_code, reason = "the laboratory's alone")]
     Spoilt,
+    /// RSA 2048, and its first moment is no time: it does not parse, which OpenSSL finds out when it looks at it.
+    #[allow(dead_code, reason = "the laboratory's alone")]
+    Timeless,
     /// Its last day was in 2021.
     Expired,
     /// Its first day is in 2040.
@@ -94,8 +97,16 @@ pub fn make(folder: &Path, kind: Kind) -> Option<Certificate> {
             run(&openssl, folder, &[&arguments[..], &["-out", &certificate]].concat());
         }
     }
-    if kind == Kind::Spoilt {
-        spoil(&openssl, folder, &certificate);
+    match kind {
+        Kind::Spoilt => change(&openssl, folder, &certificate, |der| {
+            *der.last_mut().unwrap() ^= 0x5A;
+        }),
+        Kind::Timeless => change(&openssl, folder, &certificate, |der| {
+            // A UTCTime of 13 characters.
+            let at = der.windows(2).position(|head| head == [0x17, 13]).unwrap();
+            der[at + 2..at + 8].copy_from_slice(b"279939");
+        }),
+        _ => {}
     }
     Some(made)
 }
@@ -116,12 +127,12 @@ fn issued(openssl: &Path, folder: &Path, made: &Certificate, subject: &str) {
     std::fs::write(&made.certificate, chain.map(Result::unwrap).concat()).unwrap();
 }
 
-/// Changes the last byte of a certificate, which is its signature's.
-fn spoil(openssl: &Path, folder: &Path, certificate: &str) {
+/// Changes the DER of a certificate, whose signature is then of something else.
+fn change(openssl: &Path, folder: &Path, certificate: &str, how: fn(&mut Vec<u8>)) {
     let plain = folder.join("plain.der");
     run(openssl, folder, &["x509", "-in", certificate, "-outform", "DER", "-out", "plain.der"]);
     let mut bytes = std::fs::read(&plain).unwrap();
-    *bytes.last_mut().unwrap() ^= 0x5A;
+    how(&mut bytes);
     std::fs::write(&plain, bytes).unwrap();
     run(openssl, folder, &["x509", "-inform", "DER", "-in", "plain.der", "-out", certificate]);
 }

@@ -22,6 +22,18 @@ pub enum Release {
     Three,
 }
 
+/// What became of the server's private key.
+#[allow(dead_code, reason = "the laboratory's alone")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostKey {
+    /// The file is gone.
+    Gone,
+    /// The file is empty.
+    Empty,
+    /// The file holds something else.
+    Foreign,
+}
+
 /// A running shadow server that insists on NLA.
 pub struct Shadow {
     /// The port it listens on, at 127.0.0.1 unless it was given another place.
@@ -29,7 +41,7 @@ pub struct Shadow {
     /// The process.
     pub process: Process,
     _display: Display,
-    _scratch: tempfile::TempDir,
+    scratch: tempfile::TempDir,
 }
 
 impl Shadow {
@@ -64,11 +76,24 @@ impl Shadow {
         // The first start makes a key and a certificate.
         let up = wait_until(Duration::from_secs(30), || process.listens(port) || !process.runs());
         assert!(up && process.runs(), "the shadow server did not start: {}", process.output());
-        Some(Self { port, process, _display: display, _scratch: scratch })
+        Some(Self { port, process, _display: display, scratch })
     }
 }
 
 impl Shadow {
+    /// Takes its private key away. It reads the file anew for each client.
+    #[allow(dead_code, reason = "the laboratory's alone")]
+    pub fn lose_key(&self, lost: LostKey) {
+        let key = self.scratch.path().join("config/freerdp/shadow/shadow.key");
+        assert!(key.is_file(), "no {}", key.display());
+        match lost {
+            LostKey::Gone => std::fs::remove_file(key),
+            LostKey::Empty => std::fs::write(key, ""),
+            LostKey::Foreign => std::fs::copy(key.with_extension("crt"), key).map(drop),
+        }
+        .unwrap();
+    }
+
     /// What the server printed.
     pub fn log(&self) -> String {
         self.process.output()

@@ -1,5 +1,7 @@
-//! `cert-key-inaccessible`: the server agreed to TLS and hung up at the first TLS message. One shape
-//! with several causes: a candidate that the event log must decide.
+//! `cert-key-inaccessible`: the server agreed to TLS and hung up at the first TLS message (Schannel), or before it
+//! came (FreeRDP 2's server). Shapes with several causes: a candidate that the event log must decide.
+
+use std::time::Duration;
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
@@ -26,38 +28,56 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let ending =
         facts.ending().filter(|ending| ending.dir == Direction::ToClient && !ending.both)?;
-    let hello = facts.tls.client_hello.seen()?;
+    let confirm = facts.x224.confirm.seen()?;
     let agreed = facts.x224.selected().is_some_and(|selected| selected != Protocols::RDP);
     let silent = !facts.tls.server_hello.is_seen()
         && facts.tls.alerts.is_empty()
         && !facts.rdp.plaintext_after_hello.is_seen();
+    // What the client sent behind the end may be in the input, too.
+    let hello = facts.tls.client_hello.seen().filter(|hello| hello.at.time <= ending.at.time);
+    let asked = hello.map_or(confirm.at, |hello| hello.at);
     let answered =
-        facts.stream(Direction::ToClient).last.is_some_and(|last| last.time > hello.at.time);
+        facts.stream(Direction::ToClient).last.is_some_and(|last| last.time > asked.time);
     // It did go on behind a FIN in its name: that was not its end.
     let leg = facts.tcp.leg(facts.source_leg(Direction::ToClient));
     let goes_on = leg
         .kept(SegmentKind::DataAfterFin)
         .any(|seen| seen.value.dir == Direction::ToClient && seen.value.len > 0);
-    if !agreed || !silent || answered || goes_on {
+    let waited = ending.at.time.since(asked.time);
+    // A server that is kept waiting for the hello gives up later.
+    let patient = hello.is_none() && waited >= AT_ONCE;
+    if !agreed || !silent || answered || goes_on || patient {
         return None;
     }
-    let ms = ending.at.time.since(hello.at.time).as_secs_f64() * 1000.0;
-    let mut opinion = Opinion::new(
+    let ms = waited.as_secs_f64() * 1000.0;
+    let opinion = Opinion::new(
         Band::Weak,
         "The server may be unable to use its TLS certificate or key (renewal failed, or no right to read it).",
     )
     .party(Party::Server, Band::Possible)
-    .supports(Evidence::of(hello, format!("the ClientHello got no ServerHello and no alert; the end came {ms:.1} ms later")))
-    .unknown("the server's event log (1057, 1058, 36870, 36871)")
-    .unknown("whether another ClientHello (without TLS 1.3, with other suites) is answered");
-    match who::all_acknowledged(facts, Direction::ToServer) {
-        Some(true) => {
-            opinion = opinion.supports(Evidence::absent("the ClientHello was acknowledged"))
-        }
+    .unknown("the server's event log (1057, 1058, 36870, 36871)");
+    let Some(hello) = hello else {
+        let fact = format!(
+            "the server agreed to TLS and closed {ms:.1} ms later, before a ClientHello came"
+        );
+        return Some(opinion.supports(Evidence::of(confirm, fact)));
+    };
+    let opinion = opinion
+        .supports(Evidence::of(
+            hello,
+            format!(
+                "the ClientHello got no ServerHello and no alert; the end came {ms:.1} ms later"
+            ),
+        ))
+        .unknown("whether another ClientHello (without TLS 1.3, with other suites) is answered");
+    Some(match who::all_acknowledged(facts, Direction::ToServer) {
+        Some(true) => opinion.supports(Evidence::absent("the ClientHello was acknowledged")),
         Some(false) => {
-            opinion = opinion.contradicts(Evidence::absent("the ClientHello was not acknowledged"))
+            opinion.contradicts(Evidence::absent("the ClientHello was not acknowledged"))
         }
-        None => {}
-    }
-    Some(opinion)
+        None => opinion,
+    })
 }
+
+/// A server that can not use its key knows it before the hello comes.
+const AT_ONCE: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! Rules about X.224, MCS and what answers in their place. MS-RDPBCGR 2.2.1.1 and 2.2.1.2.
 
-use super::scene::{Scene, has};
+use super::scene::{Scene, has, same_ms};
 use super::tls::{self, TPKT};
 use super::transport::ends;
 use super::{By, Rule};
@@ -9,6 +9,7 @@ pub const RULES: &[Rule] = &[
     Rule { words: "no byte from the server in the", by: By::Client, shows: request_unanswered },
     Rule { words: "a Connection Confirm without neg", by: By::Server, shows: plain_confirm },
     Rule { words: "with a Connection Confirm", by: By::Server, shows: is_confirm },
+    Rule { words: "agreed to TLS and closed", by: By::Server, shows: agrees_and_closes },
     Rule { words: "the server selected", by: By::Server, shows: selects },
     Rule { words: "selectedProtocol is", by: By::Server, shows: selects },
     Rule { words: "follows the RDP_NEG_FAILURE", by: By::Server, shows: tail },
@@ -59,6 +60,20 @@ pub const RULES: &[Rule] = &[
 fn x224(scene: &Scene, code: u8) -> Option<Vec<u8>> {
     let frames = scene.new_frames().into_iter().filter(|frame| frame.kind == TPKT);
     frames.map(|frame| frame.body).find_map(|body| variable_part(&body, code))
+}
+
+/// A confirm that selects a protocol, behind which neither side says anything before the server's end.
+fn agrees_and_closes(scene: &Scene) -> bool {
+    const RESPONSE: u8 = 2;
+    let selects = x224(scene, CONFIRM)
+        .is_some_and(|said| said.first() == Some(&RESPONSE) && said.get(4).is_some_and(|p| *p > 0));
+    let end = scene.later().find(|packet| packet.by_server && packet.ends());
+    let is_silent =
+        |until: f64| scene.later().all(|packet| packet.time > until || packet.payload.is_empty());
+    selects
+        && end.is_some_and(|end| {
+            same_ms(scene.number("closed "), end.time - scene.packet.time) && is_silent(end.time)
+        })
 }
 
 /// A routing token of a server farm stands first in the request.

@@ -113,15 +113,17 @@ class Programs(unittest.TestCase):
         self.assertFalse(act["succeeded"])
         self.assertIn("inappropriate fallback", said)
 
-    def test_shim_ends_as_told(self):
-        for how, says in (("fin", ""), ("rst", "104")):
-            with self.subTest(how):
-                server = self.server("--close-after", "400", "--how", how)
-                self.assertFalse(self.hello()[0]["succeeded"])
-                self.assertEqual(server.acts()[-1]["at_step"], "bytes")
-                server.stop()
-        self.server("--failure", "5", "--tail", "0300000902f0802180")
-        self.assertEqual(self.hello()[0]["confirm"], "030000130ed000001234000300080005000000")
+    def test_who_has_no_certificate_is_turned_away(self):
+        with tempfile.TemporaryDirectory() as folder:
+            own, key = Path(folder) / "own.crt", Path(folder) / "own.key"
+            run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=own",
+                "-keyout", key, "-out", own)
+            server = self.server("--certificate", f"{own},{key}", "--client-certificate", own,
+                                 "--highest", "1.2")
+            act, said = self.hello("--offer", "1.2")
+            self.assertFalse(act["succeeded"])
+            self.assertIn("alert handshake failure", said)
+            self.assertIn("did not return a certificate", server.acts()[-1]["failed"])
 
     def test_injected_reset(self):
         self.server("--think", "100")

@@ -1,9 +1,9 @@
-//! A server can not use its private key when the ClientHello comes, and ends the connection without a word: the shape
-//! of Schannel, by a scripted peer.
+//! A server has lost its private key since it was started, and finds out when a client has come.
 
-use crate::boxes::{freerdp, program, xrdp};
 use crate::draw::Draw;
 use crate::recipe::{Caller, Expected, FAILED, Plan, Recipe, Server, Why, everywhere};
+use crate::support::clients::Client;
+use crate::support::shadow::LostKey;
 
 pub const RECIPE: Recipe = Recipe {
     name: "cert-key-inaccessible",
@@ -15,17 +15,16 @@ pub const RECIPE: Recipe = Recipe {
 
 fn plan(draw: &mut Draw) -> Plan {
     let mut plan = Plan::sound(draw);
-    plan.server = Server::Xrdp(xrdp(draw));
-    let how = draw.one(&["rst", "fin"]);
-    let think = draw.range_of_half([0, 200], [250, 700]);
-    plan.note("end", format!("{how} after {think} ms"));
-    let arguments = format!("{{port}} --close-at hello --how {how} --think {think}");
-    plan.faulty_server = Some(Server::Program(program("rdp_shim.py", &arguments)));
-    plan.callers = vec![Caller::of(freerdp(draw), &plan.server)];
+    let lost = draw.of_half(&[LostKey::Gone, LostKey::Empty], &[LostKey::Foreign]);
+    plan.note("key", format!("{lost:?}"));
+    plan.faulty_server = Some(Server::Keyless(lost));
+    let client = draw.of_half(&[Client::Xfreerdp], &[Client::Xfreerdp3]);
+    plan.callers = vec![Caller::of(client, &plan.server)];
     plan.label(
         &everywhere(),
         Expected {
-            reached: &["tls_client_hello"],
+            // It closes before the hello is there, which is on its way by then, or not.
+            reached: &["x224_confirm", "tls_client_hello"],
             from: &["server"],
             what: &["rst-genuine-server", "clean-close-no-reason"],
             why: Why::Perhaps("cert-key-inaccessible"),

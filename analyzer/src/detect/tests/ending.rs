@@ -275,8 +275,23 @@ fn a_hello_without_an_answer_has_a_candidate_and_no_cause() {
         hello().fin(ToServer),
         hello().mcs(ToClient, &[0x21, 0x80]).rst(ToClient),
         Trace::relay().negotiated(0, 0).rst(ToClient),
+        // It waited for the hello in vain.
+        Trace::relay().negotiated(MSTSC, HYBRID).after_ms(30_000).fin(ToClient),
     ] {
         silent(&trace.report(), "cert-key-inaccessible");
+    }
+}
+
+#[test]
+fn a_server_that_agrees_and_closes_before_the_hello_has_the_same_candidate() {
+    let agreed = || Trace::capture().negotiated(MSTSC, HYBRID).after_ms(1).fin(ToClient);
+    for trace in [agreed(), agreed().after_ms(1).client_hello_13().rst(ToClient)] {
+        let report = trace.report();
+        assert_eq!(report.verdict.what.as_deref(), Some("clean-close-no-reason"));
+        assert_eq!(report.causes[0].id, "cert-key-inaccessible");
+        assert!(report.causes[0].confidence < 0.5);
+        let fact = "the server agreed to TLS and closed 6.0 ms later, before a ClientHello came";
+        assert!(report.evidence.iter().any(|evidence| evidence.fact == fact), "{report:#?}");
     }
 }
 

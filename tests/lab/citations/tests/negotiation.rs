@@ -55,6 +55,12 @@ fn confirms() -> Vec<Case> {
             &["RDP_NEG_FAILURE 2 SSL_NOT_ALLOWED_BY_SERVER"],
         ),
         Case::new(
+            agreed().pause(0.5).fin(true),
+            5,
+            "the server agreed to TLS and closed 510.0 ms later, before a ClientHello came",
+            &["the server agreed to TLS and closed 10.0 ms later, before a ClientHello came"],
+        ),
+        Case::new(
             agreed(),
             5,
             "the server selected HYBRID; the client had asked for SSL | HYBRID",

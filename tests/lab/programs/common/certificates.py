@@ -28,11 +28,3 @@ def _openssl(*arguments):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ValueError(f"{' '.join(command)}: {done.stderr}")
-
-
-def der_of(file):
-    """The DER of the first certificate in a PEM file."""
-    with open(file, encoding="ascii") as text:
-        pem = text.read()
-    end = pem.index("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----")
-    return ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN CERTIFICATE-----") : end])
