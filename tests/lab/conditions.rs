@@ -20,7 +20,7 @@ pub fn tables(samples: &[Sample]) -> String {
     let conditions = conditions();
     let mut text = String::from(
         "\n## Under other conditions\n\nThe relay's packets (V3), its packets taken away (V2), and a single capture instead (V1); V1 \
-         and V6 with damaged captures, one way of damage per run, where to abstain is right if the facts are gone; and \
+         and V6 with damaged captures, where to abstain is right if the facts are gone; and \
          every vantage over IPv4 and IPv6.\n",
     );
     for half in [Half::HeldOut, Half::Training] {

@@ -99,8 +99,7 @@ fn write(done: &run::Done) {
 
 /// Whether the laboratory can stand here; a skip where it cannot.
 fn able() -> bool {
-    let programs =
-        ["ip", "nft", "nsenter", "setpriv", "ethtool", "dumpcap", "editcap", "Xvfb", "cc"];
+    let programs = ["ip", "nft", "nsenter", "setpriv", "ethtool", "dumpcap", "Xvfb", "cc"];
     if programs.iter().any(|program| support::need(program).is_none()) {
         return false;
     }
