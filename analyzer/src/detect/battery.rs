@@ -5,8 +5,8 @@
 //! that is gone answers with the numbers of the segment it answers. Two tests from different sources that
 //! agree, over a baseline of three segments or more, are a control.
 //!
-//! That the same RST comes again and again is told beside other marks and weighs nothing: a closed socket answers each
-//! segment that was under way, and how many these were is not known.
+//! That the same RST comes again and again is no test: a closed socket answers each segment that was under way, and how
+//! many these were is not known. It weighs where the tests are a control without it, and is told beside the others.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub struct Battery {
     pub forged: Vec<Test>,
     /// Passed tests.
     pub genuine: Vec<Test>,
-    /// What is worth telling beside a failed test, and is none.
-    pub beside: Vec<Evidence>,
+    /// The same RST came again: no test, and worth telling beside a failed one.
+    pub repeated: Option<Evidence>,
     baseline: u32,
 }
 
@@ -115,14 +115,21 @@ impl Battery {
 
     /// Puts the tests into an opinion that claims a forger.
     pub fn argue(self, mut opinion: Opinion) -> Opinion {
+        let is_control = self.control().is_some();
         for test in self.forged {
             opinion = opinion.weigh(test.group, test.weight).supports(test.evidence);
         }
         for test in self.genuine {
             opinion = opinion.weigh(test.group, -test.weight).contradicts(test.evidence);
         }
-        opinion.supports.extend(self.beside);
-        opinion
+        // Injectors send several, to be sure.
+        match self.repeated {
+            Some(evidence) if is_control => {
+                opinion.weigh(Group::Repetition, 0.7).supports(evidence)
+            }
+            Some(evidence) => opinion.supports(evidence),
+            None => opinion,
+        }
     }
 
     /// A busy host counts its packets on in leaps, answers with old numbers, and resets while something is under
@@ -274,7 +281,7 @@ impl Battery {
         }
     }
 
-    /// The same RST again: injectors send several, to be sure.
+    /// The same RST, more than once.
     fn repeated(&mut self, leg: &LegFacts, closing: &Seen<Segment>) {
         let rst = &closing.value;
         let same = |seen: &&Seen<Segment>| {
@@ -286,7 +293,7 @@ impl Battery {
         if times > 1 {
             let ms = last.at.time.since(closing.at.time).as_secs_f64() * 1000.0;
             let fact = format!("the same RST came {times} times within {ms:.1} ms");
-            self.beside.push(Evidence::of(last, fact));
+            self.repeated = Some(Evidence::of(last, fact));
         }
     }
 

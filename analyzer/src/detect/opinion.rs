@@ -127,6 +127,8 @@ pub enum Group {
     IpId,
     /// Sequence numbers of one segment.
     Sequence,
+    /// How often the same segment came.
+    Repetition,
     /// What its sender went on to do.
     Continuation,
     /// Times.

@@ -112,7 +112,7 @@ fn unclear(case: &Case<'_>) -> Option<Opinion> {
         .party(Party::Unknown, Band::Weak)
         .supports(who::ended(ending));
     opinion.supports.extend(tests.forged.into_iter().map(|test| test.evidence));
-    opinion.supports.extend(tests.beside);
+    opinion.supports.extend(tests.repeated);
     opinion.contradicts.extend(tests.genuine.into_iter().map(|test| test.evidence));
     Some(opinion.unknown("who made the RST: what differs does not decide"))
 }

@@ -164,7 +164,7 @@ fn guesses_ahead_and_answers_too_early_are_marks() {
         let what = guesses(trace, acks, flags);
         assert_ne!(what.as_deref(), Some("rst-injected-toclient"), "{acks:?} {flags}");
     }
-    // The same again and again is told beside other marks, and changes nothing.
+    // The same again and again is told beside other marks, and weighs where there are two.
     let again = |times: usize, edit: fn(&mut Segment)| {
         let more = (1..times).fold(reset(ToClient, edit), |trace, _| {
             trace.captured(ToClient, SegmentKind::Rst, edit)
@@ -180,6 +180,14 @@ fn guesses_ahead_and_answers_too_early_are_marks() {
         assert_eq!((&once.0, &once.2), (&thrice.0, &thrice.2));
         assert_eq!((once.1, thrice.1), (false, thrice.0 != "rst-genuine-server"), "{thrice:?}");
     }
+    let [once, thrice] = [1, 3].map(|times| {
+        again(times, |rst| {
+            rst.ttl = Some(55);
+            rst.ip_id = Some(9_000);
+        })
+    });
+    assert_eq!((once.0.as_str(), &once.0), ("rst-injected-toclient", &thrice.0));
+    assert!(thrice.1 && once.2[0].1 < thrice.2[0].1, "{once:?} {thrice:?}");
     let early = |ms| {
         let trace = Trace::capture().step(crate::input::Input::Opened {
             leg: crate::input::Leg::Single,
