@@ -56,6 +56,8 @@ pub struct Plan {
     pub fault: Vec<Step>,
     /// What happens while the first client runs.
     pub act: Option<Act>,
+    /// How long what is on its way takes when the last client is gone.
+    pub settles: Duration,
     /// Whether the fault at most holds packets up that pass a router, and neither takes nor changes nor makes any.
     pub leaves_packets: bool,
     /// Flags for the relay with which it makes the fault.
@@ -318,6 +320,7 @@ impl Plan {
             setting: vec![ttl(Node::C, client_ttl), ttl(Node::S, server_ttl)],
             fault: Vec::new(),
             act: None,
+            settles: Duration::from_millis(900),
             leaves_packets: false,
             fault_flags: Vec::new(),
             labels: Vec::new(),

@@ -193,7 +193,7 @@ pub fn play(house: &House, plan: &mut Plan, packets: bool, folder: &Path) -> Opt
         clients.extend(earlier.into_iter().map(|client| client.finish(caller.lasts)));
     }
     // What is still on its way, to its end or from the kernel's buffer to dumpcap.
-    std::thread::sleep(Duration::from_millis(900));
+    std::thread::sleep(plan.settles);
     let until = SystemTime::now();
     let captures = captures.stop();
     let relay = relay.finish();

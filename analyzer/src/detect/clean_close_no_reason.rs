@@ -3,7 +3,7 @@
 use super::opinion::{Band, Class, Detector, Kind, Next, Opinion};
 use super::who;
 use crate::case::Case;
-use crate::input::Close;
+use crate::input::{Close, Direction};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "clean-close-no-reason",
@@ -42,6 +42,6 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let mut opinion = Opinion::new(Band::Certain, format!("The {side} side {how}{step} {reason}."))
         .party(party, band)
         .supports(who::ended(ending));
-    opinion.supports.extend(who::ultimatum(facts, ending.dir));
+    opinion.supports.extend(Direction::BOTH.iter().find_map(|dir| who::ultimatum(facts, *dir)));
     Some(opinion)
 }

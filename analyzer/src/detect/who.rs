@@ -134,6 +134,9 @@ pub fn ended(ending: &Ending) -> Evidence {
 /// What the closing side said last, as a clause: a reason that can be read is a phenomenon of its own.
 pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
     let of = |(from, _): &(Direction, _)| *from == dir;
+    let came_before = |(_, ultimatum): &(Direction, Seen<u8>)| {
+        facts.ending().is_some_and(|ending| ultimatum.at.time <= ending.at.time)
+    };
     let encrypted = facts
         .tls
         .alerts
@@ -150,12 +153,14 @@ pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
         "after an encrypted record of an alert's size"
     } else if facts.is_unread() {
         "and what was said before is not in the input"
+    } else if facts.rdp.disconnect.as_ref().is_some_and(came_before) {
+        "after the other side's MCS Disconnect Provider Ultimatum"
     } else {
         "and gave no reason on the wire"
     }
 }
 
-/// An MCS Disconnect Provider Ultimatum of the closing side. T.125 7, MS-RDPBCGR 2.2.2.3.
+/// An MCS Disconnect Provider Ultimatum of a side. T.125 7, MS-RDPBCGR 2.2.2.3.
 pub fn ultimatum(facts: &Facts, dir: Direction) -> Option<Evidence> {
     let (_, seen) = facts.rdp.disconnect.as_ref().filter(|(from, _)| *from == dir)?;
     let fact = format!(

@@ -173,13 +173,13 @@ impl Facts {
         answer.is_none_or(|answer| answer.time < idle.broken.time).then_some(idle)
     }
 
-    /// The side that said goodbye with an alert before the other one closed without one of its own before it:
-    /// it decided, even where the other side is faster to close. Where both sides' closes were found at once, the
-    /// one that was first to say goodbye.
+    /// The side that said goodbye before the other one closed without having said so before it: it decided, even where
+    /// the other side is faster to close. Where both sides' closes were found at once, the one that was first to say
+    /// goodbye.
     pub fn took_leave(&self, ending: &Ending) -> Option<Direction> {
         let was_first = |dir: &Direction| {
-            let said = self.tls.last_alert(*dir).filter(|said| said.time <= ending.at.time);
-            let other = self.tls.last_alert(dir.reverse());
+            let said = self.goodbye(*dir).filter(|said| said.time <= ending.at.time);
+            let other = self.goodbye(dir.reverse());
             said.is_some_and(|said| other.is_none_or(|other| said.time < other.time))
         };
         let decided = match ending.both {
@@ -187,6 +187,13 @@ impl Facts {
             false => Some(ending.dir.reverse()).filter(was_first),
         };
         decided.filter(|_| ending.how == Close::Fin)
+    }
+
+    /// When a side said goodbye: in TLS with an alert, in clear with an MCS Disconnect Provider Ultimatum.
+    fn goodbye(&self, dir: Direction) -> Option<At> {
+        let ultimatum = self.rdp.disconnect.iter().filter(|(from, _)| *from == dir);
+        let ultimatum = ultimatum.map(|(_, seen)| seen.at);
+        self.tls.last_alert(dir).into_iter().chain(ultimatum).min_by_key(|at| at.time)
     }
 
     /// The end, where it was the client that left.

@@ -35,6 +35,8 @@ fn plan(draw: &mut Draw) -> Plan {
     plan.note("cancelled", format!("{moment:?}, by {signal}"));
     if !matches!(moment, Moment::Sent(_)) {
         through(&mut plan, Leg::Client, &format!("delay={milliseconds}"));
+        // His FIN, and what was under way to him, arrive all the same.
+        plan.settles += Duration::from_millis(3 * milliseconds);
     }
     plan.act = Some(Box::new(move |scene| {
         match moment {
@@ -43,10 +45,6 @@ fn plan(draw: &mut Draw) -> Plan {
             Moment::Sent(bytes) => scene.until_sent(Node::S, bytes),
         }
         scene.client.process.signal(signal);
-        if !matches!(moment, Moment::Sent(_)) {
-            // What was under way to him arrives all the same.
-            std::thread::sleep(Duration::from_millis(3 * milliseconds));
-        }
     }));
     let left = Expected {
         from: &["client"],

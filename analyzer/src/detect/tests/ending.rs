@@ -55,7 +55,7 @@ fn what_was_said_before_the_close_is_not_called_silence() {
         (start().tls13().app(ToServer, 19, 1), "gave no reason on the wire"),
         (start().tls12(EC_CERTIFICATE).to_client(&[21, 3, 3, 0, 3, 9, 9, 9]), "encrypted alert"),
         (standard().mcs(ToClient, &[0x21, 0x80]), "MCS Disconnect Provider Ultimatum"),
-        (standard().mcs(ToServer, &[0x21, 0x80]), "gave no reason on the wire"),
+        (standard().mcs(ToServer, &[0x21, 0x80]), "the other side's MCS Disconnect Provider"),
     ] {
         for end in [trace.clone().fin(ToClient), trace.rst(ToClient)] {
             let sentence = end.report().verdict.sentence;
@@ -293,6 +293,22 @@ fn a_server_that_agrees_and_closes_before_the_hello_has_the_same_candidate() {
         let fact = "the server agreed to TLS and closed 6.0 ms later, before a ClientHello came";
         assert!(report.evidence.iter().any(|evidence| evidence.fact == fact), "{report:#?}");
     }
+}
+
+#[test]
+fn who_closes_behind_the_others_ultimatum_did_not_end_it() {
+    let asks = &[0x7F, 0x65, 0x82, 0x01];
+    let clear = || Trace::capture().negotiated(0, 0).mcs(ToServer, asks).after_ms(2);
+    let told = clear().mcs(ToClient, &[0x21, 0x80]).after_ms(1).fin(ToServer).report();
+    assert_eq!(told.ended.from.as_deref(), Some("client"));
+    assert_eq!(told.verdict.party, "server");
+    let words = "after the other side's MCS Disconnect Provider Ultimatum";
+    assert!(told.verdict.sentence.contains(words), "{}", told.verdict.sentence);
+    assert!(told.evidence.iter().any(|item| item.fact.contains("from the server")));
+    // Decoys: no ultimatum; one that answers the client's own.
+    assert_eq!(clear().fin(ToServer).report().verdict.party, "client");
+    let own = clear().mcs(ToServer, &[0x21, 0x80]).after_ms(1).mcs(ToClient, &[0x21, 0x80]);
+    assert_eq!(own.fin(ToServer).report().verdict.party, "client");
 }
 
 #[test]
