@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use super::who;
 use crate::case::Case;
-use crate::input::{Direction, SegmentKind};
+use crate::input::{Close, Direction, SegmentKind};
 use crate::wire::x224::Protocols;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -26,9 +26,11 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
-    let ending =
-        facts.ending().filter(|ending| ending.dir == Direction::ToClient && !ending.both)?;
-    let confirm = facts.x224.confirm.seen()?;
+    let ending = facts.ending().filter(|ending| {
+        let closed = ending.dir == Direction::ToClient && !matches!(ending.how, Close::Error(_));
+        closed && !ending.both
+    })?;
+    let confirm = facts.x224.confirm.seen().filter(|confirm| confirm.at.time <= ending.at.time)?;
     let agreed = facts.x224.selected().is_some_and(|selected| selected != Protocols::RDP);
     let silent = !facts.tls.server_hello.is_seen()
         && facts.tls.alerts.is_empty()
@@ -44,9 +46,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         .kept(SegmentKind::DataAfterFin)
         .any(|seen| seen.value.dir == Direction::ToClient && seen.value.len > 0);
     let waited = ending.at.time.since(asked.time);
-    // A server that is kept waiting for the hello gives up later.
-    let patient = hello.is_none() && waited >= AT_ONCE;
-    if !agreed || !silent || answered || goes_on || patient {
+    // A server that is kept waiting for the hello gives up later. What the client said instead, or what was not
+    // captured of it, is another story.
+    let said = ending.last[Direction::ToServer.index()].is_some_and(|last| last > confirm.at.time);
+    let unknown = said || facts.stream(Direction::ToServer).gap;
+    let unasked = hello.is_none() && (waited >= AT_ONCE || unknown);
+    if !agreed || !silent || answered || goes_on || unasked {
         return None;
     }
     let ms = waited.as_secs_f64() * 1000.0;

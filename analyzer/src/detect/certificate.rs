@@ -16,7 +16,8 @@ pub fn certificate_band(facts: &Facts, confirming_alerts: &[u8]) -> Band {
 
 /// Only a client that left can have left over the certificate; elsewhere the opinion is a plain fact.
 pub fn as_cause(facts: &Facts, opinion: Opinion) -> Opinion {
-    let client_left = facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer)
+    let client_left = facts.client_left().is_some()
+        || facts.ending().is_some_and(|ending| ending.both && facts.decider(ending).is_none())
         || facts.tls.fatal_alert(Some(Direction::ToServer)).is_some();
     let used_it = facts.tls.client_data_records() > 0;
     if client_left && !used_it { opinion } else { opinion.only_a_fact() }

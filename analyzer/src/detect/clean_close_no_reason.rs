@@ -37,9 +37,14 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         Close::Rst => return None,
     };
     let (party, band) = who::closer(facts, ending);
-    let side = who::sender(ending.dir);
-    let (step, reason) = (who::step(facts), who::reason(facts, ending.dir));
-    let mut opinion = Opinion::new(Band::Certain, format!("The {side} side {how}{step} {reason}."))
+    // Where both sides' closes were found at once, the first goodbye tells.
+    let closer = if ending.both { facts.decider(ending) } else { Some(ending.dir) };
+    let side = closer.map_or("A", |dir| match dir {
+        Direction::ToServer => "The client",
+        Direction::ToClient => "The server",
+    });
+    let (step, reason) = (who::step(facts), who::reason(facts, closer.unwrap_or(ending.dir)));
+    let mut opinion = Opinion::new(Band::Certain, format!("{side} side {how}{step} {reason}."))
         .party(party, band)
         .supports(who::ended(ending));
     opinion.supports.extend(Direction::BOTH.iter().find_map(|dir| who::ultimatum(facts, *dir)));

@@ -6,7 +6,7 @@ use super::stalled::stalled;
 use super::who;
 use crate::case::Case;
 use crate::facts::{Reached, Vantage};
-use crate::input::Direction;
+use crate::input::{Direction, Leg};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "client-rehearsal-close",
@@ -26,10 +26,13 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     // A server that alerted first or was not heard had its own part in the end.
     let left = facts.tls.last_alert(Direction::ToServer).map_or(ending.at.time, |at| at.time);
     let server_spoke = facts.tls.last_alert(Direction::ToClient).is_some_and(|at| at.time < left);
-    // What the server says to a client that has left is not acknowledged any more.
+    // What the server says to a client that has left is not acknowledged any more, nor sent again.
     let spoken = facts.stream(Direction::ToClient).last;
+    let counts = facts.tcp.leg(Leg::Single).counts();
+    let repeated =
+        counts.is_some_and(|counts| counts[Direction::ToClient.index()].retransmitted > 0);
     let unheard = facts.subject.vantage == Vantage::Capture
-        && spoken.is_none_or(|last| last.time <= left)
+        && (repeated || spoken.is_none_or(|last| last.time <= left))
         && who::all_acknowledged(facts, Direction::ToClient) == Some(false);
     // It may have sent credentials, which the server refused.
     let refused = facts.tls.fatal_alert(None).is_some()

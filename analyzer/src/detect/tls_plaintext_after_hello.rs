@@ -6,7 +6,6 @@ use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party
 use crate::case::Case;
 use crate::event::At;
 use crate::facts::Facts;
-use crate::input::Direction;
 use crate::wire::x224::Protocols;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -51,8 +50,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     Some(opinion)
 }
 
-/// The server had agreed to TLS, and the client had begun it when the server spoke, as far as can be told: one that
-/// went on in clear itself is answered in kind. Behind a hello that is under way a server speaks at once.
+/// The server had agreed to TLS, and the client had begun it when the server spoke: one that went on in clear itself, or
+/// in whose name somebody did, is answered in kind. Behind a hello that is under way a server speaks at once.
 fn greeted(facts: &Facts, clear: At) -> bool {
     const CROSSING: Duration = Duration::from_secs(1);
     if facts.x224.selected() == Some(Protocols::RDP) {
@@ -60,8 +59,6 @@ fn greeted(facts: &Facts, clear: At) -> bool {
     }
     let agreed = facts.x224.confirm.seen();
     let soon = agreed.is_some_and(|confirm| clear.time.since(confirm.at.time) <= CROSSING);
-    match facts.tls.client_hello.seen() {
-        Some(hello) => hello.at.time <= clear.time || soon,
-        None => facts.stream(Direction::ToServer).gap && !facts.rdp.connect_initial.is_seen(),
-    }
+    let hello = facts.tls.client_hello.seen();
+    hello.is_some_and(|hello| hello.at.time <= clear.time || soon)
 }

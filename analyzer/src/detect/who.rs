@@ -38,16 +38,16 @@ pub fn network(facts: &Facts, dir: Direction) -> Party {
 /// not tell the endpoint from the path. A capture shows a RST whose TTL is not its sender's.
 pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     // Behind a timeout or a route that went away stands no segment of anyone.
-    let undecided = ending.both && facts.took_leave(ending).is_none();
-    if undecided || matches!(ending.how, Close::Error(_)) {
+    let Some(decider) = facts.decider(ending).filter(|_| !matches!(ending.how, Close::Error(_)))
+    else {
         return (Party::Unknown, Band::Weak);
-    }
+    };
     // Who closes may answer what can not be read.
     if facts.lacks_words() {
         return (Party::Unknown, Band::Weak);
     }
     // Who was not heard gave up for a reason, and it is not of its own making.
-    if is_unheard(facts, ending.dir) {
+    if is_unheard(facts, decider) {
         return (Party::Unknown, Band::Weak);
     }
     if waited_for_the_server(facts, ending) || slow_path_timeout::gave_up(facts, ending).is_some() {
@@ -55,7 +55,7 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     }
     // Who got two versions of the other's bytes, or what can not be read, may have ended it for what the other never
     // sent.
-    let other = ending.dir.reverse();
+    let other = decider.reverse();
     if came_in_two_versions(facts, other) || facts.rdp.opaque[other.index()] {
         return (Party::Unknown, Band::Weak);
     }
@@ -69,11 +69,9 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
         _ if lb_no_backend::dropped(facts).is_some() => Band::Possible,
         _ => Band::High,
     };
-    // Who says goodbye by an alert has decided, even where the other side is faster to close.
-    if let Some(dir) = facts.took_leave(ending) {
-        return (endpoint(dir), Band::Possible);
-    }
-    (endpoint(ending.dir), band)
+    // Who says goodbye has decided, even where the other side is faster to close.
+    let said_so = ending.both || decider != ending.dir;
+    (endpoint(decider), if said_so { Band::Possible } else { band })
 }
 
 /// Two different contents came for the same place of what a side sent: not all of it is its own.

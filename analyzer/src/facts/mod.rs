@@ -177,16 +177,21 @@ impl Facts {
     /// the other side is faster to close. Where both sides' closes were found at once, the one that was first to say
     /// goodbye.
     pub fn took_leave(&self, ending: &Ending) -> Option<Direction> {
-        let was_first = |dir: &Direction| {
-            let said = self.goodbye(*dir).filter(|said| said.time <= ending.at.time);
-            let other = self.goodbye(dir.reverse());
-            said.is_some_and(|said| other.is_none_or(|other| said.time < other.time))
+        let said = |dir: Direction| self.goodbye(dir).map(|said| said.time);
+        let before_end = |dir| said(dir).is_some_and(|said| said <= ending.at.time);
+        let decided = if ending.both {
+            let first =
+                |dir: &Direction| said(dir.reverse()).is_none_or(|other| said(*dir) < Some(other));
+            Direction::BOTH.into_iter().find(|dir| before_end(*dir) && first(dir))
+        } else {
+            let other = ending.dir.reverse();
+            let answered = said(ending.dir).is_some_and(|own| Some(own) < said(other));
+            (before_end(other) && !answered).then_some(other)
         };
-        let decided = match ending.both {
-            true => Direction::BOTH.into_iter().find(was_first),
-            false => Some(ending.dir.reverse()).filter(was_first),
-        };
-        decided.filter(|_| ending.how == Close::Fin)
+        let ends = self.tcp.legs().filter_map(|(_, leg)| leg.ending.as_deref());
+        let orderly =
+            ends.filter(|end| ending.both || end.at == ending.at).all(|end| end.how == Close::Fin);
+        decided.filter(|_| orderly)
     }
 
     /// When a side said goodbye: in TLS with an alert, in clear with an MCS Disconnect Provider Ultimatum.
@@ -196,13 +201,15 @@ impl Facts {
         self.tls.last_alert(dir).into_iter().chain(ultimatum).min_by_key(|at| at.time)
     }
 
+    /// The side that decided on the end: the one that took leave, or else the one that closed. `None` where both sides'
+    /// closes were found at once, and neither took leave.
+    pub fn decider(&self, ending: &Ending) -> Option<Direction> {
+        self.took_leave(ending).or_else(|| (!ending.both).then_some(ending.dir))
+    }
+
     /// The end, where it was the client that left.
     pub fn client_left(&self) -> Option<&Ending> {
-        let client = Some(Direction::ToServer);
-        self.ending().filter(|ending| {
-            let closed = !ending.both && Some(ending.dir) == client;
-            closed || self.took_leave(ending) == client
-        })
+        self.ending().filter(|ending| self.decider(ending) == Some(Direction::ToServer))
     }
 
     /// A capture shows a SYN that nobody accepted, and nothing else.

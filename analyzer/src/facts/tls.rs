@@ -60,8 +60,8 @@ pub struct Records {
     pub first: Option<At>,
     /// Where the latest one was seen.
     pub last: Option<At>,
-    /// Lengths of the first ones.
-    pub lengths: Vec<u16>,
+    /// Length of the latest one, where it was read.
+    pub last_length: Option<u16>,
     /// Server records that came after the client's first one: in TLS 1.3 no handshake flight any more.
     pub after_peer: u64,
     /// The first record that is long enough for a TLS 1.3 Finished: where, and how many came before it.
@@ -78,8 +78,6 @@ const TLS13_ALERT: u16 = 19;
 const TLS13_FINISHED: u16 = 4 + 32 + 1 + 16;
 
 impl TlsFacts {
-    /// How many record lengths are kept per direction.
-    pub const LENGTHS: usize = 64;
     /// How many records of the dialogue are kept.
     pub const DIALOGUE: usize = 24;
 
@@ -149,9 +147,7 @@ impl TlsFacts {
 
     /// The last encrypted record of a direction has the size of an encrypted alert.
     pub fn ends_with_alert_shape(&self, dir: Direction) -> bool {
-        let records = &self.records[dir.index()];
-        let last = records.lengths.last();
-        self.is_13() && records.count <= Self::LENGTHS as u64 && last == Some(&TLS13_ALERT)
+        self.is_13() && self.records[dir.index()].last_length == Some(TLS13_ALERT)
     }
 
     /// When a side sent its last alert, where that can be told: in TLS 1.3 by the size of its last record.
@@ -207,6 +203,7 @@ impl TlsFacts {
                 sum.count = sum.count.saturating_add(records);
                 sum.bytes = sum.bytes.saturating_add(bytes);
                 sum.after_peer = sum.after_peer.saturating_add(records);
+                sum.last_length = None;
             }
             _ => {}
         }
@@ -239,8 +236,6 @@ impl TlsFacts {
         records.first.get_or_insert(at);
         records.last = Some(at);
         records.after_peer = records.after_peer.saturating_add(peer_began.into());
-        if records.lengths.len() < Self::LENGTHS {
-            records.lengths.push(length);
-        }
+        records.last_length = Some(length);
     }
 }

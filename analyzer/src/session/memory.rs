@@ -52,8 +52,7 @@ fn of_tls(tls: &TlsFacts) -> usize {
     let chain = tls.certificate.value();
     let chain = chain
         .map_or(0, |chain| of(chain) + chain.iter().flatten().map(of_certificate).sum::<usize>());
-    let lengths: usize = tls.records.iter().map(|records| of(&records.lengths)).sum();
-    hello + answer + chain + lengths + of(&tls.dialogue) + of(&tls.alerts)
+    hello + answer + chain + of(&tls.dialogue) + of(&tls.alerts)
 }
 
 fn of_hello(hello: &ClientHello) -> usize {

@@ -38,7 +38,7 @@ pub(super) fn mstsc(facts: &Facts, outcome: Outcome) -> Mstsc {
     }
     match facts.ending() {
         // A client that leaves by itself shows its own code, if any.
-        Some(ending) if ending.dir == Direction::ToServer && !ending.both => none,
+        Some(ending) if facts.decider(ending) == Some(Direction::ToServer) => none,
         Some(_) => inferred(SOCKET_CLOSED, None),
         None => none,
     }

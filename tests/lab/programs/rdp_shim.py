@@ -48,7 +48,6 @@ def answer(client, options):
         secured = context(options).wrap_socket(client, server_side=True)
     except OSError as error:
         acted("shim", step="handshake", failed=str(error))
-        client.close()
         return
     acted("shim", step="handshake", version=secured.version(), cipher=secured.cipher()[0])
     with secured:

@@ -17,7 +17,9 @@ fn plan(draw: &mut Draw) -> Plan {
     let program = match draw.of_half(&["python3", "nginx"], &["haproxy"]) {
         "python3" => Program {
             program: "python3",
-            arguments: vec!["-m".into(), "http.server".into(), plan.port.to_string()],
+            arguments: ["-m", "http.server", &plan.port.to_string(), "--bind", "{server_ip}"]
+                .map(str::to_owned)
+                .to_vec(),
             files: Vec::new(),
             ready: Ready::Listens(plan.port),
         },

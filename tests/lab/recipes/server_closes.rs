@@ -24,7 +24,7 @@ fn plan(draw: &mut Draw) -> Plan {
         reached: &["x224_confirm", "tls_client_hello"],
         from: &["server"],
         what: &["clean-close-no-reason"],
-        why: Why::Perhaps("cert-key-inaccessible"),
+        why: Why::Open,
         party: &["server"],
         ..FAILED
     };

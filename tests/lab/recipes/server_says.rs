@@ -5,8 +5,8 @@
 use crate::boxes::freerdp;
 use crate::draw::Draw;
 use crate::recipe::{
-    Caller, ENDS, ESTABLISHED, Expected, Leg, Plan, Program, RELAY, Ready, Recipe, Server, Step,
-    Vantage, Why, everywhere,
+    Caller, ENDS, ESTABLISHED, Expected, Leg, Plan, Program, RELAY, Ready, Recipe, SESSION, Server,
+    Step, Vantage, Why, everywhere,
 };
 use crate::topology::Node;
 use std::time::Duration;
@@ -55,6 +55,8 @@ fn sent_on(draw: &mut Draw) -> Plan {
     let after = draw.range_of_half([200, 1500], [1600, 2500]);
     let address = draw.of_half(&["{listen_ip}"], &["-"]);
     let mut plan = served(draw, &["redirect", address, "3640205228.15629.0000"], after);
+    // His second session begins where the first one was to end.
+    plan.callers[0].lasts += SESSION / 2;
     let found = Expected { finds: &["server-redirection"], ..ESTABLISHED };
     plan.hint_nth(0, &ENDS, found.clone());
     // A relay tells of a session when it ends, and of the next one behind it.

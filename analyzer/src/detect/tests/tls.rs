@@ -42,7 +42,9 @@ fn a_server_whose_tls_does_not_start() {
     // Clean twin and decoys: TLS starts; the packet comes before the hello.
     let clear = Trace::relay().negotiated(0, 0).mcs(ToClient, ultimatum).rst(ToClient);
     let waits = agreed().after_ms(9_000).mcs(ToClient, ultimatum).rst(ToClient);
-    for trace in [agreed().tls13().fin(ToClient), clear, waits] {
+    // What the client said is not in the input.
+    let unread = agreed().gap(ToServer, Some(60)).mcs(ToClient, ultimatum).rst(ToClient);
+    for trace in [agreed().tls13().fin(ToClient), clear, waits, unread] {
         silent(&trace.report(), "tls-plaintext-after-hello");
     }
     // Decoy: the client speaks no TLS either, whatever it was told.
