@@ -39,7 +39,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let (party, band) = who::closer(facts, ending);
     // Where both sides' closes were found at once, the first goodbye tells.
     let closer = if ending.both { facts.decider(ending) } else { Some(ending.dir) };
-    let side = closer.map_or("A", |dir| match dir {
+    let side = closer.map_or("One", |dir| match dir {
         Direction::ToServer => "The client",
         Direction::ToClient => "The server",
     });
