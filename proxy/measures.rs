@@ -62,9 +62,11 @@ impl Measures {
         self.state().sessions.open.insert(index);
     }
 
-    /// The relay passed a chunk on, on this leg, so long after it had read it.
-    pub fn passed_on(&self, leg: Leg, took: Duration) {
-        self.state().recording.record(|latencies| latencies.record(Step::Relay, leg, took));
+    /// The relay passed chunks on, on this leg, each so long after it had read it.
+    pub fn passed_on(&self, leg: Leg, took: &[Duration]) {
+        self.state().recording.record(|latencies| {
+            took.iter().for_each(|took| latencies.record(Step::Relay, leg, *took));
+        });
     }
 
     /// What an open session's facts take, in bytes: before, and now.

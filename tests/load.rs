@@ -2,7 +2,7 @@
 
 use crate::support::shadow::{Release, Shadow};
 use crate::support::xrdp::{SOUND, Xrdp};
-use crate::support::{free_port, scratch, text_of};
+use crate::support::{free_port, need, scratch, text_of};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -101,6 +101,31 @@ fn a_high_rate_is_refused_before_anything_is_sent() {
     assert_eq!(output.status.code(), Some(7));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--yes-this-is-mine"));
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn how_far_it_is_shows_on_a_terminal_and_nowhere_else() {
+    let home = scratch();
+    let run = ["--until", "x224", "--rate", "5/s", "--for", "2s", "--format", "json"];
+    let shows = |terminal: bool| {
+        let (address, serving) = host(10, TLS);
+        let words = [&["load", &address], &run[..]].concat();
+        let output = if terminal {
+            // script(1) gives it a terminal of its own.
+            let line = format!("{} {}", env!("CARGO_BIN_EXE_rdpwhy"), words.join(" "));
+            let script = need("script")?;
+            Command::new(script).args(["-qefc", &line, "/dev/null"]).output().unwrap()
+        } else {
+            load(&address, &run[..6], home.path())
+        };
+        serving.join().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        Some(said.contains(" of 10 operations, 0 failed"))
+    };
+    assert_ne!(shows(true), Some(false), "nothing was shown");
+    assert_eq!(shows(false), Some(false));
 }
 
 #[test]

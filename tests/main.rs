@@ -11,6 +11,7 @@ mod corpus;
 mod demo;
 mod endpoints;
 mod files;
+mod full;
 mod fuzz_regression;
 mod labelled;
 mod latency;

@@ -44,6 +44,11 @@ impl At {
         At { time, place }
     }
 
+    /// What orders observations of one input: the time, and of equal ones the number of the packet or read.
+    pub fn order(self) -> (Timestamp, u64) {
+        (self.time, self.place.get() >> 4)
+    }
+
     /// Packet, read or socket.
     pub fn origin(self) -> Origin {
         let (kind, number) = (self.place.get() & 3, self.place.get() >> 4);

@@ -80,7 +80,8 @@ fn relay(
     let proxy_protocol =
         ProxyProtocol { accept: args.accept_proxy_protocol, send: args.send_proxy_protocol };
     let deadlines = Deadlines { connect: args.connect_timeout, handshake: args.handshake_timeout };
-    let announces = args.once || measures.is_some();
+    let once = args.once;
+    let announces = once || measures.is_some();
     let rst_immune = args.rst_immune.then_some(SILENCE);
     let numbers = Arc::new(AtomicU64::new(1));
     move |upstream, address| Relay {
@@ -90,6 +91,7 @@ fn relay(
         proxy_protocol,
         deadlines,
         rst_immune,
+        once,
         clock,
         desk: desk.clone(),
         recorder: recorder.clone(),

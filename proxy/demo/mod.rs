@@ -193,6 +193,7 @@ impl Stage {
             proxy_protocol: ProxyProtocol::default(),
             deadlines: Deadlines::default(),
             rst_immune: None,
+            once: false,
             clock: self.clock,
             desk: from_relay,
             recorder: Some(self.recorder.clone()),

@@ -58,6 +58,8 @@ pub struct Relay {
     /// An experiment: server legs ignore resets. A server that then leaves its client without an answer for
     /// this long ends the session.
     pub rst_immune: Option<Duration>,
+    /// The program ends with a session's verdict: nobody waits long for one.
+    pub once: bool,
     /// The only clock.
     pub clock: Clock,
     /// The desk wants to hear of sessions that begin, too.

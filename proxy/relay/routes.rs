@@ -277,6 +277,7 @@ mod tests {
             proxy_protocol: ProxyProtocol::default(),
             deadlines: Deadlines::default(),
             rst_immune: None,
+            once: false,
             clock: Clock::start(),
             desk: desk.clone(),
             recorder: None,

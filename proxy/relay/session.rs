@@ -305,8 +305,8 @@ async fn carry(
             }
             Happened::Quiet => {
                 if watched.is_quiet(LINGER) {
-                    // Where every byte is recorded, the final verdict waits for the last one.
-                    if !watched.observer.keeps_all() {
+                    // Where every byte is recorded, the final verdict waits for the last one, if others can be had.
+                    if relay.once || !watched.observer.keeps_all() {
                         watched.end_windows(&pump);
                         return Carried::Lingers(pump);
                     }

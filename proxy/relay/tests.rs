@@ -49,6 +49,7 @@ async fn stage(feed: Feed, recorder: Option<Recorder>, rst_immune: Option<Durati
         proxy_protocol: ProxyProtocol::default(),
         deadlines: Deadlines::default(),
         rst_immune,
+        once: false,
         clock: Clock::start(),
         desk,
         recorder,
@@ -275,6 +276,7 @@ async fn what_the_relay_adds_lasts_until_the_receiver_has_taken_all() {
         assert_eq!(deaths.unwrap().0, [Some(Close::Fin), None]);
     };
     timeout(LONG, async { tokio::join!(sending, receiving, pumping) }).await.unwrap();
+    drop(pump);
     let text = String::from_utf8(measures.exposed(metrics::Format::Text)).unwrap();
     let count = |le: &str| -> u64 {
         let series = format!(

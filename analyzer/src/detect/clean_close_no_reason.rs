@@ -3,7 +3,7 @@
 use super::opinion::{Band, Class, Detector, Kind, Next, Opinion};
 use super::who;
 use crate::case::Case;
-use crate::input::{Close, Direction};
+use crate::input::Close;
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "clean-close-no-reason",
@@ -37,16 +37,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         Close::Rst => return None,
     };
     let (party, band) = who::closer(facts, ending);
-    // Where both sides' closes were found at once, the first goodbye tells.
-    let closer = if ending.both { facts.decider(ending) } else { Some(ending.dir) };
-    let side = closer.map_or("One", |dir| match dir {
-        Direction::ToServer => "The client",
-        Direction::ToClient => "The server",
-    });
-    let (step, reason) = (who::step(facts), who::reason(facts, closer.unwrap_or(ending.dir)));
+    let said = if ending.both { facts.decider(ending) } else { None };
+    let side = who::closing_side(facts, ending);
+    let (step, reason) = (who::step(facts), who::reason(facts, said.unwrap_or(ending.dir)));
     let mut opinion = Opinion::new(Band::Certain, format!("{side} side {how}{step} {reason}."))
         .party(party, band)
         .supports(who::ended(ending));
-    opinion.supports.extend(Direction::BOTH.iter().find_map(|dir| who::ultimatum(facts, *dir)));
+    opinion.supports.extend(who::goodbye(facts, ending));
     Some(opinion)
 }

@@ -70,7 +70,7 @@ fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     let facts = case.this;
     let ending = facts.ending().filter(|ending| ending.dir == dir && ending.how == Close::Rst)?;
     let (party, band) = who::closer(facts, ending);
-    let side = who::sender(dir);
+    let side = who::closing_side(facts, ending);
     let closing = who::closing_segment(facts, ending);
     if closing.is_some_and(|rst| !battery::of(facts, rst).is_clean()) {
         return None;
@@ -78,14 +78,14 @@ fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     let mut opinion = Opinion::new(
         Band::High,
         format!(
-            "The {side} side ended the connection abruptly{} with a TCP reset {}.",
+            "{side} side ended the connection abruptly{} with a TCP reset {}.",
             who::step(facts),
             who::reason(facts, dir)
         ),
     )
     .party(party, band)
     .supports(who::ended(ending));
-    opinion.supports.extend(who::ultimatum(facts, dir));
+    opinion.supports.extend(who::goodbye(facts, ending));
     if facts.subject.vantage == Vantage::Relay && closing.is_none() {
         opinion = opinion
             .unknown("whether the host or a device on the way sent the RST: a relay without packets sees no TTL (--packets)");

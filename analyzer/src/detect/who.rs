@@ -47,7 +47,7 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
         return (Party::Unknown, Band::Weak);
     }
     // Who was not heard gave up for a reason, and it is not of its own making.
-    if is_unheard(facts, decider) {
+    if is_unheard(facts, decider) || is_unheard(facts, ending.dir) {
         return (Party::Unknown, Band::Weak);
     }
     if waited_for_the_server(facts, ending) || slow_path_timeout::gave_up(facts, ending).is_some() {
@@ -55,8 +55,11 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     }
     // Who got two versions of the other's bytes, or what can not be read, may have ended it for what the other never
     // sent.
-    let other = decider.reverse();
-    if came_in_two_versions(facts, other) || facts.rdp.opaque[other.index()] {
+    let doubtful =
+        |dir: Direction| came_in_two_versions(facts, dir) || facts.rdp.opaque[dir.index()];
+    // Nor need it have said goodbye itself.
+    let said_so = ending.both || decider != ending.dir;
+    if doubtful(ending.dir.reverse()) || (said_so && doubtful(ending.dir)) {
         return (Party::Unknown, Band::Weak);
     }
     let closing = closing_segment(facts, ending);
@@ -70,7 +73,6 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
         _ => Band::High,
     };
     // Who says goodbye has decided, even where the other side is faster to close.
-    let said_so = ending.both || decider != ending.dir;
     (endpoint(decider), if said_so { Band::Possible } else { band })
 }
 
@@ -129,7 +131,8 @@ pub fn ended(ending: &Ending) -> Evidence {
     )
 }
 
-/// What the closing side said last, as a clause: a reason that can be read is a phenomenon of its own.
+/// What the closing side said last, or the other one with which it closed, as a clause: a reason that can be read is a
+/// phenomenon of its own.
 pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
     let of = |(from, _): &(Direction, _)| *from == dir;
     let came_before = |(_, ultimatum): &(Direction, Seen<u8>)| {
@@ -156,6 +159,24 @@ pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
     } else {
         "and gave no reason on the wire"
     }
+}
+
+/// What decided on the end, where that was not its closer: the goodbye of the other side, or the first of both.
+pub fn goodbye(facts: &Facts, ending: &Ending) -> Option<Evidence> {
+    let (dir, at) = facts.goodbye(ending)?;
+    ultimatum(facts, dir).or_else(|| {
+        let fact = format!("the {} had sent a TLS alert before", sender(dir));
+        (ending.both || dir != ending.dir).then(|| Evidence::at(at, fact))
+    })
+}
+
+/// The side that closed; of both sides' closes that were found at once, that of the first one that said goodbye, if any.
+pub fn closing_side(facts: &Facts, ending: &Ending) -> &'static str {
+    let closer = if ending.both { facts.decider(ending) } else { Some(ending.dir) };
+    closer.map_or("One", |dir| match dir {
+        Direction::ToServer => "The client",
+        Direction::ToClient => "The server",
+    })
 }
 
 /// An MCS Disconnect Provider Ultimatum of a side. T.125 7, MS-RDPBCGR 2.2.2.3.

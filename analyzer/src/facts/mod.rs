@@ -2,6 +2,7 @@
 //! else, which is why they can not behave differently live and offline.
 
 mod known;
+mod leave;
 mod rdp;
 mod reached;
 mod resolved;
@@ -173,45 +174,6 @@ impl Facts {
         answer.is_none_or(|answer| answer.time < idle.broken.time).then_some(idle)
     }
 
-    /// The side that said goodbye before the other one closed without having said so before it: it decided, even where
-    /// the other side is faster to close. Where both sides' closes were found at once, the one that was first to say
-    /// goodbye.
-    pub fn took_leave(&self, ending: &Ending) -> Option<Direction> {
-        let said = |dir: Direction| self.goodbye(dir).map(|said| said.time);
-        let before_end = |dir| said(dir).is_some_and(|said| said <= ending.at.time);
-        let decided = if ending.both {
-            let first =
-                |dir: &Direction| said(dir.reverse()).is_none_or(|other| said(*dir) < Some(other));
-            Direction::BOTH.into_iter().find(|dir| before_end(*dir) && first(dir))
-        } else {
-            let other = ending.dir.reverse();
-            let answered = said(ending.dir).is_some_and(|own| Some(own) < said(other));
-            (before_end(other) && !answered).then_some(other)
-        };
-        let ends = self.tcp.legs().filter_map(|(_, leg)| leg.ending.as_deref());
-        let orderly =
-            ends.filter(|end| ending.both || end.at == ending.at).all(|end| end.how == Close::Fin);
-        decided.filter(|_| orderly)
-    }
-
-    /// When a side said goodbye: in TLS with an alert, in clear with an MCS Disconnect Provider Ultimatum.
-    fn goodbye(&self, dir: Direction) -> Option<At> {
-        let ultimatum = self.rdp.disconnect.iter().filter(|(from, _)| *from == dir);
-        let ultimatum = ultimatum.map(|(_, seen)| seen.at);
-        self.tls.last_alert(dir).into_iter().chain(ultimatum).min_by_key(|at| at.time)
-    }
-
-    /// The side that decided on the end: the one that took leave, or else the one that closed. `None` where both sides'
-    /// closes were found at once, and neither took leave.
-    pub fn decider(&self, ending: &Ending) -> Option<Direction> {
-        self.took_leave(ending).or_else(|| (!ending.both).then_some(ending.dir))
-    }
-
-    /// The end, where it was the client that left.
-    pub fn client_left(&self) -> Option<&Ending> {
-        self.ending().filter(|ending| self.decider(ending) == Some(Direction::ToServer))
-    }
-
     /// A capture shows a SYN that nobody accepted, and nothing else.
     pub fn was_only_dialled(&self) -> bool {
         let leg = self.tcp.leg(Leg::Single);
@@ -227,9 +189,8 @@ impl Facts {
         let stream = self.stream(server);
         let cut = stream.open_frame.is_some() && !stream.gap && self.relay_fault().is_none();
         self.ending().filter(|ending| {
-            let client_left = self.took_leave(ending).is_some_and(|dir| dir != server);
             let own = ending.dir == server && ending.how == Close::Fin && !ending.both;
-            cut && own && !client_left
+            cut && own && self.decider(ending) == Some(server)
         })
     }
 

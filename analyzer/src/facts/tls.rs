@@ -78,6 +78,9 @@ const TLS13_ALERT: u16 = 19;
 const TLS13_FINISHED: u16 = 4 + 32 + 1 + 16;
 
 impl TlsFacts {
+    /// So many records of a direction a recording holds one by one: of what comes behind them nothing is told that a
+    /// replay could not tell.
+    const TOLD: u64 = 64;
     /// How many records of the dialogue are kept.
     pub const DIALOGUE: usize = 24;
 
@@ -147,7 +150,27 @@ impl TlsFacts {
 
     /// The last encrypted record of a direction has the size of an encrypted alert.
     pub fn ends_with_alert_shape(&self, dir: Direction) -> bool {
-        self.is_13() && self.records[dir.index()].last_length == Some(TLS13_ALERT)
+        let records = &self.records[dir.index()];
+        let last = records.last_length.filter(|_| records.count <= Self::TOLD);
+        self.is_13() && last == Some(TLS13_ALERT)
+    }
+
+    /// An alert of either side would be told as one.
+    pub fn tells_alerts(&self) -> bool {
+        !self.is_13() || self.records.iter().all(|records| records.count <= Self::TOLD)
+    }
+
+    /// When a side said with an alert that it ends the connection: a fatal one, close_notify, user_canceled, or one that
+    /// can not be read. RFC 8446 6.
+    pub fn goodbye(&self, dir: Direction) -> Option<At> {
+        if self.ends_with_alert_shape(dir) {
+            return self.records[dir.index()].last;
+        }
+        let ends = |alert: Option<Alert>| alert.is_none_or(|alert| alert.ends_connection());
+        self.alerts
+            .iter()
+            .find(|seen| seen.value.dir == dir && ends(seen.value.alert))
+            .map(|seen| seen.at)
     }
 
     /// When a side sent its last alert, where that can be told: in TLS 1.3 by the size of its last record.

@@ -38,7 +38,9 @@ pub(super) fn mstsc(facts: &Facts, outcome: Outcome) -> Mstsc {
     }
     match facts.ending() {
         // A client that leaves by itself shows its own code, if any.
-        Some(ending) if facts.decider(ending) == Some(Direction::ToServer) => none,
+        Some(_) if facts.client_left().is_some() => none,
+        // Nor does one that closes at the server's word hear of a close.
+        Some(ending) if ending.dir == Direction::ToServer && !ending.both => none,
         Some(_) => inferred(SOCKET_CLOSED, None),
         None => none,
     }

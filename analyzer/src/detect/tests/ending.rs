@@ -312,10 +312,47 @@ fn who_closes_behind_the_others_ultimatum_did_not_end_it() {
     let words = "after the other side's MCS Disconnect Provider Ultimatum";
     assert!(told.verdict.sentence.contains(words), "{}", told.verdict.sentence);
     assert!(told.evidence.iter().any(|item| item.fact.contains("from the server")));
+    assert_eq!(told.mstsc.code, None, "it heard of no close");
+    // A RST is none of its own, either.
+    let reset = clear().mcs(ToServer, &[0x21, 0x80]).after_ms(1).rst(ToClient).report();
+    assert_eq!(reset.verdict.party, "client");
+    assert!(reset.verdict.sentence.contains(words), "{}", reset.verdict.sentence);
+    assert!(reset.evidence.iter().any(|item| item.fact.contains("from the client")));
     // Decoys: no ultimatum; one that answers the client's own.
     assert_eq!(clear().fin(ToServer).report().verdict.party, "client");
     let own = clear().mcs(ToServer, &[0x21, 0x80]).after_ms(1).mcs(ToClient, &[0x21, 0x80]);
     assert_eq!(own.fin(ToServer).report().verdict.party, "client");
+}
+
+#[test]
+fn an_alert_that_ends_nothing_is_no_goodbye() {
+    // unrecognized_name, a warning that comes beside a ServerHello.
+    let hello = || Trace::capture().negotiated(MSTSC, HYBRID).client_hello_12().after_ms(2);
+    let warned = |warning: u8| hello().alert(ToClient, 1, warning).after_ms(2).fin(ToServer);
+    assert_eq!(warned(112).report().verdict.party, "client");
+    assert_eq!(warned(0).report().verdict.party, "server");
+    // Of two goodbyes at one time the first packet is the first.
+    let goodbye = [21, 3, 3, 0, 3, 9, 9, 9];
+    let at_once = |one: Direction| {
+        let open = Trace::capture().negotiated(SSL, SSL).tls12(EC_CERTIFICATE);
+        let said =
+            if one == ToServer { open.to_server(&goodbye) } else { open.to_client(&goodbye) };
+        if one == ToServer { said.to_client(&goodbye) } else { said.to_server(&goodbye) }
+    };
+    for (first, party) in [(ToServer, "client"), (ToClient, "server")] {
+        assert_eq!(at_once(first).fin(ToClient).report().verdict.party, party);
+        assert_eq!(at_once(first).fin(ToServer).report().verdict.party, party);
+    }
+}
+
+#[test]
+fn of_long_sessions_no_goodbye_is_told_that_a_replay_could_not_tell() {
+    let long = |records: usize| {
+        let trace = Trace::relay().negotiated(SSL, SSL).tls13().app(ToClient, 300, records);
+        let left = trace.after_ms(900).app(ToServer, 19, 1).after_ms(2).app(ToClient, 19, 1);
+        left.fin(ToClient).fin(ToServer).report().ended.from
+    };
+    assert_eq!((long(3).as_deref(), long(70)), (Some("client"), None));
 }
 
 #[test]

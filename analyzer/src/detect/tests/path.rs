@@ -295,6 +295,12 @@ fn who_ends_what_came_in_two_versions_did_not_bring_it_about() {
         assert_eq!(ended(None, alert).verdict.party, "server", "alert: {alert}");
     }
     assert_eq!(ended(Some(ToClient), false).verdict.party, "server");
+    // A goodbye in the server's name that may be another's.
+    let goodbye = Trace::capture().negotiated(SSL, SSL).tls13().app(ToClient, 19, 1).after_ms(5);
+    let twice = goodbye.clone();
+    let twice = twice.captured(ToClient, SegmentKind::DifferingOverlap, |segment| segment.len = 24);
+    assert_eq!(twice.fin(ToServer).report().verdict.party, "unknown");
+    assert_eq!(goodbye.fin(ToServer).report().verdict.party, "server");
     // Nor who is sent what can not be read.
     let noise = Trace::capture().open().cr(SSL).cc(SSL).after_ms(5).to_server(&[0x5A; 60]);
     assert_eq!(noise.after_ms(5).rst(ToClient).report().verdict.party, "unknown");

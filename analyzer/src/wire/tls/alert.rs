@@ -35,6 +35,12 @@ impl Alert {
     pub fn is_fatal(&self) -> bool {
         self.level == AlertLevel::FATAL && !matches!(self.description.0, 0 | 90)
     }
+
+    /// True when its sender is about to end the connection, for whatever reason: it is fatal, close_notify or
+    /// user_canceled. RFC 8446 6.1 and 6.2.
+    pub fn ends_connection(&self) -> bool {
+        self.is_fatal() || matches!(self.description.0, 0 | 90)
+    }
 }
 
 impl fmt::Display for Alert {
