@@ -259,6 +259,11 @@ impl Facts {
         time.since(self.subject.started).as_secs_f64() * 1000.0
     }
 
+    /// The same of what can be earlier, as the SYN of a client that a relay had not accepted yet: below zero then.
+    pub fn signed_ms(&self, time: Timestamp) -> f64 {
+        time.0.wrapping_sub(self.subject.started.0) as i64 as f64 / 1e6
+    }
+
     /// Folds one event in.
     pub fn apply(&mut self, at: At, event: Event) {
         self.now = self.now.max(at.time);

@@ -137,7 +137,7 @@ impl<'a> Book<'a> {
         }
         let at_ms = evidence.at.and_then(|at| match other {
             Some(pair) => elsewhere(self.facts, &pair, at.time),
-            None => Some(round(self.facts.ms(at.time))),
+            None => Some(round(self.facts.signed_ms(at.time))),
         });
         let origin = evidence.at.map(|at| {
             let (kind, n) = match at.origin() {

@@ -114,3 +114,16 @@ fn windows_that_open_and_close_leave_room_for_a_reset() {
     // Windows that are not kept are looked at.
     assert!(leg.zero_window(ToClient).longest.is_some());
 }
+
+#[test]
+fn a_syn_that_waited_to_be_accepted_is_told_at_its_own_time() {
+    let mut session = Trace::relay().negotiated(MSTSC, HYBRID).rst(ToClient).session();
+    // Window scale behind eight no-operation options.
+    let options = [&[2, 4, 5, 180][..], &[1; 9], &[3, 3, 7]].concat();
+    let syn = Segment { options, ..segment(Leg::Client, SegmentKind::Syn, 64) };
+    let early = Timestamp(STARTED.0 - 40_000_000);
+    session.feed(early, Origin::Live(1), Input::Segment(syn));
+    let report = contract::report(&session, &[]);
+    let told = report.evidence.iter().find(|item| item.fact.contains("no-operation options"));
+    assert_eq!(told.and_then(|item| item.at_ms), Some(-40.0), "{report:#?}");
+}
