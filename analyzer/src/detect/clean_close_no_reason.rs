@@ -37,9 +37,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         Close::Rst => return None,
     };
     let (party, band) = who::closer(facts, ending);
-    let said = if ending.both { facts.decider(ending) } else { None };
+    let closer = facts.closer(ending).unwrap_or(ending.dir);
     let side = who::closing_side(facts, ending);
-    let (step, reason) = (who::step(facts), who::reason(facts, said.unwrap_or(ending.dir)));
+    let (step, reason) = (who::step(facts), who::reason(facts, closer));
     let mut opinion = Opinion::new(Band::Certain, format!("{side} side {how}{step} {reason}."))
         .party(party, band)
         .supports(who::ended(ending));

@@ -170,10 +170,9 @@ pub fn goodbye(facts: &Facts, ending: &Ending) -> Option<Evidence> {
     })
 }
 
-/// The side that closed; of both sides' closes that were found at once, that of the first one that said goodbye, if any.
+/// The side that closed, at the beginning of a sentence.
 pub fn closing_side(facts: &Facts, ending: &Ending) -> &'static str {
-    let closer = if ending.both { facts.decider(ending) } else { Some(ending.dir) };
-    closer.map_or("One", |dir| match dir {
+    facts.closer(ending).map_or("One", |dir| match dir {
         Direction::ToServer => "The client",
         Direction::ToClient => "The server",
     })

@@ -46,6 +46,11 @@ impl Facts {
         first.or_else(|| (!ending.both).then_some(ending.dir))
     }
 
+    /// The side that closed. Where both sides' closes were found at once, the one that was first to say goodbye, if any.
+    pub fn closer(&self, ending: &Ending) -> Option<Direction> {
+        if ending.both { self.decider(ending) } else { Some(ending.dir) }
+    }
+
     /// The end, where it was the client that left.
     pub fn client_left(&self) -> Option<&Ending> {
         self.ending().filter(|ending| self.decider(ending) == Some(Direction::ToServer))

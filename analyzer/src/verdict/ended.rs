@@ -64,9 +64,7 @@ fn never_opened(facts: &Facts, kind: &ConnectFailureKind, at: Timestamp, nothing
 }
 
 fn closed(facts: &Facts, ending: &Ending) -> Ended {
-    // Where both sides' closes were found at once, the first goodbye tells.
-    let closer = if ending.both { facts.decider(ending) } else { Some(ending.dir) };
-    let from = closer.map(|dir| match dir {
+    let from = facts.closer(ending).map(|dir| match dir {
         Direction::ToServer => "client",
         Direction::ToClient => "server",
     });
