@@ -2,8 +2,8 @@
 
 use crate::support::json::text;
 use crate::support::rdpwhy::analyze;
-use crate::support::running::{Running, assert_final_once, says};
-use crate::support::{scratch, text_of};
+use crate::support::running::{LONG, Running, assert_final_once, says};
+use crate::support::{scratch, text_of, wait_until};
 use std::io::{ErrorKind, Read};
 
 #[test]
@@ -48,5 +48,7 @@ fn the_limit_of_sessions_counts_over_all_routes() {
     let mut refused = relay.connect_to(ports[1]);
     let end = refused.read(&mut [0; 3]).map_err(|error| error.kind());
     assert_eq!(end, Err(ErrorKind::ConnectionReset), "{}", relay.process.output());
-    assert!(relay.process.output().contains("--max-sessions"));
+    // It closes first and tells why behind that.
+    let told = wait_until(LONG, || relay.process.output().contains("--max-sessions"));
+    assert!(told, "{}", relay.process.output());
 }

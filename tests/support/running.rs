@@ -79,7 +79,8 @@ impl Running {
         let mut ports: Vec<u16> = Vec::new();
         let named = wait_until(LONG, || {
             let banner = self.process.output();
-            let lines = banner.lines();
+            // Whole lines only: the last may be half written.
+            let lines = banner.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
             let named = lines.filter_map(|line| line.strip_prefix("listening on 127.0.0.1:"));
             ports = named.map(|port| port.parse().unwrap()).collect();
             ports.len() >= count
