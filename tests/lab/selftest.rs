@@ -11,7 +11,7 @@ use crate::topology::{Ip, Port};
 use serde_json::json;
 
 /// Every check with its name; a check that fails panics.
-pub const CHECKS: [(&str, fn()); 10] = [
+pub const CHECKS: [(&str, fn()); 11] = [
     ("answers", answers),
     ("precision and recall", precision_and_recall),
     ("calibration", calibration),
@@ -22,6 +22,7 @@ pub const CHECKS: [(&str, fn()); 10] = [
     citations::CHECKS[2],
     citations::CHECKS[3],
     citations::CHECKS[4],
+    citations::CHECKS[5],
 ];
 
 /// One sample of a row: what was right, at a vantage that establishes it or not, and what was said.

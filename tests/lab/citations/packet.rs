@@ -21,10 +21,12 @@ pub struct Packet {
     pub time: f64,
     /// The TCP connection it belongs to; none for ICMP.
     pub stream: Option<u32>,
-    /// It comes from the server's port.
+    /// It comes from the server: from who was sent its connection's first SYN, or else from a server's port.
     pub by_server: bool,
     /// The address it comes from.
     pub from: String,
+    /// The port it comes from.
+    pub source: u16,
     /// TTL or hop limit.
     pub ttl: u8,
     /// IPv4 identification.
@@ -98,6 +100,7 @@ pub fn read(capture: &Path, port: u16) -> Option<Vec<Packet>> {
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut packets: Vec<Packet> = text.lines().filter_map(|line| packet(line, port)).collect();
+    tell_sides(&mut packets);
     // The fields of the answers stand several times in a packet, unlike those of the others.
     if packets.iter().any(|packet| packet.answer.is_some()) {
         let answers = answers(capture)?;
@@ -106,6 +109,21 @@ pub fn read(capture: &Path, port: u16) -> Option<Vec<Packet>> {
         }
     }
     Some(packets)
+}
+
+/// Whose each packet is, by the SYN that opened its connection: a client's port may have the server's number.
+pub fn tell_sides(packets: &mut [Packet]) {
+    let mut clients: BTreeMap<u32, (String, u16)> = BTreeMap::new();
+    for packet in packets.iter().filter(|packet| packet.has(SYN) && !packet.has(ACK)) {
+        if let Some(stream) = packet.stream {
+            clients.entry(stream).or_insert_with(|| (packet.from.clone(), packet.source));
+        }
+    }
+    for packet in packets {
+        if let Some((from, source)) = packet.stream.and_then(|stream| clients.get(&stream)) {
+            packet.by_server = (&packet.from, packet.source) != (from, *source);
+        }
+    }
 }
 
 /// The DNS answers of a capture, by the packet's number.
@@ -160,15 +178,15 @@ fn packet(line: &str, port: u16) -> Option<Packet> {
         text => text.to_owned(),
     };
     let icmp = either("icmp.type", "icmpv6.type").parse().ok();
+    let source = field("tcp.srcport").parse().unwrap_or_default();
     let code = either("icmp.code", "icmpv6.code").parse().unwrap_or_default();
     Some(Packet {
         number: field("frame.number").parse().ok()?,
         time: field("frame.time_epoch").parse().ok()?,
         stream: field("tcp.stream").parse().ok().filter(|_| icmp.is_none()),
-        by_server: field("tcp.srcport")
-            .parse()
-            .is_ok_and(|source: u16| [port, RELAY_PORT].contains(&source)),
+        by_server: [port, RELAY_PORT].contains(&source),
         from: either("ip.src", "ipv6.src"),
+        source,
         ttl: either("ip.ttl", "ipv6.hlim").parse().unwrap_or_default(),
         ip_id: hex_number(field("ip.id")),
         flags: hex_number(field("tcp.flags")),

@@ -6,17 +6,32 @@ mod negotiation;
 mod pair;
 mod transport;
 
-use super::packet::{ACK, Answer, FIN, Packet, RST, SYN};
+use super::packet::{ACK, Answer, FIN, Packet, RST, SYN, tell_sides};
 use super::{Views, rules, shows};
 
 /// Each table's cases; one that is not as it should be panics.
-pub const CHECKS: [(&str, fn()); 5] = [
+pub const CHECKS: [(&str, fn()); 6] = [
+    ("cited packets: whose they are", whose_packets_are),
     ("cited packets: pair", || pair::cases().iter().for_each(Case::check)),
     ("cited packets: transport", || transport::cases().iter().for_each(Case::check)),
     ("cited packets: negotiation", || negotiation::cases().iter().for_each(Case::check)),
     ("cited packets: handshake", || handshake::cases().iter().for_each(Case::check)),
     ("cited packets: every rule has a case", every_rule_has_a_case),
 ];
+
+/// The SYN tells, also where both ends have a server's port; without one the port has to.
+fn whose_packets_are() {
+    let both_by_port = |packet: &mut Packet| (packet.source, packet.by_server) = (33_890, true);
+    let whose = |mut packets: Vec<Packet>| {
+        tell_sides(&mut packets);
+        packets.iter().map(|packet| packet.by_server).collect::<Vec<_>>()
+    };
+    let told = Story::negotiated();
+    let by_port = told.clone().but_all(both_by_port).packets;
+    assert_eq!(whose(by_port.clone()), [false, true, false, false, true]);
+    assert_eq!(whose(by_port[1..].to_vec()), [true; 4]);
+    assert_eq!(whose(told.packets[1..].to_vec()), [true, false, false, true]);
+}
 
 fn every_rule_has_a_case() {
     let cases =
