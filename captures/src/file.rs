@@ -138,9 +138,12 @@ impl<R: Read> PacketReader<R> {
         if !self.comments.is_empty() {
             self.comments.clear();
         }
-        let located = match self.locate()? {
-            Ok(located) => located,
-            Err(damage) => return Some(Err(damage)),
+        let located = match self.at_hand() {
+            Some(located) => located,
+            None => match self.locate()? {
+                Ok(located) => located,
+                Err(damage) => return Some(Err(damage)),
+            },
         };
         self.given = located.consumed;
         self.packets += 1;
@@ -150,7 +153,7 @@ impl<R: Read> PacketReader<R> {
             time: located.time,
             interface: located.interface,
             link_type: located.link_type,
-            bytes: self.buffer.available().get(located.data).unwrap_or_default(),
+            bytes: self.buffer.piece(located.data),
             original_len: located.original_len,
         };
         let interface = self.interfaces.get(located.interface as usize);
@@ -173,6 +176,15 @@ impl<R: Read> PacketReader<R> {
     /// The first damages met so far.
     pub fn damage(&self) -> &[Damage] {
         &self.damage
+    }
+
+    /// The next packet, where all of it was read already, as nearly always in a pcap file.
+    #[inline]
+    fn at_hand(&self) -> Option<Located> {
+        match &self.blocks {
+            Blocks::Pcap(pcap) if !self.stopped => pcap.record(self.buffer.available()),
+            _ => None,
+        }
     }
 
     fn locate(&mut self) -> Option<Result<Located, Damage>> {

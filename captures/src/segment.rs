@@ -37,14 +37,12 @@ pub fn tcp_segment<'a>(ip: &IpPacket<'a>) -> Option<TcpSegment<'a>> {
     if ip.protocol != TCP {
         return None;
     }
+    let (header, rest) = ip.payload.split_first_chunk::<TCP_HEADER>()?;
     let &[s0, s1, d0, d1, n0, n1, n2, n3, a0, a1, a2, a3, offset, flags, w0, w1, c0, c1, _, _] =
-        ip.payload.first_chunk::<TCP_HEADER>()?;
-    let header_len = usize::from(offset >> 4) * 4;
-    if header_len < TCP_HEADER {
-        return None;
-    }
-    let payload_len = ip.payload_len.checked_sub(u32::try_from(header_len).ok()?)?;
-    let options_end = header_len.min(ip.payload.len());
+        header;
+    let options_len = (usize::from(offset >> 4) * 4).checked_sub(TCP_HEADER)?;
+    let payload_len = ip.payload_len.checked_sub((TCP_HEADER + options_len) as u32)?;
+    let (options, payload) = rest.split_at(options_len.min(rest.len()));
     Some(TcpSegment {
         source_port: u16::from_be_bytes([s0, s1]),
         destination_port: u16::from_be_bytes([d0, d1]),
@@ -53,8 +51,8 @@ pub fn tcp_segment<'a>(ip: &IpPacket<'a>) -> Option<TcpSegment<'a>> {
         flags,
         window: u16::from_be_bytes([w0, w1]),
         checksum: u16::from_be_bytes([c0, c1]),
-        options: ip.payload.get(TCP_HEADER..options_end).unwrap_or_default(),
-        payload: ip.payload.get(header_len..).unwrap_or_default(),
+        options,
+        payload,
         payload_len,
     })
 }

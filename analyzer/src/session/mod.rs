@@ -85,7 +85,16 @@ impl Session {
     }
 
     /// Takes one observation.
+    #[inline] // nearly all are bytes, which need not be moved about in the room of an input
     pub fn feed(&mut self, time: Timestamp, origin: Origin, input: Input<'_>) {
+        match input {
+            Input::Data { dir, bytes } => self.data(self.at(time, origin, dir), dir, bytes),
+            other => self.take(time, origin, other),
+        }
+    }
+
+    /// Takes any observation.
+    fn take(&mut self, time: Timestamp, origin: Origin, input: Input<'_>) {
         let at = |leg| At::new(time, origin, leg);
         match input {
             Input::Data { dir, bytes } => self.data(self.at(time, origin, dir), dir, bytes),

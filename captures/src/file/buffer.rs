@@ -1,6 +1,7 @@
 //! A growing window over a byte source: what was read and not yet taken.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 /// The largest record or block that is read, in bytes.
 pub(super) const MAX_BLOCK: usize = 64 << 20;
@@ -9,6 +10,7 @@ const START: usize = 1 << 20;
 /// Holds the unread bytes in one piece; reads only when asked for more than it has.
 pub(super) struct Buffer<R> {
     source: R,
+    /// What was read and not consumed lies from `start` to `end`; never `start` behind `end` or `end` outside.
     bytes: Vec<u8>,
     start: usize,
     end: usize,
@@ -23,7 +25,14 @@ impl<R: Read> Buffer<R> {
 
     /// The bytes that were read and not consumed.
     pub(super) fn available(&self) -> &[u8] {
-        self.bytes.get(self.start..self.end).unwrap_or_default()
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Some of the available bytes, by their place among them; none where they are not all there.
+    #[inline]
+    pub(super) fn piece(&self, place: Range<usize>) -> &[u8] {
+        let (start, end) = (self.start + place.start, self.start + place.end);
+        if start <= end && end <= self.end { &self.bytes[start..end] } else { &[] }
     }
 
     /// Position of the first available byte in the (decompressed) source.

@@ -76,27 +76,21 @@ impl Pcap {
         Some((Pcap { order, unit, record, lengths, link_type, longest }, interface))
     }
 
-    /// Reads the record at the start of `bytes`.
+    /// Reads the record at the start of `bytes`; none where it is not all there, or no record at all.
     ///
     /// Read here: the parser refuses a record longer than the snaplen that the header declares, or with more
     /// than a second in its fraction, and gets no further; it takes the packet to begin after 16 bytes, and the
     /// first length to be that of the captured packet.
     #[inline]
-    pub(super) fn step(&self, bytes: &[u8]) -> Step {
-        let Some(fields) = bytes.first_chunk::<RECORD>() else { return Step::Need(self.record) };
-        let [seconds, fraction, first, second] = self.words(fields);
-        let (captured, original_len) = match self.lengths {
-            Lengths::CapturedFirst => (first, second),
-            Lengths::SmallerIsCaptured => (first.min(second), first.max(second)),
-            Lengths::OriginalFirst => (second, first),
-        };
-        let captured = usize::try_from(captured).unwrap_or(usize::MAX);
+    pub(super) fn record(&self, bytes: &[u8]) -> Option<Located> {
+        let [seconds, fraction, ..] = self.words(bytes.first_chunk()?);
+        let (captured, original_len) = self.lengths(bytes)?;
         let end = self.record.saturating_add(captured);
         if bytes.len() < end || captured > self.longest {
-            return self.not_there(bytes, captured);
+            return None;
         }
         let nanoseconds = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.unit;
-        Step::Packet(Located {
+        Some(Located {
             time: Timestamp(nanoseconds),
             interface: 0,
             link_type: self.link_type,
@@ -104,6 +98,26 @@ impl Pcap {
             original_len,
             consumed: end,
         })
+    }
+
+    /// The same, and why not where there is none.
+    pub(super) fn step(&self, bytes: &[u8]) -> Step {
+        match self.record(bytes) {
+            Some(located) => Step::Packet(located),
+            None => self.not_there(bytes),
+        }
+    }
+
+    /// How many bytes of the packet were captured, and how many it had.
+    #[inline]
+    fn lengths(&self, bytes: &[u8]) -> Option<(usize, u32)> {
+        let [.., first, second] = self.words(bytes.first_chunk()?);
+        let (captured, original) = match self.lengths {
+            Lengths::CapturedFirst => (first, second),
+            Lengths::SmallerIsCaptured => (first.min(second), first.max(second)),
+            Lengths::OriginalFirst => (second, first),
+        };
+        Some((usize::try_from(captured).unwrap_or(usize::MAX), original))
     }
 
     #[inline]
@@ -116,19 +130,21 @@ impl Pcap {
         }
     }
 
-    /// Why a record whose packet has so many bytes can not be read.
+    /// Why the record at the start of `bytes` can not be read.
     #[cold]
-    fn not_there(&self, bytes: &[u8], captured: usize) -> Step {
-        if bytes.len() < self.record {
-            return Step::Need(self.record);
+    fn not_there(&self, bytes: &[u8]) -> Step {
+        match self.lengths(bytes) {
+            Some((captured, _)) if bytes.len() >= self.record => {
+                if captured > self.longest {
+                    return Step::Broken(format!(
+                        "a record of {captured} bytes, where {} are the most",
+                        self.longest
+                    ));
+                }
+                Step::Need(self.record + captured)
+            }
+            _ => Step::Need(self.record),
         }
-        if captured > self.longest {
-            return Step::Broken(format!(
-                "a record of {captured} bytes, where {} are the most",
-                self.longest
-            ));
-        }
-        Step::Need(self.record + captured)
     }
 }
 

@@ -226,7 +226,7 @@ pub(super) fn usual(bytes: &[u8]) -> Option<IpPacket<'_>> {
         ttl,
         ip_id: Some(u16::from_be_bytes([i0, i1])),
         protocol: TCP,
-        payload: rest.get(..usize::from(payload_len)).unwrap_or(rest),
+        payload: &rest[..usize::from(payload_len).min(rest.len())],
         payload_len: u32::from(payload_len),
     })
 }

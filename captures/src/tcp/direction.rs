@@ -136,6 +136,7 @@ impl Half {
     }
 
     /// Place in the stream of a sequence number; `None` when no window reaches there.
+    #[inline]
     fn place(&self, seq: u32) -> Option<i64> {
         let known = self.next.max(self.acked.unwrap_or(0));
         let distance = seq.wrapping_sub(self.base?.wrapping_add(known as u32)) as i32;
@@ -213,6 +214,7 @@ impl Half {
 
     /// Takes the payload of a segment of a flowing direction when its bytes are all there and are the next ones.
     /// `false` where they are not: then nothing has happened.
+    #[inline]
     pub(super) fn next_data(&mut self, at: At, tcp: &TcpSegment<'_>, memory: &mut Memory) -> bool {
         let len = tcp.payload_len;
         let next = !self.base_is_soft

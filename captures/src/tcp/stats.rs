@@ -23,7 +23,16 @@ pub(super) struct TtlCounts {
 
 impl TtlCounts {
     /// Counts one segment; the rarest TTL gives way when there are too many.
+    #[inline]
     pub(super) fn note(&mut self, ttl: u8) {
+        match &mut self.seen {
+            // Nearly all have the TTL of the first.
+            [(first, count @ 1..), ..] if *first == ttl => *count = count.saturating_add(1),
+            _ => self.note_another(ttl),
+        }
+    }
+
+    fn note_another(&mut self, ttl: u8) {
         let known = self.seen.iter().position(|&(value, count)| count > 0 && value == ttl);
         match known.and_then(|index| self.seen.get_mut(index)) {
             Some(entry) => entry.1 = entry.1.saturating_add(1),
@@ -118,10 +127,12 @@ impl Outstanding {
     }
 
     /// The peer acknowledged everything before this place: the length of the longest segment in that.
+    #[inline]
     pub(super) fn acknowledged(&mut self, place: u64) -> u32 {
-        if !self.any {
-            return 0;
-        }
+        if self.any { self.longest_of(place) } else { 0 }
+    }
+
+    fn longest_of(&mut self, place: u64) -> u32 {
         let mut longest = 0;
         for segment in self.segments.iter_mut().filter(|segment| u64::from(segment.0) <= place) {
             longest = longest.max(std::mem::take(segment).1);
@@ -132,10 +143,10 @@ impl Outstanding {
 }
 
 /// The last headers of one sender.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct RecentHeaders {
-    ring: Vec<Header>,
-    /// What [`Header::mark`] makes of each; zero where there is none yet.
+    ring: [Header; RECENT],
+    /// What [`Header::mark`] makes of each.
     marks: [u32; RECENT],
     /// The place of the next one.
     next: usize,
@@ -155,6 +166,16 @@ struct Header {
     flags: u8,
 }
 
+impl Default for RecentHeaders {
+    fn default() -> Self {
+        RecentHeaders {
+            ring: [Header::NONE; RECENT],
+            marks: [Header::NONE.mark(); RECENT],
+            next: 0,
+        }
+    }
+}
+
 impl RecentHeaders {
     /// Whether `packet` is a copy of a recent one, which it becomes itself if not. A sender's own
     /// retransmission comes later or has another IP identification.
@@ -167,20 +188,27 @@ impl RecentHeaders {
         if may_be && self.ring.iter().any(|old| header.is_copy_of(old)) {
             return true;
         }
-        if self.ring.len() < RECENT {
-            self.ring.push(header);
-        } else if let Some(place) = self.ring.get_mut(self.next) {
-            *place = header;
-        }
-        if let Some(place) = self.marks.get_mut(self.next) {
-            *place = mark;
-        }
-        self.next = (self.next + 1) % RECENT;
+        let at = self.next % RECENT;
+        (self.ring[at], self.marks[at]) = (header, mark);
+        self.next = at + 1;
         false
     }
 }
 
 impl Header {
+    /// What no segment has: one longer than any packet.
+    const NONE: Header = Header {
+        time: 0,
+        seq: 0,
+        ack: 0,
+        len: u32::MAX,
+        options: 0,
+        ip_id: 0,
+        checksum: 0,
+        window: 0,
+        flags: 0,
+    };
+
     #[inline(always)] // its fields stay where they were read
     fn of(packet: &Packet<'_>) -> Header {
         let tcp = &packet.tcp;
@@ -199,8 +227,8 @@ impl Header {
     }
 
     /// A short word that is the same for copies, and for other headers of one sender hardly ever.
-    fn mark(&self) -> u32 {
-        self.seq ^ self.ack.rotate_left(8) ^ u32::from(self.ip_id).rotate_left(16)
+    const fn mark(&self) -> u32 {
+        self.seq ^ self.ack.rotate_left(8) ^ (self.ip_id as u32).rotate_left(16)
     }
 
     fn is_copy_of(&self, old: &Header) -> bool {
