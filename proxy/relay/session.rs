@@ -100,9 +100,16 @@ async fn open(
     (watched, Some(Box::new(pump)))
 }
 
-/// The first one is not now: a timer that is due at once wakes the thread that has just begun to serve.
+/// The first one is not now: a timer that is due at once wakes the thread that has just begun to serve. Sessions are
+/// looked at together, at so many moments of a second: with one of each session's own, the next is always near, and
+/// the thread that sleeps until then has the kernel set its alarm anew for every packet.
 fn ticks() -> Interval {
-    let mut ticks = interval_at(tokio::time::Instant::now() + TICK, TICK);
+    const MOMENT: Duration = Duration::from_millis(125);
+    static ORIGIN: OnceLock<tokio::time::Instant> = OnceLock::new();
+    let now = tokio::time::Instant::now();
+    let past = now.duration_since(*ORIGIN.get_or_init(|| now)).as_millis() % MOMENT.as_millis();
+    let first = now + TICK + (MOMENT - Duration::from_millis(past as u64));
+    let mut ticks = interval_at(first, TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks
 }
