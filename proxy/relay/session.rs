@@ -103,7 +103,7 @@ async fn open(
 /// The first one is not now: a timer that is due at once wakes the thread that has just begun to serve. Sessions are
 /// looked at together, at so many moments of a second: with one of each session's own, the next is always near, and
 /// the thread that sleeps until then has the kernel set its alarm anew for every packet.
-fn ticks() -> Interval {
+pub(super) fn ticks() -> Interval {
     const MOMENT: Duration = Duration::from_millis(125);
     static ORIGIN: OnceLock<tokio::time::Instant> = OnceLock::new();
     let now = tokio::time::Instant::now();
