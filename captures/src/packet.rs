@@ -41,27 +41,77 @@ pub struct IpPacket<'a> {
     pub payload_len: u32,
 }
 
-/// A TCP segment. RFC 9293 3.1.
+/// A TCP segment: a view of its header, and what comes behind it. RFC 9293 3.1.
 #[derive(Clone, Copy, Debug)]
 pub struct TcpSegment<'a> {
-    /// Source port.
-    pub source_port: u16,
-    /// Destination port.
-    pub destination_port: u16,
-    /// Sequence number.
-    pub seq: u32,
-    /// Acknowledgement number.
-    pub ack: u32,
-    /// Low byte of the flags: CWR ECE URG ACK PSH RST SYN FIN.
-    pub flags: u8,
-    /// Window as sent.
-    pub window: u16,
-    /// Checksum as sent.
-    pub checksum: u16,
+    /// The header without its options, as sent.
+    pub header: &'a [u8; TCP_HEADER],
     /// Options as sent, where captured.
     pub options: &'a [u8],
     /// The captured part of the payload.
     pub payload: &'a [u8],
     /// Bytes of the payload on the wire.
     pub payload_len: u32,
+}
+
+/// Bytes of a TCP header without options.
+pub(crate) const TCP_HEADER: usize = 20;
+
+impl TcpSegment<'_> {
+    /// Source port.
+    #[inline]
+    pub fn source_port(&self) -> u16 {
+        let [high, low, ..] = *self.header;
+        u16::from_be_bytes([high, low])
+    }
+
+    /// Destination port.
+    #[inline]
+    pub fn destination_port(&self) -> u16 {
+        let [_, _, high, low, ..] = *self.header;
+        u16::from_be_bytes([high, low])
+    }
+
+    /// Sequence number.
+    #[inline]
+    pub fn seq(&self) -> u32 {
+        let [_, _, _, _, a, b, c, d, ..] = *self.header;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// Acknowledgement number.
+    #[inline]
+    pub fn ack(&self) -> u32 {
+        let [.., a, b, c, d, _, _, _, _, _, _, _, _] = *self.header;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// Low byte of the flags: CWR ECE URG ACK PSH RST SYN FIN.
+    #[inline]
+    pub fn flags(&self) -> u8 {
+        let [.., flags, _, _, _, _, _, _] = *self.header;
+        flags
+    }
+
+    /// Window as sent.
+    #[inline]
+    pub fn window(&self) -> u16 {
+        let [.., high, low, _, _, _, _] = *self.header;
+        u16::from_be_bytes([high, low])
+    }
+
+    /// Checksum as sent.
+    #[inline]
+    pub fn checksum(&self) -> u16 {
+        let [.., high, low, _, _] = *self.header;
+        u16::from_be_bytes([high, low])
+    }
+
+    /// The header behind the ports, as sent, in two words: for comparing, not for reading.
+    #[inline]
+    pub(crate) fn behind_ports(&self) -> [u64; 2] {
+        let [_, _, _, _, words @ ..] = self.header;
+        let (&[numbers, rest], _) = words.as_chunks() else { return [0; 2] }; // can not be
+        [numbers, rest].map(u64::from_ne_bytes)
+    }
 }

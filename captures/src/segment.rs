@@ -3,10 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::link::{ICMP, ICMPV6, Ipv4Header, Ipv6Header, TCP, UDP, skip_extensions};
-use crate::packet::{IpPacket, TcpSegment};
+use crate::packet::{IpPacket, TCP_HEADER, TcpSegment};
 
-/// Bytes of a TCP header without options.
-const TCP_HEADER: usize = 20;
 /// Bytes of a UDP header.
 const UDP_HEADER: usize = 8;
 /// Bytes of an ICMP error before the packet it quotes.
@@ -38,23 +36,11 @@ pub fn tcp_segment<'a>(ip: &IpPacket<'a>) -> Option<TcpSegment<'a>> {
         return None;
     }
     let (header, rest) = ip.payload.split_first_chunk::<TCP_HEADER>()?;
-    let &[s0, s1, d0, d1, n0, n1, n2, n3, a0, a1, a2, a3, offset, flags, w0, w1, c0, c1, _, _] =
-        header;
+    let [.., offset, _, _, _, _, _, _, _] = *header;
     let options_len = (usize::from(offset >> 4) * 4).checked_sub(TCP_HEADER)?;
     let payload_len = ip.payload_len.checked_sub((TCP_HEADER + options_len) as u32)?;
     let (options, payload) = rest.split_at(options_len.min(rest.len()));
-    Some(TcpSegment {
-        source_port: u16::from_be_bytes([s0, s1]),
-        destination_port: u16::from_be_bytes([d0, d1]),
-        seq: u32::from_be_bytes([n0, n1, n2, n3]),
-        ack: u32::from_be_bytes([a0, a1, a2, a3]),
-        flags,
-        window: u16::from_be_bytes([w0, w1]),
-        checksum: u16::from_be_bytes([c0, c1]),
-        options,
-        payload,
-        payload_len,
-    })
+    Some(TcpSegment { header, options, payload, payload_len })
 }
 
 /// Source and destination port of a UDP datagram (RFC 768); none for another protocol.

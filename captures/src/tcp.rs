@@ -105,8 +105,9 @@ struct Packet<'p> {
 }
 
 impl Packet<'_> {
+    #[inline]
     fn has(&self, flags: u8) -> bool {
-        self.tcp.flags & flags == flags
+        self.tcp.flags() & flags == flags
     }
 }
 

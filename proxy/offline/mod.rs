@@ -20,7 +20,7 @@ use std::time::Duration;
 use rdpwhy_analyzer::case::{Case, Summary};
 use rdpwhy_analyzer::casebook;
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
-use rdpwhy_analyzer::input::Timestamp;
+use rdpwhy_analyzer::input::{Origin, Timestamp};
 use rdpwhy_analyzer::report::Connection;
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Place};
@@ -150,7 +150,7 @@ impl Reading {
             match packet {
                 Ok(mut packet) => {
                     packet.raw.number += before;
-                    self.packet(&packet);
+                    self.packet(packet);
                 }
                 Err(damage) => tell(Told::Note(format!(
                     "{name}: damaged at byte {}: {}",
@@ -163,7 +163,7 @@ impl Reading {
     }
 
     #[inline(always)] // has one caller, which does nothing else
-    fn packet(&mut self, packet: &Packet<'_>) {
+    fn packet(&mut self, packet: Packet<'_>) {
         let Packet { raw, interface_name, comments } = packet;
         self.counts.packets += 1;
         self.first.get_or_insert(raw.time);
@@ -171,16 +171,20 @@ impl Reading {
             self.went_back(raw.time);
         }
         self.now = self.now.max(raw.time);
-        let tag = match *interface_name {
+        let tag = match interface_name {
             Some("client-leg") => 1,
             Some("server-leg") => 2,
             _ => 0,
         };
         let Reading { table, streams, .. } = self;
-        let is_usual = comments.is_empty()
-            && table.push_frame(raw, tag, &mut streams.sink(tag, &[])).is_some();
-        if !is_usual {
-            self.unusual(raw, tag, comments);
+        if comments.is_empty()
+            && let Some((flow, dir, bytes)) = table.next_bytes(raw, tag)
+        {
+            if !bytes.is_empty() {
+                streams.bytes(flow, tag, raw.time, Origin::Packet(raw.number), (dir, bytes));
+            }
+        } else {
+            self.unusual(&raw, tag, comments);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rdpwhy_analyzer::facts::{Subject, Vantage};
-use rdpwhy_analyzer::input::{Input, Leg, Origin, Timestamp};
+use rdpwhy_analyzer::input::{Direction, Input, Leg, Origin, Timestamp};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_captures::dns::Answers;
 use rdpwhy_captures::tcp::{FlowId, FlowInfo};
@@ -62,8 +62,31 @@ impl Streams {
         move |_, flow, time, origin, input| self.feed(flow, (tag, comments), time, origin, input)
     }
 
-    /// Takes an input of a flow, with tag and comments of the packet that brought it.
+    /// Takes the next bytes of a flow, brought by a packet with this tag and without comments.
     #[inline]
+    pub(super) fn bytes(
+        &mut self,
+        flow: &FlowInfo,
+        tag: u8,
+        time: Timestamp,
+        origin: Origin,
+        (dir, bytes): (Direction, &[u8]),
+    ) {
+        let Streams { slots, sessions, .. } = self;
+        if let Some(Some(Slot::Single(at))) = slots.get(flow.id.0 as usize)
+            && let Some(session) = sessions.get_mut(*at)
+        {
+            session.bytes(time, origin, dir, bytes);
+            if session.facts().turns.are_full() {
+                let at = *at;
+                self.measure_turns(at);
+            }
+        } else {
+            self.feed(flow, (tag, &[]), time, origin, Input::Data { dir, bytes });
+        }
+    }
+
+    /// Takes an input of a flow, with tag and comments of the packet that brought it.
     fn feed(
         &mut self,
         flow: &FlowInfo,
@@ -88,7 +111,6 @@ impl Streams {
     }
 
     /// Takes the turns of a session that is reported, as soon as no more can be kept.
-    #[inline]
     fn measure_turns(&mut self, at: usize) {
         let session = &mut self.sessions[at];
         if self.scope.timed

@@ -99,14 +99,14 @@ impl Flows {
         let Ok(Decoded::Ip(ip)) = link::ip_packet(RAW, bytes, len) else { return };
         let Some(tcp) = segment::tcp_segment(&ip) else { return };
         let ends = [
-            SocketAddr::new(ip.source, tcp.source_port),
-            SocketAddr::new(ip.destination, tcp.destination_port),
+            SocketAddr::new(ip.source, tcp.source_port()),
+            SocketAddr::new(ip.destination, tcp.destination_port()),
         ];
         if self.is_seen_elsewhere(packet_time, interface, ends, &tcp) {
             return;
         }
         let Flows { table, slots, sessions, awaited, most, .. } = self;
-        let is_reset = tcp.flags & RST != 0;
+        let is_reset = tcp.flags() & RST != 0;
         let mut sink = |id: FlowId, info: &FlowInfo, time, origin, input: Input<'_>| {
             if let Some(slot) = slots.get_mut(&id) {
                 return slot.take(time, origin, input, is_reset);
@@ -208,7 +208,7 @@ impl Flows {
     ) -> bool {
         let flow = self.table.flow_of(0, ends[0], ends[1]);
         let Some(slot) = flow.and_then(|id| self.slots.get_mut(&id)) else { return false };
-        if tcp.flags & CONTROL != 0 {
+        if tcp.flags() & CONTROL != 0 {
             return false;
         }
         let from_client = ends[0] == slot.client;

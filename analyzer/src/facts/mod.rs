@@ -312,11 +312,13 @@ impl Facts {
     pub fn count(&mut self, dir: Direction, at: At, bytes: u64) {
         self.now = self.now.max(at.time);
         self.silences.note(&self.streams, dir, at);
-        let mut other = self.streams[dir.reverse().index()].last.map(|at| at.time);
-        if dir == Direction::ToClient && self.stream(dir).first.is_none() {
-            other = other.map(|asked| self.delivered(asked));
+        if !self.turns.goes_on(dir) {
+            let mut other = self.streams[dir.reverse().index()].last.map(|at| at.time);
+            if dir == Direction::ToClient && self.stream(dir).first.is_none() {
+                other = other.map(|asked| self.delivered(asked));
+            }
+            self.turns.spoke(dir, at.time, other);
         }
-        self.turns.spoke(dir, at.time, other);
         let stream = &mut self.streams[dir.index()];
         // A count that a damaged source made up may be any number.
         stream.bytes = stream.bytes.saturating_add(bytes);

@@ -57,24 +57,27 @@ impl Silences {
         self.0.last().filter(|silence| ending.is_some_and(|end| silence.is_before_goodbye(end)))
     }
 
-    /// Nobody calls a shorter pause idle.
-    const IDLE: Duration = Duration::from_secs(2);
+    /// Nobody calls a shorter pause idle, in ns.
+    const IDLE: u64 = 2_000_000_000;
 
     /// Bytes of `by` come at `broken`, behind those of the streams.
     #[inline]
     pub(super) fn note(&mut self, streams: &[StreamFacts; 2], by: Direction, broken: At) {
         // Its sender's own last word tells of most that there was none, and of the rest the later one.
         let own = streams[by.index()].last;
-        if own.is_none_or(|last| broken.time.since(last.time) >= Self::IDLE) {
+        if own.is_none_or(|last| Self::is_pause(last, broken)) {
             self.note_pause(streams, by, broken);
         }
     }
 
+    fn is_pause(last: At, broken: At) -> bool {
+        broken.time.0.saturating_sub(last.time.0) >= Self::IDLE
+    }
+
     fn note_pause(&mut self, streams: &[StreamFacts; 2], by: Direction, broken: At) {
         const KEPT: usize = 2;
-        let paused = |last: &At| broken.time.since(last.time) >= Self::IDLE;
         let before = streams.iter().filter_map(|stream| stream.last).max_by_key(|at| at.time);
-        let Some(since) = before.filter(paused) else { return };
+        let Some(since) = before.filter(|last| Self::is_pause(*last, broken)) else { return };
         if self.0.len() == KEPT {
             self.0.remove(0);
         }

@@ -36,6 +36,12 @@ impl Turns {
         self.waits.iter_mut().for_each(Vec::clear);
     }
 
+    /// Whether more bytes of `dir` are no turn: its sender is speaking.
+    #[inline]
+    pub(super) fn goes_on(&self, dir: Direction) -> bool {
+        self.speaker == Some(dir)
+    }
+
     /// Bytes of `dir` came at `now`; the other side's last ones had come at `other`.
     pub(super) fn spoke(&mut self, dir: Direction, now: Timestamp, other: Option<Timestamp>) {
         let before = self.speaker.replace(dir);

@@ -36,6 +36,17 @@ pub(super) struct Frame {
 impl Lane {
     /// How many first bytes are held back at most: enough for an HTTP status line and its headers.
     pub const FIRST: usize = 2048;
+
+    /// What of the next bytes no longer belongs to a preamble.
+    #[inline]
+    pub fn behind_preamble<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        if self.preamble == 0 {
+            return bytes;
+        }
+        let (skipped, rest) = bytes.split_at(self.preamble.min(bytes.len()));
+        self.preamble -= skipped.len();
+        rest
+    }
 }
 
 impl Frame {

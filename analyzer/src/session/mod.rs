@@ -85,19 +85,10 @@ impl Session {
     }
 
     /// Takes one observation.
-    #[inline] // nearly all are bytes, which need not be moved about in the room of an input
     pub fn feed(&mut self, time: Timestamp, origin: Origin, input: Input<'_>) {
-        match input {
-            Input::Data { dir, bytes } => self.data(self.at(time, origin, dir), dir, bytes),
-            other => self.take(time, origin, other),
-        }
-    }
-
-    /// Takes any observation.
-    fn take(&mut self, time: Timestamp, origin: Origin, input: Input<'_>) {
         let at = |leg| At::new(time, origin, leg);
         match input {
-            Input::Data { dir, bytes } => self.data(self.at(time, origin, dir), dir, bytes),
+            Input::Data { dir, bytes } => self.bytes(time, origin, dir, bytes),
             Input::Skipped { dir, bytes } => self.skipped(self.at(time, origin, dir), dir, bytes),
             Input::Gap { dir, bytes } => self.gap(self.at(time, origin, dir), dir, bytes),
             Input::Opened { leg, took } => {
@@ -117,6 +108,12 @@ impl Session {
             }
             Input::Relay(note) => self.facts.apply(at(Leg::Client), Event::Relay(note)),
         }
+    }
+
+    /// Takes the next bytes of a direction: the same as to feed [`Input::Data`], which nearly all inputs are.
+    #[inline]
+    pub fn bytes(&mut self, time: Timestamp, origin: Origin, dir: Direction, bytes: &[u8]) {
+        self.data(self.at(time, origin, dir), dir, bytes);
     }
 
     /// There is no more input.
@@ -165,9 +162,8 @@ impl Session {
         }
         let lane = &mut self.lanes[dir.index()];
         if lane.first.is_none() {
-            let skip = lane.preamble.min(bytes.len());
-            lane.preamble -= skip;
-            self.scan(at, dir, &bytes[skip..]);
+            let bytes = lane.behind_preamble(bytes);
+            self.scan(at, dir, bytes);
         } else if let Some(first) = self.classify_first(at, dir, bytes) {
             self.scan(at, dir, &first);
         }

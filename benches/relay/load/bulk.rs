@@ -125,7 +125,7 @@ fn kept(recording: &Path) -> io::Result<u64> {
         let Ok(Decoded::Ip(ip)) = decoded else { continue };
         let Some(tcp) = tcp_segment(&ip) else { continue };
         // The first packet is the client's.
-        if *client.get_or_insert(tcp.source_port) != tcp.source_port {
+        if *client.get_or_insert(tcp.source_port()) != tcp.source_port() {
             bytes += tcp.payload.len() as u64;
         }
     }

@@ -45,9 +45,9 @@ fn address(text: &str) -> IpAddr {
 }
 
 fn assert_segment(segment: &TcpSegment<'_>) {
-    assert_eq!((segment.source_port, segment.destination_port), (50000, 3389));
-    assert_eq!((segment.seq, segment.ack, segment.flags, segment.window), (1, 0, 2, 64176));
-    assert_eq!((segment.checksum, segment.options.len()), (0xabcd, 0));
+    assert_eq!((segment.source_port(), segment.destination_port()), (50000, 3389));
+    assert_eq!((segment.seq(), segment.ack(), segment.flags(), segment.window()), (1, 0, 2, 64176));
+    assert_eq!((segment.checksum(), segment.options.len()), (0xabcd, 0));
     assert_eq!((segment.payload, segment.payload_len), (&b"hi"[..], 2));
 }
 
@@ -285,7 +285,7 @@ fn agrees_with_packets_built_elsewhere() {
         .unwrap();
     let segment = tcp_segment(&ip(1, &bytes)).unwrap();
     assert_eq!(
-        (segment.seq, segment.ack, segment.flags, segment.payload),
+        (segment.seq(), segment.ack(), segment.flags(), segment.payload),
         (77, 5, 0x18, &b"payload"[..])
     );
 }

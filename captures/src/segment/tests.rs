@@ -26,9 +26,9 @@ const SEGMENT: [u8; 27] = [
 #[test]
 fn a_segment_and_its_options() {
     let segment = tcp_segment(&packet(6, &SEGMENT, 27)).unwrap();
-    assert_eq!((segment.source_port, segment.destination_port), (3389, 50000));
-    assert_eq!((segment.seq, segment.ack), (0x0102_0304, 0x0506_0708));
-    assert_eq!((segment.flags, segment.window, segment.checksum), (0x12, 0x2000, 0xbeef));
+    assert_eq!((segment.source_port(), segment.destination_port()), (3389, 50000));
+    assert_eq!((segment.seq(), segment.ack()), (0x0102_0304, 0x0506_0708));
+    assert_eq!((segment.flags(), segment.window(), segment.checksum()), (0x12, 0x2000, 0xbeef));
     assert_eq!((segment.options, segment.payload), (&[2, 4, 5, 0xb4][..], &b"abc"[..]));
     assert!(tcp_segment(&packet(17, &SEGMENT, 27)).is_none());
 }

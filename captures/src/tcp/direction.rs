@@ -214,16 +214,16 @@ impl Half {
 
     /// Takes the payload of a segment of a flowing direction when its bytes are all there and are the next ones.
     /// `false` where they are not: then nothing has happened.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_data(&mut self, at: At, tcp: &TcpSegment<'_>, memory: &mut Memory) -> bool {
         let len = tcp.payload_len;
         let next = !self.base_is_soft
             && tcp.payload.len() == len as usize
-            && self.base == Some(tcp.seq.wrapping_sub(self.next as u32))
+            && self.base == Some(tcp.seq().wrapping_sub(self.next as u32))
             && self.acked.is_none_or(|acked| acked <= self.next);
         if next {
             if !self.history.has_ended() {
-                self.head(at, tcp, memory);
+                self.head(at, tcp.payload, memory);
             }
             self.next += u64::from(len);
             self.seen.data_segments += 1;
@@ -235,13 +235,12 @@ impl Half {
 
     /// Remembers the next bytes where copies of them may be compared with them.
     #[inline(never)]
-    fn head(&mut self, at: At, tcp: &TcpSegment<'_>, memory: &mut Memory) {
-        let end = self.next + u64::from(tcp.payload_len);
+    fn head(&mut self, at: At, bytes: &[u8], memory: &mut Memory) {
+        let end = self.next + bytes.len() as u64;
         if end <= History::UNTIL {
-            self.outstanding.sent(end as u32, tcp.payload_len);
+            self.outstanding.sent(end as u32, bytes.len() as u32);
         }
-        let piece = Piece { at, start: self.next, end, bytes: tcp.payload };
-        self.history.remember(&piece, memory);
+        self.history.remember(&Piece { at, start: self.next, end, bytes }, memory);
     }
 
     /// Takes an acknowledgement that the peer sent.
@@ -253,8 +252,17 @@ impl Half {
     }
 
     /// The same where nothing waits that it could let go. `false` when no window reaches there.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note_acknowledged(&mut self, ack: u32) -> bool {
+        let (Some(base), Some(acked)) = (self.base, self.acked) else {
+            return self.note_newly_acknowledged(ack);
+        };
+        // Who sends much acknowledges the same again and again.
+        ack.wrapping_sub(acked as u32) == base || self.note_newly_acknowledged(ack)
+    }
+
+    #[inline]
+    fn note_newly_acknowledged(&mut self, ack: u32) -> bool {
         let Some(place) = self.place(ack) else { return false };
         let place = u64::try_from(place).unwrap_or(0);
         if self.acked.is_none_or(|acked| place > acked) {

@@ -8,6 +8,7 @@ use super::direction::Half;
 use super::handshake::Handshake;
 use super::key::FlowKey;
 use super::state::State;
+use super::stats::Header;
 use super::{At, FlowInfo, IcmpError, Memory, Out, Packet, Sink, flag};
 
 /// Timestamps with their padding: the usual options of every segment.
@@ -39,7 +40,8 @@ impl Flow {
     pub(super) fn new(info: FlowInfo) -> Flow {
         let started = info.started;
         let end = |end: SocketAddr| (end.ip(), end.port());
-        let (_, client_is_first) = FlowKey::new(info.tag, end(info.client), end(info.server));
+        let key = FlowKey::directed(info.tag, end(info.client), end(info.server));
+        let (_, client_is_first) = key.sorted();
         Flow {
             info,
             client_is_first,
@@ -75,23 +77,22 @@ impl Flow {
             return false;
         }
         let half = &self.halves[dir.index()];
-        let known = half.isn == Some(packet.tcp.seq);
+        let known = half.isn == Some(packet.tcp.seq());
         let is_syn_ack = packet.has(flag::ACK);
         if is_syn_ack && dir == Direction::ToClient {
             let answers =
-                self.halves[0].isn.is_some_and(|isn| packet.tcp.ack == isn.wrapping_add(1));
-            return !known && !answers && !half.can_have_begun_at(packet.tcp.seq);
+                self.halves[0].isn.is_some_and(|isn| packet.tcp.ack() == isn.wrapping_add(1));
+            return !known && !answers && !half.can_have_begun_at(packet.tcp.seq());
         }
         // A SYN from whom we took for the server, or a SYN-ACK from whom we took for the client: other roles.
         if is_syn_ack || dir == Direction::ToClient {
             return true;
         }
-        let fits = half.has_base() && half.can_have_begun_at(packet.tcp.seq);
+        let fits = half.has_base() && half.can_have_begun_at(packet.tcp.seq());
         !known && !fits && (half.has_base() || self.halves[1].has_base())
     }
 
     /// Takes a segment.
-    #[inline]
     pub(super) fn segment(
         &mut self,
         dir: Direction,
@@ -99,28 +100,24 @@ impl Flow {
         memory: &mut Memory,
         sink: &mut Sink<'_>,
     ) {
+        if self.goes_on(dir, packet, memory) {
+            if packet.tcp.payload_len > 0 {
+                let At { time, number } = packet.at;
+                let input = Input::Data { dir, bytes: packet.tcp.payload };
+                sink(self.info.id, &self.info, time, Origin::Packet(number), input);
+            }
+            return;
+        }
         let half = &mut self.halves[dir.index()];
         self.last_seen = packet.at.time;
         self.counts_changed = true;
-        if half.recent.is_copy(packet) {
+        let header = Header::of(packet);
+        if half.recent.has(&header) {
             half.seen.mirrored += 1;
             return;
         }
+        half.recent.remember(header);
         half.seen.segments += 1;
-        if !self.flows_on(dir, packet, memory, sink) {
-            self.changes(dir, packet, memory, sink);
-        }
-    }
-
-    /// Takes a segment that may be any.
-    #[inline(never)]
-    fn changes(
-        &mut self,
-        dir: Direction,
-        packet: &Packet<'_>,
-        memory: &mut Memory,
-        sink: &mut Sink<'_>,
-    ) {
         let (mut teller, mut state) = self.split(packet.at.number, memory, sink);
         state.segment(dir, packet, &mut teller);
         self.is_steady =
@@ -128,43 +125,46 @@ impl Flow {
     }
 
     /// Takes a segment as nearly all are: of a steady flow, without news but the next bytes or an
-    /// acknowledgement. `false` where it is another: then nothing has happened.
-    #[inline]
-    fn flows_on(
+    /// acknowledgement. Whoever asks tells these bytes. `false` where it is another: then nothing has happened.
+    #[inline(always)] // a frame's fields stay where they were read
+    pub(super) fn goes_on(
         &mut self,
         dir: Direction,
         packet: &Packet<'_>,
         memory: &mut Memory,
-        sink: &mut Sink<'_>,
     ) -> bool {
         let tcp = packet.tcp;
-        let is_plain = tcp.flags & !flag::PSH == flag::ACK
-            && tcp.window != 0
+        let is_plain = tcp.flags() & !flag::PSH == flag::ACK
+            && tcp.window() != 0
             && tcp.options.len() <= USUAL_OPTIONS;
         if !(is_plain && self.is_steady) {
             return false;
         }
-        let has_data = tcp.payload_len > 0;
         let [client, server] = &mut self.halves;
         let (sender, receiver) = match dir {
             Direction::ToServer => (client, server),
             Direction::ToClient => (server, client),
         };
-        if self.info.tag != 0 && receiver.is_behind(tcp.ack) {
+        if self.info.tag != 0 && receiver.is_behind(tcp.ack()) {
             return false;
         }
-        if has_data && !sender.next_data(packet.at, tcp, memory) {
+        if tcp.payload_len == 0 {
+            if sender.recent.has(&Header::of(packet)) {
+                return false;
+            }
+        } else if sender.next_data(packet.at, tcp, memory) {
+            // Bytes that are next were not there before, and neither was a header in front of them.
+            self.last_told = packet.at.time;
+        } else {
             return false;
         }
-        receiver.note_acknowledged(tcp.ack);
+        sender.recent.remember(Header::of(packet));
+        sender.seen.segments += 1;
         sender.ttl.note(packet.ttl);
         sender.ip_ids.note(packet.ip_id);
-        if has_data {
-            let At { time, number } = packet.at;
-            self.last_told = time;
-            let input = Input::Data { dir, bytes: tcp.payload };
-            sink(self.info.id, &self.info, time, Origin::Packet(number), input);
-        }
+        receiver.note_acknowledged(tcp.ack());
+        self.last_seen = packet.at.time;
+        self.counts_changed = true;
         true
     }
 

@@ -6,51 +6,63 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// An endpoint: address and port.
 pub(super) type End = (IpAddr, u16);
 
-/// Both endpoints in canonical order, and the tag. Nearly all are IPv4, which two words hold.
+/// Both endpoints, and the tag. Nearly all are IPv4, which two words hold, the tag above the first endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlowKey {
-    V4([u64; 2]),
+    V4(u64, u64),
     /// IPv6, or one of each.
-    Other([u128; 2], u64),
+    Other([(u128, u16); 2], u8),
 }
 
 impl FlowKey {
-    /// The same key for both directions, and for an IPv4 address that a socket calls by its IPv6 name; and whether
-    /// `one` is what stands first in it.
+    /// The endpoints of a packet as they stand in it. An IPv4 address that a socket calls by its IPv6 name is the
+    /// same.
     #[inline]
-    pub(super) fn new(tag: u8, one: End, other: End) -> (FlowKey, bool) {
-        match (one, other) {
-            ((IpAddr::V4(one), one_port), (IpAddr::V4(other), other_port)) => {
-                FlowKey::v4(tag, word(one, one_port), word(other, other_port))
+    pub(super) fn directed(tag: u8, source: End, destination: End) -> FlowKey {
+        match (source, destination) {
+            ((IpAddr::V4(source), source_port), (IpAddr::V4(destination), destination_port)) => {
+                let tag = u64::from(tag) << END_BITS;
+                FlowKey::V4(word(source, source_port) | tag, word(destination, destination_port))
             }
-            _ => FlowKey::other(tag, one, other),
+            _ => FlowKey::directed_other(tag, source, destination),
+        }
+    }
+
+    /// The same for both directions of a flow, and whether the source is what stands first in it.
+    pub(super) fn sorted(self) -> (FlowKey, bool) {
+        match self {
+            FlowKey::V4(source, destination) => {
+                let tag = source >> END_BITS << END_BITS;
+                let source = source ^ tag;
+                let key = FlowKey::V4(source.min(destination) | tag, source.max(destination));
+                (key, source <= destination)
+            }
+            FlowKey::Other([source, destination], tag) => {
+                let ends = [source.min(destination), source.max(destination)];
+                (FlowKey::Other(ends, tag), source <= destination)
+            }
         }
     }
 
     /// The key of two sockets.
     pub(super) fn of(tag: u8, one: SocketAddr, other: SocketAddr) -> FlowKey {
-        FlowKey::new(tag, (one.ip(), one.port()), (other.ip(), other.port())).0
+        FlowKey::directed(tag, (one.ip(), one.port()), (other.ip(), other.port())).sorted().0
     }
 
-    fn v4(tag: u8, one: u64, other: u64) -> (FlowKey, bool) {
-        let words = [one.min(other) | u64::from(tag) << 48, one.max(other)];
-        (FlowKey::V4(words), one <= other)
-    }
-
-    fn other(tag: u8, one: End, other: End) -> (FlowKey, bool) {
-        if let (IpAddr::V4(first), IpAddr::V4(second)) =
-            (one.0.to_canonical(), other.0.to_canonical())
+    fn directed_other(tag: u8, source: End, destination: End) -> FlowKey {
+        let ends = [source, destination];
+        if let [IpAddr::V4(source), IpAddr::V4(destination)] = ends.map(|(ip, _)| ip.to_canonical())
         {
-            return FlowKey::v4(tag, word(first, one.1), word(second, other.1));
+            let [(_, source_port), (_, destination_port)] = ends;
+            let source = (IpAddr::V4(source), source_port);
+            return FlowKey::directed(tag, source, (IpAddr::V4(destination), destination_port));
         }
-        let [one, other] = [one, other].map(|(ip, port)| (bits(ip), port));
-        let is_first = one <= other;
-        let [(low, low_port), (high, high_port)] =
-            if is_first { [one, other] } else { [other, one] };
-        let ports_and_tag = u64::from(low_port) << 32 | u64::from(high_port) << 8 | u64::from(tag);
-        (FlowKey::Other([low, high], ports_and_tag), is_first)
+        FlowKey::Other(ends.map(|(ip, port)| (bits(ip), port)), tag)
     }
 }
+
+/// Bits of an IPv4 endpoint in a word.
+const END_BITS: u32 = 48;
 
 fn word(ip: Ipv4Addr, port: u16) -> u64 {
     u64::from(ip.to_bits()) << 16 | u64::from(port)
@@ -67,10 +79,15 @@ fn bits(ip: IpAddr) -> u128 {
 impl Hash for FlowKey {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         match self {
-            FlowKey::V4(words) => words.iter().for_each(|word| hasher.write_u64(*word)),
-            FlowKey::Other(ips, ports_and_tag) => {
-                ips.iter().for_each(|ip| hasher.write_u128(*ip));
-                hasher.write_u64(*ports_and_tag);
+            FlowKey::V4(source, destination) => {
+                hasher.write_u64(*source);
+                hasher.write_u64(*destination);
+            }
+            FlowKey::Other(ends, tag) => {
+                for (ip, port) in ends {
+                    hasher.write_u128(*ip);
+                    hasher.write_u64(u64::from(*port) << 8 | u64::from(*tag));
+                }
             }
         }
     }
@@ -168,9 +185,10 @@ mod tests {
             ends("10.0.0.1", "2001:db8::2"),
             ends("::ffff:10.0.0.1", "10.0.0.2"),
         ] {
-            assert!(FlowKey::new(0, low, high).1, "{low:?}");
-            assert!(!FlowKey::new(0, high, low).1, "{low:?}");
-            assert!(FlowKey::new(0, low, low).1, "an end that talks to itself");
+            let is_first = |one, other| FlowKey::directed(1, one, other).sorted().1;
+            assert!(is_first(low, high), "{low:?}");
+            assert!(!is_first(high, low), "{low:?}");
+            assert!(is_first(low, low), "an end that talks to itself");
         }
     }
 }

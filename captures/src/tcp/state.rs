@@ -55,13 +55,13 @@ impl State<'_> {
         let [client, server] = &mut *self.halves;
         // The client's ACK of a SYN-ACK that was not captured says where the server begins.
         let first_ack =
-            client.isn.is_some_and(|isn| isn.wrapping_add(1) == tcp.seq) && packet.has(flag::ACK);
+            client.isn.is_some_and(|isn| isn.wrapping_add(1) == tcp.seq()) && packet.has(flag::ACK);
         if dir == Direction::ToServer && first_ack && !server.has_base() {
-            server.begin(tcp.ack, false);
+            server.begin(tcp.ack(), false);
         }
         let half = &mut self.halves[dir.index()];
         if !half.has_base() {
-            half.begin(tcp.seq, tcp.payload_len == 0 && !packet.has(flag::FIN));
+            half.begin(tcp.seq(), tcp.payload_len == 0 && !packet.has(flag::FIN));
         }
         // The server's bare ACK of a SYN is a challenge, not consent. RFC 5961 4.
         let consents = dir == Direction::ToServer || tcp.payload_len > 0 || packet.has(flag::FIN);
@@ -82,17 +82,17 @@ impl State<'_> {
         let [client, server] = &mut *self.halves;
         if is_answer {
             if !client.has_base() {
-                client.begin(tcp.ack, false);
+                client.begin(tcp.ack(), false);
             }
-            let fits = client.isn.is_none_or(|isn| isn.wrapping_add(1) == tcp.ack);
+            let fits = client.isn.is_none_or(|isn| isn.wrapping_add(1) == tcp.ack());
             self.handshake.syn_ack(packet.at.time, fits);
         } else {
             self.handshake.syn(packet.at.time);
         }
         *self.failed = false;
         let half = if dir == Direction::ToServer { client } else { server };
-        half.begin(tcp.seq.wrapping_add(1), false);
-        half.isn = Some(tcp.seq);
+        half.begin(tcp.seq().wrapping_add(1), false);
+        half.isn = Some(tcp.seq());
     }
 
     /// A host that reset a connection says nothing more on it.
@@ -112,7 +112,7 @@ impl State<'_> {
         if reports_duplicate(packet) {
             self.halves[other.index()].duplicate_reported();
         }
-        self.halves[other.index()].acknowledged(other, packet.tcp.ack, out);
+        self.halves[other.index()].acknowledged(other, packet.tcp.ack(), out);
         if out.info.tag != 0 {
             // The relay's own recording: what it left out has passed, and nothing of it comes later.
             self.halves[other.index()].passed_unseen(other, packet.at, out);
@@ -122,7 +122,7 @@ impl State<'_> {
 
     fn window(&mut self, dir: Direction, packet: &Packet<'_>, out: &mut Out) {
         let half = &mut self.halves[dir.index()];
-        let is_zero = packet.tcp.window == 0;
+        let is_zero = packet.tcp.window() == 0;
         if is_zero == half.window_is_zero || packet.has(flag::SYN) || !packet.has(flag::ACK) {
             return;
         }
@@ -139,7 +139,7 @@ impl State<'_> {
         let half = &mut self.halves[dir.index()];
         if !packet.has(flag::SYN)
             && !packet.has(flag::FIN)
-            && half.is_keep_alive(tcp.seq, tcp.payload_len)
+            && half.is_keep_alive(tcp.seq(), tcp.payload_len)
         {
             return;
         }
@@ -179,7 +179,7 @@ impl State<'_> {
         let acks_syn = packet.has(flag::ACK)
             && self.halves[0].isn.is_some_and(|isn| {
                 // A SYN may carry data, acknowledged or not. RFC 7413.
-                packet.tcp.ack.wrapping_sub(isn.wrapping_add(1)) <= u32::from(u16::MAX)
+                packet.tcp.ack().wrapping_sub(isn.wrapping_add(1)) <= u32::from(u16::MAX)
             });
         if dir == Direction::ToClient
             && acks_syn
@@ -191,7 +191,7 @@ impl State<'_> {
         self.flush(out);
         // A RST stands at its place in the stream: what is missing before it was not captured.
         if !self.handshake.is_trying() && !self.halves[dir.index()].was_reset {
-            self.halves[dir.index()].lost_before(dir, packet.at, packet.tcp.seq, out);
+            self.halves[dir.index()].lost_before(dir, packet.at, packet.tcp.seq(), out);
         }
         self.tell_segment(dir, packet, SegmentKind::Rst, out);
         // Before an answer there is nothing that a RST could close.
@@ -275,7 +275,7 @@ impl State<'_> {
 
 /// Sequence number of the first byte of payload: a SYN takes one.
 fn first_byte(packet: &Packet<'_>) -> u32 {
-    packet.tcp.seq.wrapping_add(u32::from(packet.has(flag::SYN)))
+    packet.tcp.seq().wrapping_add(u32::from(packet.has(flag::SYN)))
 }
 
 fn kept(dir: Direction, packet: &Packet<'_>, kind: SegmentKind, halves: &[Half; 2]) -> Segment {
@@ -286,10 +286,10 @@ fn kept(dir: Direction, packet: &Packet<'_>, kind: SegmentKind, halves: &[Half; 
         kind,
         ttl: Some(packet.ttl),
         ip_id: packet.ip_id,
-        seq: packet.tcp.seq,
-        ack: packet.tcp.ack,
-        flags: packet.tcp.flags,
-        window: packet.tcp.window,
+        seq: packet.tcp.seq(),
+        ack: packet.tcp.ack(),
+        flags: packet.tcp.flags(),
+        window: packet.tcp.window(),
         len: packet.tcp.payload_len,
         options: packet.tcp.options.to_vec(),
         baseline: half.baseline(peer),
@@ -308,7 +308,7 @@ fn reports_duplicate(packet: &Packet<'_>) -> bool {
             (1, _) => rest = after,
             (5, [len, _, _, _, _, r0, r1, r2, r3, ..]) if *len >= 10 => {
                 let right = u32::from_be_bytes([*r0, *r1, *r2, *r3]);
-                return (packet.tcp.ack.wrapping_sub(right) as i32) >= 0;
+                return (packet.tcp.ack().wrapping_sub(right) as i32) >= 0;
             }
             (_, [len, ..]) if *len >= 2 => rest = rest.get(usize::from(*len)..).unwrap_or(&[]),
             _ => return false,

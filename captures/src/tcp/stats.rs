@@ -81,13 +81,14 @@ impl IpIdHabit {
     const ENOUGH: u32 = 2;
 
     /// Takes the identification of the next packet.
+    #[inline]
     pub(super) fn note(&mut self, ip_id: Option<u16>) {
         let Some(ip_id) = ip_id else { return };
         match self.last.replace(ip_id) {
-            Some(last) if ip_id == 0 && last == 0 => self.zeros = self.zeros.saturating_add(1),
             Some(last) if (1..=Self::STEP).contains(&ip_id.wrapping_sub(last)) => {
                 self.steps = self.steps.saturating_add(1);
             }
+            Some(0) if ip_id == 0 => self.zeros = self.zeros.saturating_add(1),
             Some(_) => self.leaps = self.leaps.saturating_add(1),
             None => {}
         }
@@ -146,89 +147,66 @@ impl Outstanding {
 #[derive(Clone, Debug)]
 pub(super) struct RecentHeaders {
     ring: [Header; RECENT],
-    /// What [`Header::mark`] makes of each.
-    marks: [u32; RECENT],
     /// The place of the next one.
     next: usize,
 }
 
+/// What of a packet a mirror port's copy has, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Header {
+pub(super) struct Header {
+    /// That of TCP behind its ports: first both numbers.
+    tcp: [u64; 2],
     time: u64,
-    seq: u32,
-    ack: u32,
     len: u32,
     /// Zero where the IP identification tells packets apart.
     options: u32,
     ip_id: u16,
-    checksum: u16,
-    window: u16,
-    flags: u8,
 }
 
 impl Default for RecentHeaders {
     fn default() -> Self {
-        RecentHeaders {
-            ring: [Header::NONE; RECENT],
-            marks: [Header::NONE.mark(); RECENT],
-            next: 0,
-        }
+        RecentHeaders { ring: [Header::NONE; RECENT], next: 0 }
     }
 }
 
 impl RecentHeaders {
-    /// Whether `packet` is a copy of a recent one, which it becomes itself if not. A sender's own
-    /// retransmission comes later or has another IP identification.
-    #[inline]
-    pub(super) fn is_copy(&mut self, packet: &Packet<'_>) -> bool {
-        let header = Header::of(packet);
-        let mark = header.mark();
-        // All are looked at, which is faster than to stop at the first.
-        let may_be = self.marks.iter().fold(false, |found, known| found | (*known == mark));
-        if may_be && self.ring.iter().any(|old| header.is_copy_of(old)) {
-            return true;
+    /// Whether one of them is that of a packet of which `header` is a copy. A sender's own retransmission comes
+    /// later or has another IP identification.
+    #[inline(never)] // or it takes the registers of what most packets need
+    pub(super) fn has(&self, header: &Header) -> bool {
+        for old in &self.ring {
+            // The numbers tell it from most others.
+            if old.tcp[0] == header.tcp[0] && header.is_copy_of(old) {
+                return true;
+            }
         }
-        let at = self.next % RECENT;
-        (self.ring[at], self.marks[at]) = (header, mark);
-        self.next = at + 1;
         false
+    }
+
+    /// Takes the next one.
+    #[inline]
+    pub(super) fn remember(&mut self, header: Header) {
+        let at = self.next % RECENT;
+        self.ring[at] = header;
+        self.next = at + 1;
     }
 }
 
 impl Header {
     /// What no segment has: one longer than any packet.
-    const NONE: Header = Header {
-        time: 0,
-        seq: 0,
-        ack: 0,
-        len: u32::MAX,
-        options: 0,
-        ip_id: 0,
-        checksum: 0,
-        window: 0,
-        flags: 0,
-    };
+    const NONE: Header = Header { tcp: [0; 2], time: 0, len: u32::MAX, options: 0, ip_id: 0 };
 
-    #[inline(always)] // its fields stay where they were read
-    fn of(packet: &Packet<'_>) -> Header {
-        let tcp = &packet.tcp;
+    #[inline(always)] // words that go from a packet to where they are kept
+    pub(super) fn of(packet: &Packet<'_>) -> Header {
+        let tcp = packet.tcp;
         let ip_id = packet.ip_id.unwrap_or(0);
         Header {
+            tcp: tcp.behind_ports(),
             time: packet.at.time.0,
-            seq: tcp.seq,
-            ack: tcp.ack,
             len: tcp.payload_len,
             options: if ip_id == 0 { short_hash(tcp.options) } else { 0 },
             ip_id,
-            checksum: tcp.checksum,
-            window: tcp.window,
-            flags: tcp.flags,
         }
-    }
-
-    /// A short word that is the same for copies, and for other headers of one sender hardly ever.
-    const fn mark(&self) -> u32 {
-        self.seq ^ self.ack.rotate_left(8) ^ (self.ip_id as u32).rotate_left(16)
     }
 
     fn is_copy_of(&self, old: &Header) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
-use rdpwhy_analyzer::input::{Input, Origin, Timestamp};
+use rdpwhy_analyzer::input::{Direction, Input, Origin, Timestamp};
 
 use super::flow::Flow;
 use super::key::{BuildFlowHasher, FlowKey};
@@ -26,8 +26,8 @@ const EVICTION_SAMPLE: usize = 64;
 pub struct FlowTable {
     options: FlowOptions,
     pub(super) places: HashMap<FlowKey, u32, BuildFlowHasher>,
-    /// The place found last: many packets of a flow come in a row.
-    latest: Option<(FlowKey, u32)>,
+    /// What was found last: many packets of a flow come in a row, those of one side or of both.
+    latest: [Option<Found>; 2],
     pub(super) flows: Vec<Option<Box<Flow>>>,
     free: Vec<u32>,
     /// Place and number of closed flows, the longest closed first. May hold flows that are gone.
@@ -39,13 +39,21 @@ pub struct FlowTable {
     last_packet: u64,
 }
 
+/// Where the segments from one endpoint to another go.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    ends: FlowKey,
+    place: u32,
+    dir: Direction,
+}
+
 impl FlowTable {
     /// An empty table.
     pub fn new(options: FlowOptions) -> FlowTable {
         FlowTable {
             options,
             places: HashMap::default(),
-            latest: None,
+            latest: [None; 2],
             flows: Vec::new(),
             free: Vec::new(),
             closed: VecDeque::new(),
@@ -70,15 +78,27 @@ impl FlowTable {
         self.take(At { time, number }, tag, ip, segment, sink)
     }
 
-    /// The same for a captured packet that is an Ethernet frame with TCP over IPv4 and nothing unusual about it, as
-    /// most are. `None` for every other: then nothing has happened.
-    pub fn push_frame(
+    /// Takes a captured packet as most are: an Ethernet frame with TCP over IPv4, in which an open connection goes
+    /// on as before. Gives its flow and which way its bytes go, and these: they are next in their direction, and
+    /// none are there in a bare acknowledgement. `None` for every other packet: then nothing has happened, and it
+    /// is one for [`FlowTable::push`].
+    #[inline(always)] // where a capture is read, which does nothing else
+    pub fn next_bytes<'p>(
         &mut self,
-        packet: &RawPacket<'_>,
+        packet: RawPacket<'p>,
         tag: u8,
-        sink: &mut impl FnMut(FlowId, &FlowInfo, Timestamp, Origin, Input<'_>),
-    ) -> Option<FlowId> {
-        self.take_frame(packet, tag, sink)
+    ) -> Option<(&FlowInfo, Direction, &'p [u8])> {
+        let ip = link::usual(packet.link_type, packet.bytes)?;
+        let tcp = tcp_segment(&ip)?;
+        let at = At { time: packet.time, number: packet.number };
+        let (place, dir) = self.find(ends_of(tag, &ip, &tcp))?;
+        let flow = self.flows.get_mut(place as usize)?.as_deref_mut()?;
+        let segment = Packet { at, ttl: ip.ttl, ip_id: ip.ip_id, tcp: &tcp };
+        if !flow.goes_on(dir, &segment, &mut self.memory) {
+            return None;
+        }
+        self.last_packet = at.number;
+        Some((&flow.info, dir, tcp.payload))
     }
 
     /// Takes an ICMP error that quotes a segment. Returns the flow of that segment.
@@ -130,26 +150,12 @@ impl FlowTable {
             flow.finish(end, &mut self.memory, sink);
         }
         self.places.clear();
-        self.latest = None;
+        self.latest = [None; 2];
         self.free.clear();
         self.closed.clear();
         self.hand = 0;
     }
 
-    fn take_frame(
-        &mut self,
-        packet: &RawPacket<'_>,
-        tag: u8,
-        sink: &mut Sink<'_>,
-    ) -> Option<FlowId> {
-        let ip = link::usual(packet.link_type, packet.bytes)?;
-        let segment = tcp_segment(&ip)?;
-        let at = At { time: packet.time, number: packet.number };
-        Some(self.take(at, tag, &ip, &segment, sink))
-    }
-
-    // Twice in the program, so that a frame's fields stay where they were read.
-    #[inline(always)]
     fn take(
         &mut self,
         at: At,
@@ -159,27 +165,24 @@ impl FlowTable {
         sink: &mut Sink<'_>,
     ) -> FlowId {
         self.last_packet = at.number;
-        let source = (ip.source, tcp.source_port);
-        let destination = (ip.destination, tcp.destination_port);
         let packet = Packet { at, ttl: ip.ttl, ip_id: ip.ip_id, tcp };
-        let (key, is_first) = FlowKey::new(tag, source, destination);
-        let mut place = self.place_of(&key);
+        let mut found = self.find(ends_of(tag, ip, tcp));
         // Only a SYN opens a connection anew.
         if packet.has(flag::SYN)
-            && let Some(old) = place.filter(|&old| self.is_reused(old, is_first, &packet))
+            && let Some((old, _)) = found.filter(|found| self.is_reused(*found, &packet))
         {
             self.remove(old, at, sink);
-            place = None;
+            found = None;
         }
-        let place = match place {
-            Some(place) => place,
-            None => self.open(key, tag, source.into(), destination.into(), &packet, sink),
+        let (place, dir) = match found {
+            Some(found) => found,
+            None => self.open(tag, ip, &packet, sink),
         };
         let FlowTable { flows, memory, closed, .. } = self;
         let Some(flow) = flows.get_mut(place as usize).and_then(Option::as_deref_mut) else {
             return FlowId(self.next_id); // can not be: every place of the map is taken
         };
-        flow.segment(flow.direction(is_first), &packet, memory, sink);
+        flow.segment(dir, &packet, memory, sink);
         let id = flow.info.id;
         if flow.is_closed() && !flow.queued {
             flow.queued = true;
@@ -189,33 +192,43 @@ impl FlowTable {
         id
     }
 
-    #[inline]
-    fn place_of(&mut self, key: &FlowKey) -> Option<u32> {
-        if let Some((latest, place)) = &self.latest
-            && latest == key
-        {
-            return Some(*place);
+    /// The place of a segment's flow, and where in it the segment goes.
+    #[inline(always)]
+    fn find(&mut self, ends: FlowKey) -> Option<(u32, Direction)> {
+        match &self.latest {
+            [Some(found), _] | [_, Some(found)] if found.ends == ends => {
+                Some((found.place, found.dir))
+            }
+            _ => self.look_up(ends),
         }
-        let place = *self.places.get(key)?;
-        self.latest = Some((*key, place));
-        Some(place)
     }
 
-    fn is_reused(&self, place: u32, is_first: bool, packet: &Packet<'_>) -> bool {
+    #[inline(never)]
+    fn look_up(&mut self, ends: FlowKey) -> Option<(u32, Direction)> {
+        let (key, is_first) = ends.sorted();
+        let place = *self.places.get(&key)?;
+        let dir = self.flows.get(place as usize)?.as_deref()?.direction(is_first);
+        let [before, _] = self.latest;
+        self.latest = [Some(Found { ends, place, dir }), before];
+        Some((place, dir))
+    }
+
+    fn is_reused(&self, (place, dir): (u32, Direction), packet: &Packet<'_>) -> bool {
         let flow = self.flows.get(place as usize).and_then(Option::as_deref);
-        flow.is_some_and(|flow| flow.is_reused_by(flow.direction(is_first), packet))
+        flow.is_some_and(|flow| flow.is_reused_by(dir, packet))
     }
 
     fn open(
         &mut self,
-        key: FlowKey,
         tag: u8,
-        source: SocketAddr,
-        destination: SocketAddr,
+        ip: &IpPacket<'_>,
         packet: &Packet<'_>,
         sink: &mut Sink<'_>,
-    ) -> u32 {
+    ) -> (u32, Direction) {
         while self.places.len() >= self.options.max_flows.max(1) && self.evict(packet.at, sink) {}
+        let (key, _) = ends_of(tag, ip, packet.tcp).sorted();
+        let source = SocketAddr::new(ip.source, packet.tcp.source_port());
+        let destination = SocketAddr::new(ip.destination, packet.tcp.destination_port());
         let from_client = self.is_from_client(source, destination, packet);
         let (client, server) =
             if from_client { (source, destination) } else { (destination, source) };
@@ -242,7 +255,7 @@ impl FlowTable {
             }
         };
         self.places.insert(key, place);
-        place
+        (place, if from_client { Direction::ToServer } else { Direction::ToClient })
     }
 
     /// Whether the sender of a flow's first packet is its client: by the SYN, by the ports, or for want of more.
@@ -293,7 +306,7 @@ impl FlowTable {
         flow.finish(now, &mut self.memory, sink);
         let info = &flow.info;
         self.places.remove(&FlowKey::of(info.tag, info.client, info.server));
-        self.latest = None;
+        self.latest = [None; 2];
         self.free.push(place);
         true
     }
@@ -319,4 +332,10 @@ impl FlowTable {
             });
         }
     }
+}
+
+#[inline]
+fn ends_of(tag: u8, ip: &IpPacket<'_>, tcp: &TcpSegment<'_>) -> FlowKey {
+    let source = (ip.source, tcp.source_port());
+    FlowKey::directed(tag, source, (ip.destination, tcp.destination_port()))
 }

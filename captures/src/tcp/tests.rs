@@ -14,7 +14,7 @@ use rdpwhy_analyzer::input::{
 };
 
 use super::{FlowId, FlowInfo, FlowOptions, FlowTable, IcmpError, flag};
-use crate::packet::{IpPacket, TcpSegment};
+use crate::packet::{IpPacket, RawPacket, TcpSegment};
 
 const ACK: u8 = flag::ACK;
 const SYN: u8 = flag::SYN;
@@ -40,6 +40,44 @@ struct Seg {
     data: Vec<u8>,
     /// Bytes of payload that the capture did not keep.
     cut: u32,
+}
+
+impl Seg {
+    fn header(&self) -> [u8; 20] {
+        let ports = [self.source.port(), self.destination.port()].map(u16::to_be_bytes);
+        let numbers = [self.seq, self.ack].map(u32::to_be_bytes);
+        let offset = 5 + (self.options.len() / 4) as u8;
+        let window_and_sum = [self.window, self.checksum].map(u16::to_be_bytes);
+        let header = [
+            ports.as_flattened(),
+            numbers.as_flattened(),
+            &[offset << 4, self.flags],
+            window_and_sum.as_flattened(),
+            &[0, 0],
+        ];
+        header.concat().try_into().unwrap()
+    }
+
+    /// Ethernet, IPv4 without options.
+    fn frame(&self) -> Vec<u8> {
+        let (IpAddr::V4(source), IpAddr::V4(destination)) =
+            (self.source.ip(), self.destination.ip())
+        else {
+            panic!("{self:?}")
+        };
+        let header = self.header();
+        let total = (20 + header.len() + self.options.len() + self.data.len()) as u16;
+        let ip = [
+            &[0x45, 0][..],
+            &total.to_be_bytes(),
+            &self.ip_id.unwrap().to_be_bytes(),
+            &[0x40, 0, self.ttl, 6, 0, 0],
+            &source.octets(),
+            &destination.octets(),
+        ];
+        let ethernet = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0x08, 0x00];
+        [&ethernet, &ip.concat()[..], &header, &self.options, &self.data].concat()
+    }
 }
 
 fn client_address() -> SocketAddr {
@@ -79,6 +117,8 @@ fn s(seq: u32, ack: u32, flags: u8, data: &[u8]) -> Seg {
 struct Script {
     table: FlowTable,
     number: u64,
+    /// How many frames were as most are.
+    frames: usize,
     /// One line per input but for counts.
     log: Vec<String>,
     packets: Vec<u64>,
@@ -98,6 +138,7 @@ impl Script {
         Script {
             table: FlowTable::new(options),
             number: 0,
+            frames: 0,
             log: Vec::new(),
             packets: Vec::new(),
             times: Vec::new(),
@@ -135,21 +176,34 @@ impl Script {
             payload: &[],
             payload_len: 20 + len,
         };
-        let tcp = TcpSegment {
-            source_port: segment.source.port(),
-            destination_port: segment.destination.port(),
-            seq: segment.seq,
-            ack: segment.ack,
-            flags: segment.flags,
-            window: segment.window,
-            checksum: segment.checksum,
-            options: &segment.options,
-            payload: &segment.data,
-            payload_len: len,
-        };
+        let (options, payload) = (&segment.options, &segment.data);
+        let tcp = TcpSegment { header: &segment.header(), options, payload, payload_len: len };
         self.run(|table, mut sink| {
             table.push(Timestamp(nanos), number, segment.tag, &ip, &tcp, &mut sink)
         })
+    }
+
+    /// Sends a segment as a file's reader does: first as most packets are, and then as any.
+    fn push_frame(&mut self, ms: u64, segment: &Seg) {
+        let (time, number, frame) = (Timestamp(ms * 1_000_000), self.number + 1, segment.frame());
+        let original_len = frame.len() as u32;
+        let packet =
+            RawPacket { number, time, interface: 0, link_type: 1, bytes: &frame, original_len };
+        let went = self.run(|table, sink| {
+            let Some((flow, dir, bytes)) = table.next_bytes(packet, segment.tag) else {
+                return false;
+            };
+            if !bytes.is_empty() {
+                sink(flow.id, flow, time, Origin::Packet(number), Input::Data { dir, bytes });
+            }
+            true
+        });
+        if went {
+            self.number = number;
+            self.frames += 1;
+        } else {
+            self.push(ms, segment);
+        }
     }
 
     fn icmp(&mut self, ms: u64, kind: u8, code: u8, seq: Option<u32>) -> Option<FlowId> {

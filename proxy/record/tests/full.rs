@@ -16,7 +16,7 @@ fn legs(file: &[u8]) -> [[(Vec<u8>, u64); 2]; 2] {
         let Ok(link::Decoded::Ip(ip)) = read else { panic!("not IP") };
         let tcp = segment::tcp_segment(&ip).unwrap();
         let server = raw.interface == 1;
-        let dir = if tcp.destination_port == [13_389, 3389][usize::from(server)] {
+        let dir = if tcp.destination_port() == [13_389, 3389][usize::from(server)] {
             ToServer
         } else {
             ToClient

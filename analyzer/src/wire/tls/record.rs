@@ -23,6 +23,7 @@ impl RecordHeader {
 
     /// The header at the start of `bytes`. Content type and major version are judged as soon as
     /// they are there, so that the first byte of another protocol is already `Malformed`.
+    #[inline]
     pub fn parse(bytes: &[u8]) -> Parsed<RecordHeader> {
         let mut reader = Reader::new(bytes);
         let content_type = reader.u8("TLS content type")?;

@@ -78,15 +78,16 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A segment behind the heads of both streams: from the client or not, how far from the next byte (0: it is that),
-/// how many bytes, flags, window, TTL and IP identification.
-type Step = (bool, i8, usize, u8, u16, u8, u16);
+/// how many bytes, flags, window, TTL, IP identification, and whether a mirror port shows it twice.
+type Step = (bool, i8, usize, u8, u16, u8, u16, bool);
 
 fn step() -> impl Strategy<Value = Step> {
     let flags = prop_oneof![8 => Just(ACK), 4 => Just(ACK | flag::PSH), 1 => any::<u8>()];
     let window = prop_oneof![9 => Just(1000u16), 1 => Just(0)];
     let shift = prop_oneof![9 => Just(0i8), 1 => any::<i8>()];
     let ttl = prop_oneof![9 => Just(64u8), 1 => any::<u8>()];
-    (any::<bool>(), shift, 0usize..90, flags, window, ttl, any::<u16>())
+    let twice = prop_oneof![4 => Just(false), 1 => Just(true)];
+    (any::<bool>(), shift, 0usize..90, flags, window, ttl, any::<u16>(), twice)
 }
 
 /// Half of what stands before the steps in both streams: nothing, nearly all that is kept of a head, nearly all that
@@ -100,24 +101,29 @@ fn long(head: usize, steps: &[Step], may_be_short: bool) -> Script {
     let mut script = Script::open();
     let mut next = [1001u32, 2001];
     let mut time = 20;
-    let mut send = |(from_client, shift, len, flags, window, ttl, id): Step,
+    let mut send = |(from_client, shift, len, flags, window, ttl, id, twice): Step,
                     next: &mut [u32; 2]| {
-        if !may_be_short {
-            script.table.flows.iter_mut().flatten().for_each(|flow| flow.unsettle());
-        }
         let (own, peer) = if from_client { (0, 1) } else { (1, 0) };
         let make = if from_client { c } else { s };
         let seq = next[own].wrapping_add_signed(shift.into());
         let data = vec![b'a' + (seq % 26) as u8; len];
         let segment = make(seq, next[peer], flags, &data);
         time += 1;
-        script.push(time, &Seg { window, ttl, ip_id: Some(id), ..segment });
+        let segment = Seg { window, ttl, ip_id: Some(id), ..segment };
+        for _ in 0..1 + usize::from(twice) {
+            if may_be_short {
+                script.push_frame(time, &segment);
+            } else {
+                script.table.flows.iter_mut().flatten().for_each(|flow| flow.unsettle());
+                script.push(time, &segment);
+            }
+        }
         if shift == 0 {
             next[own] = next[own].wrapping_add(len as u32);
         }
     };
     for from_client in [true, true, false, false] {
-        send((from_client, 0, head, ACK, 1000, 64, 1), &mut next);
+        send((from_client, 0, head, ACK, 1000, 64, 1, false), &mut next);
     }
     steps.iter().for_each(|step| send(*step, &mut next));
     script.finish(100_000);
@@ -136,6 +142,9 @@ proptest! {
         prop_assert_eq!(short.counts, long.counts);
         prop_assert_eq!((short.packets, short.times), (long.packets, long.times));
         prop_assert_eq!((short.table.memory.used, long.table.memory.used), (0, 0));
+        prop_assert_eq!(long.frames, 0);
+        // The first bytes of each side, at least, where they are no more than a packet holds.
+        prop_assert!(short.frames > 0 || head == 0, "{}", short.frames);
     }
 
     #[test]
