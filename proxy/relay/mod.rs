@@ -7,6 +7,7 @@ mod added;
 mod death;
 mod linger;
 mod listen;
+mod moments;
 mod observer;
 mod origin;
 mod pending;

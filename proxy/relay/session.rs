@@ -10,7 +10,6 @@ use rdpwhy_analyzer::input::{
 };
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
 use super::Relay;
 use super::death::close_of;
@@ -32,8 +31,6 @@ use crate::record::Chunk;
 const EARLY: usize = 64 << 10;
 /// How long the server is still dialled after the client has closed its half.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often a session is looked at, for a stall while it is not up yet, and for what its sockets say in a silence.
-const TICK: Duration = Duration::from_secs(1);
 
 /// Runs one session of this client to its end and hands it to the desk; then its place is another's.
 pub async fn run(
@@ -100,20 +97,6 @@ async fn open(
     (watched, Some(Box::new(pump)))
 }
 
-/// The first one is not now: a timer that is due at once wakes the thread that has just begun to serve. Sessions are
-/// looked at together, at so many moments of a second: with one of each session's own, the next is always near, and
-/// the thread that sleeps until then has the kernel set its alarm anew for every packet.
-pub(super) fn ticks() -> Interval {
-    const MOMENT: Duration = Duration::from_millis(125);
-    static ORIGIN: OnceLock<tokio::time::Instant> = OnceLock::new();
-    let now = tokio::time::Instant::now();
-    let past = now.duration_since(*ORIGIN.get_or_init(|| now)).as_millis() % MOMENT.as_millis();
-    let first = now + TICK + (MOMENT - Duration::from_millis(past as u64));
-    let mut ticks = interval_at(first, TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    ticks
-}
-
 enum Reached {
     /// The server, what the client said until then, and whether it has closed its half.
     Server(TcpStream, Vec<u8>, Option<Close>),
@@ -124,7 +107,8 @@ enum Reached {
 enum Woke {
     Dialled(DialOutcome),
     Client,
-    Tick,
+    /// For a stall.
+    Look,
     /// It waits no longer, for this reason of the relay's own if any.
     Over(Option<RelayNote>),
 }
@@ -156,7 +140,7 @@ async fn reach(
     let dialing = dial::dial(target, options, &mut begun);
     tokio::pin!(dialing);
     let deadline = relay.deadlines.connect.map(|limit| tokio::time::Instant::now() + limit);
-    let mut ticks = ticks();
+    let mut looks = relay.workers.looks();
     let mut early = Vec::new();
     let mut left = None;
     let mut grace = None;
@@ -166,7 +150,7 @@ async fn reach(
             outcome = &mut dialing => Woke::Dialled(outcome),
             _ = client.readable(), if left.is_none() && early.len() < EARLY => Woke::Client,
             () = at(grace) => Woke::Over(None),
-            _ = ticks.tick() => Woke::Tick,
+            () = looks.next() => Woke::Look,
             () = at(deadline) => {
                 Woke::Over(Some(RelayNote::Deadline("--connect-timeout".into())))
             }
@@ -178,8 +162,8 @@ async fn reach(
         }
         match woke {
             Woke::Dialled(outcome) => break Some(outcome),
-            Woke::Tick if noted => watched.look(relay, None),
-            Woke::Tick => watched.look_up(relay, asked),
+            Woke::Look if noted => watched.look(relay, None),
+            Woke::Look => watched.look_up(relay, asked),
             Woke::Client => {
                 left = read_early(client, &mut early, watched);
                 let Some(how) = left else { continue };
@@ -267,7 +251,7 @@ async fn carry(
     stop: &mut watch::Receiver<bool>,
 ) -> Carried {
     let deadline = relay.deadlines.handshake.map(|limit| tokio::time::Instant::now() + limit);
-    let mut ticks = ticks();
+    let mut looks = relay.workers.looks();
     let mut quiet = None;
     let mut hangs = Patience::default();
     loop {
@@ -281,7 +265,7 @@ async fn carry(
                 biased;
                 _ = stop.changed() => Happened::Stop,
                 what = happens(due) => what,
-                _ = ticks.tick(), if looked_at => Happened::Tick,
+                () = looks.next(), if looked_at => Happened::Look,
             }
         });
         let lull = watched.is_in_lull();
@@ -325,7 +309,7 @@ async fn carry(
                 }
                 quiet = Some(tokio::time::Instant::now() + LINGER);
             }
-            Happened::Tick => {
+            Happened::Look => {
                 watched.look(relay, Some(&pump));
                 if relay.rst_immune.is_some_and(|limit| watched.waits(limit)) {
                     return closed_by("--rst-immune", pump, watched);
@@ -351,7 +335,7 @@ async fn carry(
 /// Waits for the first of what is due; for ever where nothing is.
 async fn happens(due: Option<(tokio::time::Instant, Happened)>) -> Happened {
     at(due.map(|(at, _)| at)).await;
-    due.map_or(Happened::Tick, |(_, what)| what)
+    due.map_or(Happened::Look, |(_, what)| what)
 }
 
 /// What a session in its course wakes up for.
@@ -360,7 +344,8 @@ enum Happened {
     /// Ends, or no more than the first bytes after a silence.
     Deaths(Option<Deaths>),
     Quiet,
-    Tick,
+    /// For a stall while it is not up yet, and for what its sockets say in a silence.
+    Look,
     Deadline,
     Stop,
 }

@@ -1,6 +1,5 @@
 //! Sessions through the relay with engines that fail: bytes go on exactly, verdicts say what they lack.
 
-use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -15,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::pump::Pump;
-use super::{Deadlines, Feed, Guard, ProxyProtocol, Relay, Upstream, Workers, listen, session};
+use super::{Deadlines, Feed, Guard, ProxyProtocol, Relay, Upstream, Workers, listen};
 use crate::clock::Clock;
 use crate::desk::{Desk, Message};
 use crate::dial::{DialOptions, Target};
@@ -290,21 +289,4 @@ async fn what_the_relay_adds_lasts_until_the_receiver_has_taken_all() {
     assert!(count("+Inf") > count("0.25"), "{text}");
     assert!(count("0.25") > 0, "{text}");
     assert!(!text.contains("step=\"relay\",leg=\"client\""), "nothing came back: {text}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn sessions_that_begin_apart_are_looked_at_together() {
-    // Behind whatever moment the other tests of this process count from.
-    tokio::time::advance(Duration::from_secs(3600)).await;
-    let mut looks = Vec::new();
-    for _ in 0..50 {
-        tokio::time::advance(Duration::from_millis(7)).await;
-        looks.push(session::ticks());
-    }
-    let mut moments = BTreeSet::new();
-    for look in &mut looks {
-        moments.insert(look.tick().await);
-    }
-    // They began within 350 ms.
-    assert!(moments.len() <= 4, "{moments:?}");
 }

@@ -9,6 +9,8 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
+use super::moments::{Looks, Moments};
+
 /// Threads that relay; they end with the last clone.
 #[derive(Clone)]
 pub struct Workers(Arc<Threads>);
@@ -16,12 +18,13 @@ pub struct Workers(Arc<Threads>);
 struct Threads {
     runtimes: Vec<Handle>,
     next: AtomicUsize,
+    moments: Moments,
     /// Dropped with the last clone, which the threads notice.
     _alive: watch::Sender<()>,
 }
 
 impl Workers {
-    /// Starts that many threads; at least one.
+    /// Starts that many threads; at least one. Their sessions are looked at from the runtime that calls this.
     pub fn start(count: usize) -> io::Result<Workers> {
         let (alive, over) = watch::channel(());
         let threads = (0..count.max(1)).map(|number| begin(number, over.clone()));
@@ -38,8 +41,14 @@ impl Workers {
         &self.0.runtimes[0]
     }
 
+    /// When a session that begins now is looked at.
+    pub fn looks(&self) -> Looks {
+        self.0.moments.looks()
+    }
+
     fn on(runtimes: Vec<Handle>, alive: watch::Sender<()>) -> Workers {
-        Workers(Arc::new(Threads { runtimes, next: AtomicUsize::new(0), _alive: alive }))
+        let (next, moments) = (AtomicUsize::new(0), Moments::start());
+        Workers(Arc::new(Threads { runtimes, next, moments, _alive: alive }))
     }
 
     /// Gives a client to the thread whose turn it is, where `session` serves it. Called on the accepting thread, to
@@ -63,7 +72,9 @@ impl Workers {
 }
 
 fn begin(number: usize, mut over: watch::Receiver<()>) -> io::Result<Handle> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let mut builder = Builder::new_current_thread();
+    builder.on_thread_park(let_others_run);
+    let runtime = builder.enable_all().build()?;
     let handle = runtime.handle().clone();
     let work = move || {
         let _ = runtime.block_on(over.changed());
@@ -72,6 +83,14 @@ fn begin(number: usize, mut over: watch::Receiver<()>) -> io::Result<Handle> {
     };
     std::thread::Builder::new().name(format!("relay-{number}")).spawn(work)?;
     Ok(handle)
+}
+
+/// Before the thread sleeps. What peers on this machine have to say next is there when they have run, and neither they
+/// nor this thread need to be woken for it. Twice, for a peer whose turn was not yet: more of them made no difference.
+/// Where nobody waits for the processor these are two short system calls.
+fn let_others_run() {
+    std::thread::yield_now();
+    std::thread::yield_now();
 }
 
 #[cfg(test)]
