@@ -4,6 +4,7 @@
 //! imports of the engine only its door (inputs, session) and never waits for it.
 
 mod added;
+mod courtesy;
 mod death;
 mod linger;
 mod listen;

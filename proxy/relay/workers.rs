@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
+use super::courtesy::Courtesy;
 use super::moments::{Looks, Moments};
 
 /// Threads that relay; they end with the last clone.
@@ -73,7 +74,8 @@ impl Workers {
 
 fn begin(number: usize, mut over: watch::Receiver<()>) -> io::Result<Handle> {
     let mut builder = Builder::new_current_thread();
-    builder.on_thread_park(let_others_run);
+    let courtesy = Courtesy::new();
+    builder.on_thread_park(move || courtesy.let_others_run());
     let runtime = builder.enable_all().build()?;
     let handle = runtime.handle().clone();
     let work = move || {
@@ -83,14 +85,6 @@ fn begin(number: usize, mut over: watch::Receiver<()>) -> io::Result<Handle> {
     };
     std::thread::Builder::new().name(format!("relay-{number}")).spawn(work)?;
     Ok(handle)
-}
-
-/// Before the thread sleeps. What peers on this machine have to say next is there when they have run, and neither they
-/// nor this thread need to be woken for it. Twice, for a peer whose turn was not yet: more of them made no difference.
-/// Where nobody waits for the processor these are two short system calls.
-fn let_others_run() {
-    std::thread::yield_now();
-    std::thread::yield_now();
 }
 
 #[cfg(test)]
