@@ -6,12 +6,14 @@
 //! for it, so a thread that has met one is courteous no more for a while.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// Nobody who only passes something on runs for as long.
-const DEAR: Duration = Duration::from_millis(1);
-/// For how many times as long as that took it does not happen again: half a percent of the time is lost at most.
+/// Nobody who only passes something on runs for as long, in ns.
+const DEAR: u64 = 1_000_000;
+/// For how many times as long as that took it does not happen again: half a percent of the time goes to such waits.
 const RARE: u64 = 200;
+/// A machine that stood still tells nothing of the next time: no wait counts for more, in ns.
+const MOST: u64 = 100_000_000;
 /// A peer's turn may be the second one; more made no difference.
 const TURNS: usize = 2;
 
@@ -42,8 +44,8 @@ impl Courtesy {
             wait();
             let after = now();
             let took = after.saturating_sub(before);
-            if took >= DEAR.as_nanos() as u64 {
-                let again = after.saturating_add(took.saturating_mul(RARE));
+            if took >= DEAR {
+                let again = after.saturating_add(RARE * took.min(MOST));
                 return self.again.store(again, Ordering::Relaxed);
             }
         }
@@ -77,5 +79,7 @@ mod tests {
         assert_eq!(sleep(0), 9, "both turns together were long");
         clock.set(clock.get() + 1000 * MS);
         assert_eq!([sleep(u64::MAX / 2), sleep(0)], [10, 10]);
+        clock.set(clock.get() + 20_000 * MS);
+        assert_eq!(sleep(0), 12, "no longer than for a tenth of a second");
     }
 }

@@ -7,9 +7,10 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use std::{io, thread};
 
+use tokio::runtime::Builder;
 use tokio::sync::{Notify, watch};
-use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// From one moment to the next.
@@ -19,11 +20,10 @@ const MOMENTS: usize = 8;
 
 /// The moments; they come for as long as anybody keeps this.
 #[derive(Clone)]
-pub struct Moments(Arc<Kept>);
-
-struct Kept {
+pub struct Moments {
     shared: Arc<Shared>,
-    task: AbortHandle,
+    /// Dropped with the last clone, which time notices.
+    _kept: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -39,19 +39,41 @@ struct Shared {
 pub struct Looks(watch::Receiver<()>);
 
 impl Moments {
+    /// They come from a thread of their own, which neither a terminal nor a disk holds up.
+    pub fn start() -> io::Result<Moments> {
+        let (moments, pass) = Moments::new();
+        let runtime = Builder::new_current_thread().enable_time().build()?;
+        thread::Builder::new().name("moments".to_owned()).spawn(move || runtime.block_on(pass))?;
+        Ok(moments)
+    }
+
     /// They come from the runtime that calls this.
-    pub fn start() -> Moments {
-        let shared = Arc::new(Shared::default());
-        let task = tokio::spawn(pass(shared.clone())).abort_handle();
-        Moments(Arc::new(Kept { shared, task }))
+    pub fn here() -> Moments {
+        let (moments, pass) = Moments::new();
+        tokio::spawn(pass);
+        moments
     }
 
     /// Those of a session that begins now: that which came last comes again in about a second.
     pub fn looks(&self) -> Looks {
-        let Shared { moments, count, wanted } = &*self.0.shared;
-        let looks = Looks(moments[count.load(Ordering::Relaxed) % MOMENTS].subscribe());
+        let Shared { moments, count, wanted } = &*self.shared;
+        let looks = Looks(moments[count.load(Ordering::Acquire) % MOMENTS].subscribe());
         wanted.notify_one();
         looks
+    }
+
+    /// And time, which passes until nobody keeps them.
+    fn new() -> (Moments, impl Future<Output = ()> + Send) {
+        let shared = Arc::new(Shared::default());
+        let (kept, mut over) = watch::channel(());
+        let passing = pass(shared.clone());
+        let time = async move {
+            tokio::select! {
+                () = passing => {}
+                _ = over.changed() => {}
+            }
+        };
+        (Moments { shared, _kept: kept }, time)
     }
 }
 
@@ -64,13 +86,6 @@ impl Looks {
     }
 }
 
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Time passes, where anybody looks.
 async fn pass(shared: Arc<Shared>) {
     let Shared { moments, count, wanted } = &*shared;
     let mut steps = interval(STEP);
@@ -80,8 +95,10 @@ async fn pass(shared: Arc<Shared>) {
             wanted.notified().await;
         }
         steps.tick().await;
-        let number = count.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = count.load(Ordering::Relaxed).wrapping_add(1);
         moments[number % MOMENTS].send_replace(());
+        // Who begins from here on waits for its next turn.
+        count.store(number, Ordering::Release);
     }
 }
 
@@ -95,7 +112,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn sessions_that_begin_apart_are_looked_at_together_and_each_once_a_second() {
-        let moments = Moments::start();
+        let moments = Moments::here();
         // Nobody has looked for long.
         advance(Duration::from_secs(3600)).await;
         let began = Instant::now();
@@ -127,7 +144,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_looks_where_nobody_did_is_served_and_nobody_is_where_no_more_come() {
-        let moments = Moments::start();
+        let moments = Moments::here();
         for _ in 0..2 {
             let began = Instant::now();
             moments.looks().next().await;

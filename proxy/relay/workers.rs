@@ -1,5 +1,5 @@
-//! Threads that relay. Each has a runtime of its own and shares nothing with the others: a session stays on the
-//! thread on which it began, and no packet of it wakes a second one.
+//! Threads that relay. Each has a runtime of its own and shares no more with the others than the moments at which
+//! sessions are looked at: a session stays on the thread on which it began, and no packet of it wakes a second one.
 
 use std::io;
 use std::sync::Arc;
@@ -25,16 +25,16 @@ struct Threads {
 }
 
 impl Workers {
-    /// Starts that many threads; at least one. Their sessions are looked at from the runtime that calls this.
+    /// Starts that many threads; at least one.
     pub fn start(count: usize) -> io::Result<Workers> {
         let (alive, over) = watch::channel(());
         let threads = (0..count.max(1)).map(|number| begin(number, over.clone()));
-        Ok(Workers::on(threads.collect::<Result<_, _>>()?, alive))
+        Ok(Workers::on(threads.collect::<Result<_, _>>()?, Moments::start()?, alive))
     }
 
     /// No threads but those of the runtime that calls this.
     pub fn here() -> Workers {
-        Workers::on(vec![Handle::current()], watch::Sender::default())
+        Workers::on(vec![Handle::current()], Moments::here(), watch::Sender::default())
     }
 
     /// Where listeners belong: the first thread accepts for all.
@@ -47,8 +47,8 @@ impl Workers {
         self.0.moments.looks()
     }
 
-    fn on(runtimes: Vec<Handle>, alive: watch::Sender<()>) -> Workers {
-        let (next, moments) = (AtomicUsize::new(0), Moments::start());
+    fn on(runtimes: Vec<Handle>, moments: Moments, alive: watch::Sender<()>) -> Workers {
+        let next = AtomicUsize::new(0);
         Workers(Arc::new(Threads { runtimes, next, moments, _alive: alive }))
     }
 

@@ -153,7 +153,7 @@ impl Flow {
                 return false;
             }
         } else if sender.next_data(packet.at, tcp, memory) {
-            // Bytes that are next were not there before, and neither was a header in front of them.
+            // No copy: what is next was not delivered before.
             self.last_told = packet.at.time;
         } else {
             return false;

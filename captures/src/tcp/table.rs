@@ -21,7 +21,7 @@ const EVICTION_SAMPLE: usize = 64;
 ///
 /// Packets go in by [`FlowTable::push`], in the order of the capture; inputs for the engine come out through
 /// the sink, each flow's in causal order, all of [`Leg::Single`](rdpwhy_analyzer::input::Leg) and with
-/// [`Origin::Packet`].
+/// [`Origin::Packet`]. Most packets need no more than [`FlowTable::next_bytes`].
 #[derive(Debug)]
 pub struct FlowTable {
     options: FlowOptions,
@@ -226,7 +226,7 @@ impl FlowTable {
         sink: &mut Sink<'_>,
     ) -> (u32, Direction) {
         while self.places.len() >= self.options.max_flows.max(1) && self.evict(packet.at, sink) {}
-        let (key, _) = ends_of(tag, ip, packet.tcp).sorted();
+        let (key, is_first) = ends_of(tag, ip, packet.tcp).sorted();
         let source = SocketAddr::new(ip.source, packet.tcp.source_port());
         let destination = SocketAddr::new(ip.destination, packet.tcp.destination_port());
         let from_client = self.is_from_client(source, destination, packet);
@@ -241,6 +241,7 @@ impl FlowTable {
             started: packet.at.time,
             starts_in_the_middle: !packet.has(flag::SYN) || packet.has(flag::RST),
         }));
+        let dir = flow.direction(is_first);
         self.next_id = self.next_id.saturating_add(1);
         let place = match self.free.pop() {
             Some(place) => {
@@ -255,7 +256,7 @@ impl FlowTable {
             }
         };
         self.places.insert(key, place);
-        (place, if from_client { Direction::ToServer } else { Direction::ToClient })
+        (place, dir)
     }
 
     /// Whether the sender of a flow's first packet is its client: by the SYN, by the ports, or for want of more.
