@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::measures::Measures;
 use crate::output::{ExitStatus, Filter, remark};
 use crate::packets::{Missing, Packets};
-use crate::record::{Recorder, Ring, stopped};
+use crate::record::{Payload, Recorder, Ring, stopped};
 use crate::relay::{
     Bound, Deadlines, Guard, ProxyProtocol, Relay, Routes, Upstream, Wanted, Workers, bind,
 };
@@ -31,7 +31,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Relays until told to end, or with `--once` until a case is over.
 pub async fn serve(args: Args, wanted: Vec<Wanted>) -> Result<ExitCode, Error> {
     let signals = Signals::catch(args.config.is_some()).map_err(Error::Runtime)?;
-    let workers = Workers::start(args.threads.into()).map_err(Error::Runtime)?;
+    // A recorder of every byte would run each time, and get few bytes at a time.
+    let courteous = args.payload != Payload::Full;
+    let workers = Workers::start(args.threads.into(), courteous).map_err(Error::Runtime)?;
     let bound = bind(wanted, &workers)?;
     let output = args.result.open(Filter { connection: None, printed: args.which.printed() })?;
     let clock = Clock::start();

@@ -25,10 +25,10 @@ struct Threads {
 }
 
 impl Workers {
-    /// Starts that many threads; at least one.
-    pub fn start(count: usize) -> io::Result<Workers> {
+    /// Starts that many threads; at least one. Courteous ones let others run before they sleep.
+    pub fn start(count: usize, courteous: bool) -> io::Result<Workers> {
         let (alive, over) = watch::channel(());
-        let threads = (0..count.max(1)).map(|number| begin(number, over.clone()));
+        let threads = (0..count.max(1)).map(|number| begin(number, courteous, over.clone()));
         Ok(Workers::on(threads.collect::<Result<_, _>>()?, Moments::start()?, alive))
     }
 
@@ -72,10 +72,12 @@ impl Workers {
     }
 }
 
-fn begin(number: usize, mut over: watch::Receiver<()>) -> io::Result<Handle> {
+fn begin(number: usize, courteous: bool, mut over: watch::Receiver<()>) -> io::Result<Handle> {
     let mut builder = Builder::new_current_thread();
-    let courtesy = Courtesy::new();
-    builder.on_thread_park(move || courtesy.let_others_run());
+    if courteous {
+        let courtesy = Courtesy::new();
+        builder.on_thread_park(move || courtesy.let_others_run());
+    }
     let runtime = builder.enable_all().build()?;
     let handle = runtime.handle().clone();
     let work = move || {
@@ -100,7 +102,7 @@ mod tests {
     #[tokio::test]
     async fn clients_are_served_by_every_thread_in_turn() {
         const THREADS: usize = 3;
-        let workers = Workers::start(THREADS).unwrap();
+        let workers = Workers::start(THREADS, true).unwrap();
         let listener = {
             let _there = workers.accepting().enter();
             let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
