@@ -1,7 +1,7 @@
 //! When sessions are looked at.
 //!
-//! Together, at a few moments of a second, and none of these is a timer of a thread that relays: such a thread would
-//! have the kernel set its alarm anew whenever it sleeps, which is between any two packets.
+//! Together, at a few moments of a second, and where threads do nothing but relay none of these is a timer of theirs:
+//! such a thread would have the kernel set its alarm anew whenever it sleeps, which is between any two packets.
 
 use std::future::pending;
 use std::sync::Arc;

@@ -23,6 +23,15 @@ fn ids_are_dense_and_tags_separate_flows() {
 }
 
 #[test]
+fn an_end_that_talks_to_itself_has_one_direction() {
+    let mut script = Script::new();
+    let to_itself = |segment| Seg { source: server_address(), ..segment };
+    script.push(0, &to_itself(c(1000, 1, SYN_ACK, b"")));
+    script.push(1, &to_itself(c(1001, 1, ACK, b"a")));
+    assert_eq!(script.take(), ["SynAck>", "Opened None", "> a"]);
+}
+
+#[test]
 fn the_longest_closed_flow_goes_first() {
     let mut script = Script::with(FlowOptions { max_flows: 3, ..FlowOptions::default() });
     for port in [1, 2, 3] {
