@@ -12,7 +12,7 @@ use crate::wire::ParseError;
 use crate::wire::first_bytes::FirstBytes;
 use crate::wire::mcs::McsPdu;
 use crate::wire::send_data::Statement;
-use crate::wire::tls::{Alert, CertificateDefect, CertificateSummary, ClientHello, ServerHello};
+use crate::wire::tls::{Alert, Chain, ClientHello, ServerHello};
 use crate::wire::x224::{ConnectionConfirm, ConnectionRequest};
 
 /// When and where something was observed. Sessions are full of these: it is two words.
@@ -110,8 +110,8 @@ pub enum Event {
     ServerHello(ServerHello),
     /// HelloRetryRequest. RFC 8446 4.1.4.
     HelloRetryRequest(ServerHello),
-    /// Certificate in clear (TLS 1.2 and older), by its sender; an empty chain gives an empty vector.
-    Certificate(Direction, Vec<Result<CertificateSummary, CertificateDefect>>),
+    /// Certificate in clear (TLS 1.2 and older), by its sender; the chain can be empty.
+    Certificate(Direction, Chain),
     /// A Certificate message that is itself malformed.
     CertificateUnreadable(Direction, ParseError),
     /// CertificateRequest in clear.

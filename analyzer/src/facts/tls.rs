@@ -4,7 +4,7 @@ use super::{Known, Seen, Why};
 use crate::event::{At, Event};
 use crate::input::Direction;
 use crate::wire::tls::{
-    Alert, CertificateDefect, CertificateSummary, ClientHello, ProtocolVersion, ServerHello,
+    Alert, CertificateSummary, Chain, ClientHello, ProtocolVersion, ServerHello,
 };
 
 /// TLS of one session.
@@ -17,7 +17,7 @@ pub struct TlsFacts {
     /// ServerHello.
     pub server_hello: Known<ServerHello>,
     /// The server's chain, leaf first; each read or with its defect.
-    pub certificate: Known<Vec<Result<CertificateSummary, CertificateDefect>>>,
+    pub certificate: Known<Chain>,
     /// The server's Certificate message is malformed as a whole.
     pub certificate_unreadable: Known<String>,
     /// The server asked for a client certificate.

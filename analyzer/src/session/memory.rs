@@ -49,9 +49,10 @@ fn of_leg(leg: &LegFacts) -> usize {
 fn of_tls(tls: &TlsFacts) -> usize {
     let hello = tls.client_hello.value().map_or(0, of_hello);
     let answer = tls.server_hello.value().map_or(0, |hello| of(&hello.extensions));
-    let chain = tls.certificate.value();
-    let chain = chain
-        .map_or(0, |chain| of(chain) + chain.iter().flatten().map(of_certificate).sum::<usize>());
+    // Counted by each of the sessions that share it.
+    let chain = tls.certificate.value().map_or(0, |chain| {
+        size_of_val(&**chain) + chain.iter().flatten().map(of_certificate).sum::<usize>()
+    });
     hello + answer + chain + of(&tls.dialogue) + of(&tls.alerts)
 }
 

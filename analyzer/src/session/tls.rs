@@ -5,8 +5,7 @@ use crate::event::{At, Event};
 use crate::facts::Facts;
 use crate::input::Direction;
 use crate::wire::tls::{
-    Alert, CertificateMessage, CertificateSummary, ClientHello, ContentType, HandshakeType,
-    RecordHeader, ServerHello,
+    Alert, ClientHello, ContentType, HandshakeType, RecordHeader, ServerHello, chain,
 };
 
 /// How many bytes of a record's body are worth keeping.
@@ -81,24 +80,12 @@ fn message(dir: Direction, kind: HandshakeType, body: &[u8]) -> Option<Event> {
             Ok(hello) => Event::ServerHello(hello),
             Err(error) => damaged(error),
         },
-        (_, HandshakeType::CERTIFICATE) => match CertificateMessage::parse(body) {
-            Ok(message) => Event::Certificate(dir, summaries(&message)),
+        (_, HandshakeType::CERTIFICATE) => match chain(body) {
+            Ok(chain) => Event::Certificate(dir, chain),
             Err(error) => Event::CertificateUnreadable(dir, error),
         },
         (Direction::ToClient, HandshakeType::CERTIFICATE_REQUEST) => Event::CertificateRequest,
         (Direction::ToClient, HandshakeType::SERVER_HELLO_DONE) => Event::ServerHelloDone,
         _ => return None,
     })
-}
-
-fn summaries(
-    message: &CertificateMessage,
-) -> Vec<Result<CertificateSummary, crate::wire::tls::CertificateDefect>> {
-    /// A chain longer than this is no server's own.
-    const CHAIN: usize = 8;
-    let chain_length = message.chain.len();
-    let summary = |der: &Vec<u8>| {
-        CertificateSummary::from_der(der).map(|it| CertificateSummary { chain_length, ..it })
-    };
-    message.chain.iter().take(CHAIN).map(summary).collect()
 }

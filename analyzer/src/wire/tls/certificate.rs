@@ -37,12 +37,6 @@ impl CertificateMessage {
         }
         Ok(CertificateMessage { chain })
     }
-
-    /// Summary of the sender's own certificate; nothing when the chain is empty.
-    pub fn leaf(&self) -> Option<Result<CertificateSummary, CertificateDefect>> {
-        let summary = CertificateSummary::from_der(self.chain.first()?);
-        Some(summary.map(|leaf| CertificateSummary { chain_length: self.chain.len(), ..leaf }))
-    }
 }
 
 /// What matters of a certificate (RFC 5280). Text is as the issuer wrote it: whoever prints it has
@@ -243,7 +237,7 @@ fn serial(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::samples;
-    use super::super::{HandshakeBuffer, HandshakeType, RecordHeader};
+    use super::super::{HandshakeBuffer, HandshakeType, RecordHeader, chain};
     use super::*;
     use proptest::prelude::*;
 
@@ -310,15 +304,6 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_counts_and_its_first_certificate_is_the_leaf() {
-        let (ec, rsa) = (samples::EC_CERTIFICATE, samples::WINDOWS_LIKE_CERTIFICATE);
-        let chain = vec![samples::bytes(ec), samples::bytes(rsa)];
-        let leaf = CertificateMessage { chain }.leaf().unwrap().unwrap();
-        assert_eq!((leaf.chain_length, leaf.key.as_str()), (2, "EC P-256"));
-        assert_eq!(CertificateMessage::parse(&[0, 0, 0]).unwrap().leaf(), None);
-    }
-
-    #[test]
     fn damage_is_told_apart() {
         let mut der = samples::bytes(samples::EC_CERTIFICATE);
         der.push(0);
@@ -356,9 +341,7 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_panic(body: Vec<u8>) {
             let _ = CertificateSummary::from_der(&body);
-            if let Ok(message) = CertificateMessage::parse(&body) {
-                let _ = message.leaf();
-            }
+            let _ = chain(&body);
         }
 
         #[test]
