@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// The largest record or block that is read, in bytes.
 pub(super) const MAX_BLOCK: usize = 64 << 20;
-const START: usize = 1 << 20;
+const START: usize = 256 << 10;
 
 /// Holds the unread bytes in one piece; reads only when asked for more than it has.
 pub(super) struct Buffer<R> {
