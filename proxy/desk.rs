@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::measures::Measures;
 use crate::output::{Output, Printed};
 use crate::record::Tape;
+use crate::relay::Lent;
 
 /// What sessions tell the desk.
 pub enum Message {
@@ -36,7 +37,7 @@ pub enum Message {
         /// What reports call where it came in: the listening address.
         source: Arc<str>,
         /// Everything known of it.
-        session: Box<Session>,
+        session: Lent,
         /// Its recording, waiting for the verdict.
         tape: Option<Box<Tape>>,
     },
@@ -81,7 +82,7 @@ pub struct Desk {
 /// An ended session whose verdict a sibling may still revise.
 struct Held {
     source: Arc<str>,
-    session: Box<Session>,
+    session: Lent,
     tape: Option<Box<Tape>>,
     until: Instant,
 }
@@ -165,7 +166,7 @@ impl Desk {
     /// This message and those that came with it. Who brings one has to wake this thread, which costs both more
     /// than the work: many that come at once are awaited together.
     fn take_all(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) {
-        const REST: Duration = Duration::from_millis(1);
+        const REST: Duration = Duration::from_millis(5);
         // However many come: what waits for its time is not forgotten over them.
         const MOST: usize = 1024;
         self.take(first);
@@ -203,13 +204,7 @@ impl Desk {
         }
     }
 
-    fn ended(
-        &mut self,
-        index: u64,
-        source: Arc<str>,
-        session: Box<Session>,
-        tape: Option<Box<Tape>>,
-    ) {
+    fn ended(&mut self, index: u64, source: Arc<str>, session: Lent, tape: Option<Box<Tape>>) {
         if let Some(measures) = &self.measures {
             measures.ended(index, session.facts());
         }
@@ -233,13 +228,7 @@ impl Desk {
         }
     }
 
-    fn hold(
-        &mut self,
-        index: u64,
-        source: Arc<str>,
-        session: Box<Session>,
-        tape: Option<Box<Tape>>,
-    ) {
+    fn hold(&mut self, index: u64, source: Arc<str>, session: Lent, tape: Option<Box<Tape>>) {
         if self.once.is_some() {
             self.output
                 .remark("the client may come back after a prompt: waiting for it, up to 120 s");

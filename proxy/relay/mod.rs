@@ -6,6 +6,7 @@
 mod added;
 mod courtesy;
 mod death;
+mod lent;
 mod linger;
 mod listen;
 mod moments;
@@ -36,6 +37,7 @@ use crate::packets::Packets;
 use crate::record::Recorder;
 
 pub(crate) use death::close_of;
+pub use lent::Lent;
 pub use listen::{Guard, Listen, Listening, Terms, listen};
 pub use observer::{FAILED, Feed};
 pub use origin::ProxyProtocol;

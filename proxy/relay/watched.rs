@@ -12,13 +12,13 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::Relay;
 use super::observer::{Observer, syn_segment};
 use super::origin::Origin as Client;
 use super::pump::{Deaths, Pump};
 use super::upstream::Route;
 use super::waiting::{DIALING, is_stalled, without_answer};
 use super::zero_window::{LULL, Stretch, ZeroWindows};
+use super::{Lent, Relay};
 use crate::clock::Clock;
 use crate::desk::Message;
 use crate::os;
@@ -151,7 +151,7 @@ impl Watched {
             .send(Message::Ended {
                 index,
                 source: relay.source.clone(),
-                session: Box::new(session),
+                session: Lent::new(session),
                 tape,
             })
             .await;

@@ -8,7 +8,7 @@ use rdpwhy_analyzer::wire::send_data::{SendData, Statement};
 use rdpwhy_analyzer::wire::share::SetErrorInfo;
 use rdpwhy_analyzer::wire::tls::{
     Alert, CertificateMessage, CertificateRequest, CertificateSummary, ClientHello,
-    HandshakeBuffer, HandshakeType, RecordHeader, ServerHello, SubjectName,
+    HandshakeBuffer, HandshakeType, RecordHeader, ServerHello, SubjectName, chain,
 };
 use rdpwhy_analyzer::wire::x224::{Routing, Tpdu};
 
@@ -55,8 +55,15 @@ fn certificate_message(body: &[u8]) {
     let Ok(message) = CertificateMessage::parse(body) else { return };
     let kept: usize = message.chain.iter().map(Vec::len).sum();
     assert!(kept <= body.len(), "{kept} bytes of {}", body.len());
-    if let Some(Ok(leaf)) = message.leaf() {
-        assert_eq!(leaf.chain_length, message.chain.len());
+    // Read anew or remembered, a chain says what its certificates do.
+    for _ in 0..2 {
+        let chain = chain(body).expect("the message can be read");
+        assert_eq!(chain.len(), message.chain.len().min(8));
+        for (read, der) in chain.iter().zip(&message.chain) {
+            let alone = CertificateSummary::from_der(der);
+            let chain_length = message.chain.len();
+            assert_eq!(*read, alone.map(|alone| CertificateSummary { chain_length, ..alone }));
+        }
     }
     for der in message.chain.iter().take(8) {
         certificate(der);

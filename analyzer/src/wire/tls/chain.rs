@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn the_same_message_is_read_once_and_another_anew() {
         let leaf = bytes(EC_CERTIFICATE);
-        let one = message(&[leaf.clone()]);
+        let one = message(std::slice::from_ref(&leaf));
         let first = chain(&one).unwrap();
         assert_eq!(first[0].as_ref().unwrap().sha256.len(), 64);
         assert!(Arc::ptr_eq(&first, &chain(&one).unwrap()));
