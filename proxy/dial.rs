@@ -159,6 +159,9 @@ async fn resolve(
 
 /// The families in turn, beginning with that of the first address; order within a family stays (RFC 8305 4).
 fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
+    if addresses.len() < 2 {
+        return addresses.into();
+    }
     let first_is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|to| to.is_ipv4() == first_is_v4);
@@ -209,14 +212,19 @@ impl Race<'_> {
                 }
                 continue; // it failed at once: the next address need not wait
             }
-            let patience = if waiting.is_empty() { Duration::MAX } else { options.stagger };
-            match timeout(patience, first_to_end(&mut self.running)).await {
-                Ok((index, Ok(stream))) => {
+            let next = first_to_end(&mut self.running);
+            // Where no other address waits, there is nothing to set an alarm for.
+            let ended = match waiting.is_empty() {
+                true => Some(next.await),
+                false => timeout(options.stagger, next).await.ok(),
+            };
+            match ended {
+                Some((index, Ok(stream))) => {
                     self.end(index, AttemptState::Connected);
                     return self.outcome(Some(stream));
                 }
-                Ok((index, Err(broken))) => self.fail(index, broken),
-                Err(_silent_so_far) => {}
+                Some((index, Err(broken))) => self.fail(index, broken),
+                None => {} // silent so far
             }
         }
     }

@@ -155,10 +155,12 @@ impl Summary {
         let at = |summary: &Summary| {
             summary.closed.filter(|(dir, _)| *dir == Direction::ToClient).map(|(_, at)| at)
         };
-        let between = |a: Timestamp, b: Timestamp| a.since(b).max(b.since(a));
-        let same_server = self.server.is_some() && self.server == other.server;
-        let together = at(self).zip(at(other)).is_some_and(|(a, b)| between(a, b) <= AT_ONCE);
-        same_server && together && between(self.started, other.started) >= APART
+        let between = |a: Timestamp, b: Timestamp| Duration::from_nanos(a.0.abs_diff(b.0));
+        // What tells most apart comes first: a busy relay asks this of many.
+        between(self.started, other.started) >= APART
+            && at(self).zip(at(other)).is_some_and(|(a, b)| between(a, b) <= AT_ONCE)
+            && self.server.is_some()
+            && self.server == other.server
     }
 
     /// True when this one's server may have sent the client to `next`: a session behind its TLS handshake was left

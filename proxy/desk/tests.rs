@@ -171,7 +171,7 @@ impl Stage {
         let leg = if dir == Direction::ToServer { Leg::Client } else { Leg::Server };
         self.feed(&mut session, Input::Closed { leg, dir, how: Close::Fin });
         session.finish(self.now(), InputEnd::Open);
-        let session = Lent::new(*session);
+        let session = Lent::new(session);
         self.tell(Message::Ended { index, source: "test".into(), session, tape: None }).await;
     }
 

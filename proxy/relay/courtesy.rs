@@ -40,14 +40,12 @@ impl Courtesy {
         if before < self.again.load(Ordering::Relaxed) {
             return;
         }
-        for _ in 0..TURNS {
-            wait();
-            let after = now();
-            let took = after.saturating_sub(before);
-            if took >= DEAR {
-                let again = after.saturating_add(RARE * took.min(MOST));
-                return self.again.store(again, Ordering::Relaxed);
-            }
+        (0..TURNS).for_each(|_| wait());
+        let after = now();
+        let took = after.saturating_sub(before);
+        if took >= DEAR {
+            let again = after.saturating_add(RARE * took.min(MOST));
+            self.again.store(again, Ordering::Relaxed);
         }
     }
 }
@@ -71,15 +69,15 @@ mod tests {
             waits.get()
         };
         assert_eq!([sleep(MS / 4), sleep(MS / 4)], [2, 4]);
-        assert_eq!(sleep(3 * MS), 5, "one turn was enough");
+        assert_eq!(sleep(3 * MS / 2), 6);
         clock.set(clock.get() + 599 * MS);
-        assert_eq!(sleep(0), 5, "not yet");
+        assert_eq!(sleep(0), 6, "not yet");
         clock.set(clock.get() + MS);
-        assert_eq!([sleep(0), sleep(MS / 2)], [7, 9]);
-        assert_eq!(sleep(0), 9, "both turns together were long");
+        assert_eq!([sleep(0), sleep(MS / 2)], [8, 10]);
+        assert_eq!(sleep(0), 10, "both turns together were long");
         clock.set(clock.get() + 1000 * MS);
-        assert_eq!([sleep(u64::MAX / 2), sleep(0)], [10, 10]);
+        assert_eq!([sleep(u64::MAX / 4), sleep(0)], [12, 12]);
         clock.set(clock.get() + 20_000 * MS);
-        assert_eq!(sleep(0), 12, "no longer than for a tenth of a second");
+        assert_eq!(sleep(0), 14, "no longer than for a tenth of a second");
     }
 }

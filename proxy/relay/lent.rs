@@ -25,10 +25,10 @@ thread_local! {
 
 impl Lent {
     /// Lends a session of this thread, and takes two apart that came back: more would hold up those that run.
-    pub fn new(session: Session) -> Lent {
+    pub fn new(session: Box<Session>) -> Lent {
         let home = HOME.with(Arc::clone);
         drop(came_back(&home));
-        Lent { session: Some(Box::new(session)), home }
+        Lent { session: Some(session), home }
     }
 }
 
@@ -64,10 +64,10 @@ mod tests {
 
     use super::*;
 
-    fn session() -> Session {
+    fn session() -> Box<Session> {
         let client = "192.0.2.7:50000".parse().unwrap();
         let server = "192.0.2.9:3389".parse().ok();
-        Session::new(Subject {
+        Box::new(Session::new(Subject {
             client,
             server,
             server_name: None,
@@ -75,7 +75,7 @@ mod tests {
             vantage: Vantage::Relay,
             starts_in_the_middle: false,
             started: Timestamp(0),
-        })
+        }))
     }
 
     fn waiting() -> usize {

@@ -22,7 +22,7 @@ pub const FAILED: &str = "the engine failed on this connection";
 
 /// One session's observer.
 pub struct Observer {
-    session: Session,
+    session: Box<Session>,
     tape: Option<Box<Tape>>,
     feed: Feed,
     reads: u64,
@@ -32,8 +32,8 @@ pub struct Observer {
 impl Observer {
     /// An observer that feeds the engine and, where one is given, a tape.
     pub fn new(subject: Subject, tape: Option<Tape>, feed: Feed) -> Observer {
-        let tape = tape.map(Box::new);
-        Observer { session: Session::new(subject), tape, feed, reads: 0, failed: false }
+        let (session, tape) = (Box::new(Session::new(subject)), tape.map(Box::new));
+        Observer { session, tape, feed, reads: 0, failed: false }
     }
 
     /// What is known so far.
@@ -80,7 +80,7 @@ impl Observer {
     }
 
     /// The end of the observation.
-    pub fn finish(mut self, now: Timestamp, why: InputEnd) -> (Session, Option<Box<Tape>>) {
+    pub fn finish(mut self, now: Timestamp, why: InputEnd) -> (Box<Session>, Option<Box<Tape>>) {
         if self.failed {
             self.session.limit(FAILED);
         }

@@ -92,7 +92,7 @@ async fn open(
     if !header.is_empty() {
         watched.note(Input::Relay(RelayNote::HeaderSent));
     }
-    let early = [header, early].concat();
+    let early = if header.is_empty() { early } else { [header, early].concat() };
     let pump = Pump::new([client, server], early, left, relay.measures.as_ref());
     (watched, Some(Box::new(pump)))
 }
@@ -190,7 +190,7 @@ async fn reach(
 
 /// Reads what the client says before the server is reached; gives how it left, if it did.
 fn read_early(client: &TcpStream, early: &mut Vec<u8>, watched: &mut Watched) -> Option<Close> {
-    let mut chunk = [0; 4096];
+    let mut chunk = [0; 1024];
     match read_some(client, &mut chunk) {
         Ok(0) => Some(Close::Fin),
         Ok(read) => {

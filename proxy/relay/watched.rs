@@ -236,16 +236,12 @@ impl Watched {
         besides: impl Iterator<Item = (Timestamp, Input<'static>)>,
     ) {
         self.warned = true;
-        let mut session = self.observer.session().clone();
+        let mut session = Box::new(self.observer.session().clone());
         for (time, input) in besides {
             session.feed(time, Origin::Socket, input);
         }
         session.finish(now, InputEnd::Open);
-        relay.tell(Message::Stalled {
-            index: self.index,
-            source: relay.source.clone(),
-            session: Box::new(session),
-        });
+        relay.tell(Message::Stalled { index: self.index, source: relay.source.clone(), session });
     }
 
     /// Tells the desk, once, that the server's name is looked up and no answer comes.

@@ -283,25 +283,30 @@ impl Protocols {
 
     /// The names of the set bits, `RDP` for none, hex for unknown bits.
     pub fn names(self) -> Vec<String> {
-        if self == Protocols::RDP {
-            return vec!["RDP".into()];
-        }
-        let mut names: Vec<String> = Self::NAMES
-            .iter()
-            .filter(|(protocol, _)| self.intersects(*protocol))
-            .map(|(_, name)| (*name).to_owned())
-            .collect();
-        let unknown = self.0 & !0x1F;
-        if unknown != 0 {
-            names.push(format!("{unknown:#x}"));
-        }
-        names
+        let unknown = self.unknown().map(|bits| format!("{bits:#x}"));
+        self.known().map(str::to_owned).chain(unknown).collect()
+    }
+
+    fn known(self) -> impl Iterator<Item = &'static str> {
+        let none = (self == Protocols::RDP).then_some("RDP");
+        let set = Self::NAMES.iter().filter(move |(protocol, _)| self.intersects(*protocol));
+        none.into_iter().chain(set.map(|(_, name)| *name))
+    }
+
+    fn unknown(self) -> Option<u32> {
+        Some(self.0 & !0x1F).filter(|bits| *bits != 0)
     }
 }
 
 impl fmt::Display for Protocols {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.names().join(" | "))
+        let mut before = "";
+        for name in self.known() {
+            f.write_str(before)?;
+            f.write_str(name)?;
+            before = " | ";
+        }
+        self.unknown().map_or(Ok(()), |bits| write!(f, "{before}{bits:#x}"))
     }
 }
 
