@@ -60,8 +60,9 @@ impl CaseBook {
         };
         let related =
             |entry: &&Entry| entry.index != index && entry.summary.is_sibling_of(&this.summary);
-        let mut siblings: Vec<&Summary> =
-            self.before(at).filter(related).take(SIBLINGS).map(|entry| &entry.summary).collect();
+        let mut siblings = Vec::with_capacity(2 * SIBLINGS);
+        let earlier = self.before(at).filter(related).take(SIBLINGS);
+        siblings.extend(earlier.map(|entry| &entry.summary));
         siblings.reverse();
         let later = self.entries.iter().skip(at + 1).filter(related).take(SIBLINGS);
         siblings.extend(later.map(|entry| &entry.summary));

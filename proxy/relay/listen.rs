@@ -2,17 +2,19 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::timeout;
+use tokio::task::unconstrained;
 
 use super::{Relay, session};
 use crate::os;
@@ -169,14 +171,13 @@ impl Listening {
                     Ok(accepted) => {
                         short = false;
                         begin(accepted, &terms.borrow(), &stop, &open);
+                        self.begin_waiting(TURN, &terms, &stop, &open).await;
                     }
                     Err(error) => wait_for_room(&error, &mut short).await,
                 },
                 changed = terms.changed() => if changed.is_err() {
                     // Whoever had connected by then is served.
-                    while let Ok(Ok(accepted)) = timeout(Duration::ZERO, self.listener.accept()).await {
-                        begin(accepted, &terms.borrow(), &stop, &open);
-                    }
+                    self.begin_waiting(usize::MAX, &terms, &stop, &open).await;
                     break;
                 },
                 _ = stop.changed() => break,
@@ -185,7 +186,29 @@ impl Listening {
         drop((self.listener, terms, open));
         let _: Option<Infallible> = over.recv().await;
     }
+
+    /// Begins the sessions of up to so many clients that have connected by now.
+    async fn begin_waiting(
+        &self,
+        most: usize,
+        terms: &watch::Receiver<Terms>,
+        stop: &watch::Receiver<bool>,
+        open: &mpsc::Sender<Infallible>,
+    ) {
+        for _ in 0..most {
+            let next = poll_fn(|cx| match self.listener.poll_accept(cx) {
+                Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
+                Poll::Pending => Poll::Ready(None),
+            });
+            // However many it were: those that are left when the listener closes would be reset.
+            let Some(accepted) = unconstrained(next).await else { break };
+            begin(accepted, &terms.borrow(), stop, open);
+        }
+    }
 }
+
+/// Clients that are accepted at a time.
+const TURN: usize = 16;
 
 /// Begins a session, where the client is admitted.
 fn begin(

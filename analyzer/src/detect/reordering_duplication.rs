@@ -35,8 +35,11 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
 fn in_socket(leg: &LegFacts) -> Option<Evidence> {
     let sample = leg.socket.as_ref()?;
     let (reordered, twice) = (sample.value.reord_seen?, sample.value.dsack_dups?);
-    let fact = format!("{reordered} reorderings and {twice} duplicates were reported by the peer");
-    (u64::from(reordered) + u64::from(twice) >= SOME).then(|| Evidence::of(sample, fact))
+    (u64::from(reordered) + u64::from(twice) >= SOME).then(|| {
+        let fact =
+            format!("{reordered} reorderings and {twice} duplicates were reported by the peer");
+        Evidence::of(sample, fact)
+    })
 }
 
 fn in_packets(leg: &LegFacts) -> Option<Evidence> {
@@ -46,10 +49,11 @@ fn in_packets(leg: &LegFacts) -> Option<Evidence> {
         // What was sent again explains what stood behind it.
         let reordered = sent.out_of_order.saturating_sub(sent.retransmitted);
         let twice = sent.duplicates_reported;
-        let side = who::sender(dir);
-        let fact = format!(
-            "of the {side}'s segments {reordered} came out of order, and {twice} times its peer reported to have got the same twice"
-        );
-        (reordered + twice >= SOME).then(|| Evidence::absent(fact))
+        (reordered + twice >= SOME).then(|| {
+            let side = who::sender(dir);
+            Evidence::absent(format!(
+                "of the {side}'s segments {reordered} came out of order, and {twice} times its peer reported to have got the same twice"
+            ))
+        })
     })
 }
