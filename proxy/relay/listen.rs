@@ -14,7 +14,6 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::task::unconstrained;
 
 use super::{Relay, session};
 use crate::os;
@@ -165,44 +164,61 @@ impl Listening {
         // Every session holds a sender: the channel is over with the last of them, and none wakes this task before.
         let (open, mut over) = mpsc::channel(1);
         let mut short = false;
-        loop {
+        let deserted = loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok(accepted) => {
                         short = false;
                         begin(accepted, &terms.borrow(), &stop, &open);
-                        self.begin_waiting(TURN, &terms, &stop, &open).await;
+                        self.begin_waiting(&terms, &stop, &open).await;
                     }
                     Err(error) => wait_for_room(&error, &mut short).await,
                 },
                 changed = terms.changed() => if changed.is_err() {
-                    // Whoever had connected by then is served.
-                    self.begin_waiting(usize::MAX, &terms, &stop, &open).await;
-                    break;
+                    break true;
                 },
-                _ = stop.changed() => break,
+                _ = stop.changed() => break false,
             }
+        };
+        match deserted {
+            true => self.begin_last(&terms, &stop, &open),
+            false => drop(self),
         }
-        drop((self.listener, terms, open));
+        drop((terms, open));
         let _: Option<Infallible> = over.recv().await;
     }
 
-    /// Begins the sessions of up to so many clients that have connected by now.
+    /// Begins the sessions of some that have connected by now, besides the one that woke this task.
     async fn begin_waiting(
         &self,
-        most: usize,
         terms: &watch::Receiver<Terms>,
         stop: &watch::Receiver<bool>,
         open: &mpsc::Sender<Infallible>,
     ) {
-        for _ in 0..most {
+        for _ in 1..TURN {
             let next = poll_fn(|cx| match self.listener.poll_accept(cx) {
                 Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
                 Poll::Pending => Poll::Ready(None),
             });
-            // However many it were: those that are left when the listener closes would be reset.
-            let Some(accepted) = unconstrained(next).await else { break };
+            let Some(accepted) = next.await else { break };
             begin(accepted, &terms.borrow(), stop, open);
+        }
+    }
+
+    /// Closes the listener. Whoever had connected by then is served, whether this task has heard of it or not.
+    fn begin_last(
+        self,
+        terms: &watch::Receiver<Terms>,
+        stop: &watch::Receiver<bool>,
+        open: &mpsc::Sender<Infallible>,
+    ) {
+        let Ok(listener) = self.listener.into_std() else { return };
+        while let Ok((client, peer)) = listener.accept() {
+            let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client));
+            match client {
+                Ok(client) => begin((client, peer), &terms.borrow(), stop, open),
+                Err(error) => tracing::warn!(%peer, "can not serve a client: {error}"),
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::pump::Pump;
-use super::{Deadlines, Feed, Guard, ProxyProtocol, Relay, Upstream, Workers, listen};
+use super::{Deadlines, Feed, Guard, ProxyProtocol, Relay, Terms, Upstream, Workers, listen};
 use crate::clock::Clock;
 use crate::desk::{Desk, Message};
 use crate::dial::{DialOptions, Target};
@@ -37,11 +37,25 @@ struct Stage {
 }
 
 async fn stage(feed: Feed, recorder: Option<Recorder>, rst_immune: Option<Duration>) -> Stage {
+    let (relay, upstream, told) = relay(feed, recorder, rst_immune).await;
+    let (stop, stopped) = watch::channel(false);
+    let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).unwrap();
+    let address = listening.address;
+    let guard = Guard::new(Vec::new(), 10);
+    let serving = tokio::spawn(listening.serve(relay, guard, stopped));
+    Stage { address, upstream, told, stop, serving }
+}
+
+/// What serves clients, the listener that they are taken to, and what the desk is told.
+async fn relay(
+    feed: Feed,
+    recorder: Option<Recorder>,
+    rst_immune: Option<Duration>,
+) -> (Arc<Relay>, TcpListener, mpsc::Receiver<Message>) {
     let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = upstream.local_addr().unwrap().port();
     let (desk, told) = mpsc::channel(64);
-    let (stop, stopped) = watch::channel(false);
-    let relay = Arc::new(Relay {
+    let relay = Relay {
         source: "test".into(),
         numbers: Arc::new(AtomicU64::new(1)),
         upstream: Upstream::Fixed(Target { host: "127.0.0.1".into(), port }),
@@ -58,12 +72,8 @@ async fn stage(feed: Feed, recorder: Option<Recorder>, rst_immune: Option<Durati
         announces: true,
         measures: None,
         workers: Workers::here(),
-    });
-    let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).unwrap();
-    let address = listening.address;
-    let guard = Guard::new(Vec::new(), 10);
-    let serving = tokio::spawn(listening.serve(relay, guard, stopped));
-    Stage { address, upstream, told, stop, serving }
+    };
+    (Arc::new(relay), upstream, told)
 }
 
 /// The desk's verdicts on what a relay told.
@@ -289,4 +299,30 @@ async fn what_the_relay_adds_lasts_until_the_receiver_has_taken_all() {
     assert!(count("+Inf") > count("0.25"), "{text}");
     assert!(count("0.25") > 0, "{text}");
     assert!(!text.contains("step=\"relay\",leg=\"client\""), "nothing came back: {text}");
+}
+
+#[tokio::test]
+async fn a_listener_that_closes_serves_all_who_had_connected_by_then() {
+    const CLIENTS: u64 = 300;
+    let (relay, upstream, mut told) = relay(Session::feed, None, None).await;
+    drop(upstream);
+    let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).unwrap();
+    let connect = || std::net::TcpStream::connect(listening.address).unwrap();
+    let clients: Vec<_> = (0..CLIENTS).map(|_| connect()).collect();
+    let guard = Guard::new(Vec::new(), 1000);
+    let (held, terms) = watch::channel(Terms { relay, guard });
+    drop(held);
+    let (_stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(listening.serve_on(terms, stopped));
+    drop(clients);
+    let served = async {
+        let mut ended = 0;
+        while let Some(message) = told.recv().await {
+            ended += u64::from(matches!(message, Message::Ended { .. }));
+        }
+        ended
+    };
+    let (served, ended) = timeout(LONG, async { tokio::join!(served, serving) }).await.unwrap();
+    ended.unwrap();
+    assert_eq!(served, CLIENTS);
 }
