@@ -89,7 +89,7 @@ fn families<'a>(sessions: &Sessions, latencies: &'a Latencies) -> [Family<'a>; 5
         },
         Family {
             name: "rdpwhy_facts_bytes",
-            help: "Memory that the facts of open sessions take.",
+            help: "Memory that the facts of open sessions take; what some share counts for each.",
             values: Values::Gauge(vec![series(Vec::new(), sessions.facts)]),
         },
         Family {

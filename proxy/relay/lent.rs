@@ -18,6 +18,8 @@ type Home = Mutex<Vec<Box<Session>>>;
 
 /// Sessions that may wait at home; more are taken apart where they are.
 const MOST: usize = 128;
+/// And bytes of each: what is larger is no burden to a lock, but it would be to memory.
+const LARGEST: usize = 16 << 10;
 
 thread_local! {
     static HOME: Arc<Home> = Arc::default();
@@ -43,6 +45,9 @@ impl Deref for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        if self.memory() > LARGEST {
+            return;
+        }
         let mut back = self.home.lock().unwrap_or_else(PoisonError::into_inner);
         if back.len() < MOST {
             back.extend(self.session.take());
@@ -60,7 +65,7 @@ mod tests {
     use std::thread;
 
     use rdpwhy_analyzer::facts::{Subject, Vantage};
-    use rdpwhy_analyzer::input::Timestamp;
+    use rdpwhy_analyzer::input::{Direction, Input, Origin, Timestamp};
 
     use super::*;
 
@@ -98,5 +103,19 @@ mod tests {
         assert_eq!(waiting(), MOST - 2);
         drop(next);
         assert_eq!(waiting(), MOST - 1);
+    }
+
+    #[test]
+    fn a_large_one_does_not_wait() {
+        let mut large = session();
+        // A ClientHello that does not come to its end.
+        let hello = [&[0x16, 3, 1, 0x40, 0, 1, 0, 0x7f, 0xff, 3, 3][..], &[0; 16_379]].concat();
+        for bytes in [&hello[..], &[0x16, 3, 1, 0x40, 0], &[0; 16_000]] {
+            let input = Input::Data { dir: Direction::ToServer, bytes };
+            large.feed(Timestamp(1), Origin::Read(1), input);
+        }
+        assert!(large.memory() > LARGEST, "{}", large.memory());
+        drop(Lent::new(large));
+        assert_eq!(waiting(), 0);
     }
 }

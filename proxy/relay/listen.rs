@@ -14,6 +14,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::yield_now;
 
 use super::{Relay, session};
 use crate::os;
@@ -181,7 +182,7 @@ impl Listening {
             }
         };
         match deserted {
-            true => self.begin_last(&terms, &stop, &open),
+            true => self.begin_last(&terms, &stop, &open).await,
             false => drop(self),
         }
         drop((terms, open));
@@ -205,19 +206,39 @@ impl Listening {
         }
     }
 
-    /// Closes the listener. Whoever had connected by then is served, whether this task has heard of it or not.
-    fn begin_last(
+    /// Closes the listener. Whoever had connected by then is served, whether this task has heard of it or not; where
+    /// they never cease to come, some thousands.
+    async fn begin_last(
         self,
         terms: &watch::Receiver<Terms>,
         stop: &watch::Receiver<bool>,
         open: &mpsc::Sender<Infallible>,
     ) {
-        let Ok(listener) = self.listener.into_std() else { return };
-        while let Ok((client, peer)) = listener.accept() {
-            let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client));
-            match client {
-                Ok(client) => begin((client, peer), &terms.borrow(), stop, open),
-                Err(error) => tracing::warn!(%peer, "can not serve a client: {error}"),
+        const MOST: usize = 4096;
+        let listener = match self.listener.into_std() {
+            Ok(listener) => listener,
+            Err(error) => return tracing::warn!("can not serve who waits: {error}"),
+        };
+        for count in 1..=MOST {
+            let accepted = listener.accept().and_then(|(client, peer)| {
+                client.set_nonblocking(true)?;
+                Ok((TcpStream::from_std(client)?, peer))
+            });
+            match accepted {
+                Ok(accepted) => begin(accepted, &terms.borrow(), stop, open),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => break,
+                    // One of them has left already.
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset => {}
+                    _ => return tracing::warn!("can not serve who waits: {error}"),
+                },
+            }
+            // The sessions of this thread go on meanwhile.
+            if count % TURN == 0 {
+                yield_now().await;
+                if *stop.borrow() {
+                    break;
+                }
             }
         }
     }

@@ -307,7 +307,7 @@ async fn a_listener_that_closes_serves_all_who_had_connected_by_then() {
     let (relay, upstream, mut told) = relay(Session::feed, None, None).await;
     drop(upstream);
     let listening = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).unwrap();
-    let connect = || std::net::TcpStream::connect(listening.address).unwrap();
+    let connect = || std::net::TcpStream::connect_timeout(&listening.address, LONG).unwrap();
     let clients: Vec<_> = (0..CLIENTS).map(|_| connect()).collect();
     let guard = Guard::new(Vec::new(), 1000);
     let (held, terms) = watch::channel(Terms { relay, guard });

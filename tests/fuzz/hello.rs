@@ -130,6 +130,7 @@ fn tpdu(body: &[u8]) {
     match Tpdu::parse(body) {
         Ok(Tpdu::ConnectionRequest(request)) => {
             let names = request.requested().names();
+            assert_eq!(request.requested().to_string(), names.join(" | "));
             assert!(names.len() <= 32, "{names:?}");
             if let Some(Routing::Cookie(id)) = &request.routing {
                 assert!(id.len() <= body.len());

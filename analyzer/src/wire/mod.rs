@@ -1,5 +1,6 @@
-//! The wire formats: one file per PDU, bytes in, values out. Nothing here keeps state and nothing
-//! here imports another part of the engine.
+//! The wire formats: one file per PDU, bytes in, values out. Nothing here keeps state, but
+//! [`tls::chain`] remembers what it read and answers the same with or without it; nothing here imports another part
+//! of the engine.
 //!
 //! **To add a PDU**: a file here with a struct, `parse(&mut Reader) -> Parsed<_>`, the section of its
 //! specification in the doc comment and a test vector; one arm in `session/`; and, if it matters to

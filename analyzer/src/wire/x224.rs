@@ -370,6 +370,10 @@ mod tests {
         let request = request(&body(CR));
         assert_eq!(request.routing, Some(Routing::Cookie(b"a".to_vec())));
         assert_eq!(request.requested().names(), ["SSL", "HYBRID", "HYBRID_EX"]);
+        assert_eq!(request.requested().to_string(), "SSL | HYBRID | HYBRID_EX");
+        let told = [0, 0x1F, 0x20, 0x8000_0003].map(|bits| Protocols(bits).to_string());
+        let all = "SSL | HYBRID | RDSTLS | HYBRID_EX | RDSAAD";
+        assert_eq!(told, ["RDP", all, "0x20", "SSL | HYBRID | 0x80000000"]);
         assert!(!request.length_mismatch);
         assert_eq!(request.damage, None);
     }

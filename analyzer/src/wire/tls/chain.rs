@@ -19,7 +19,7 @@ const REMEMBERED: usize = 4;
 const LONGEST: usize = 16 << 10;
 
 thread_local! {
-    /// The latest messages and what was read of them, latest first.
+    /// Messages and what was read of them; those that came last stand first.
     static LATEST: RefCell<VecDeque<(Box<[u8]>, Chain)>> = const { RefCell::new(VecDeque::new()) };
 }
 
@@ -45,9 +45,10 @@ pub fn chain(body: &[u8]) -> Parsed<Chain> {
 }
 
 fn remembered(body: &[u8]) -> Option<Chain> {
-    LATEST.with_borrow(|latest| {
-        let known = latest.iter().find(|(message, _)| **message == *body)?;
-        Some(known.1.clone())
+    LATEST.with_borrow_mut(|latest| {
+        let place = latest.iter().position(|(message, _)| **message == *body)?;
+        latest.make_contiguous()[..=place].rotate_right(1);
+        latest.front().map(|known| known.1.clone())
     })
 }
 
@@ -94,11 +95,20 @@ mod tests {
         for count in 2..=REMEMBERED {
             chain(&of(count)).unwrap();
         }
+        let second = chain(&of(2)).unwrap();
         assert!(Arc::ptr_eq(&first, &chain(&of(1)).unwrap()));
-        chain(&of(REMEMBERED + 1)).unwrap();
-        let again = chain(&of(1)).unwrap();
-        assert!(!Arc::ptr_eq(&first, &again));
-        assert_eq!(first, again);
+        assert!(Arc::ptr_eq(&second, &chain(&of(2)).unwrap()));
+        // The third has not come for longest.
+        let third = chain(&of(3)).unwrap();
+        for count in [4, 2, 1, REMEMBERED + 1] {
+            chain(&of(count)).unwrap();
+        }
+        for (before, count, remembered) in [(first, 1, true), (second, 2, true), (third, 3, false)]
+        {
+            let again = chain(&of(count)).unwrap();
+            assert_eq!(Arc::ptr_eq(&before, &again), remembered, "{count}");
+            assert_eq!(before, again);
+        }
         let long = vec![leaf; LONGEST / 300 + 1];
         let read = chain(&message(&long)).unwrap();
         assert_eq!(
