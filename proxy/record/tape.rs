@@ -43,6 +43,8 @@ struct Lane {
     skipped_at: (Timestamp, u64),
     passed_records: u64,
     passed_bytes: u64,
+    /// The engine's counts of records and of bytes in them, since when it alone counts what passes.
+    counted: Option<[u64; 2]>,
 }
 
 impl Lane {
@@ -70,6 +72,24 @@ impl Lane {
         });
         found
     }
+
+    fn skip(&mut self, time: Timestamp, read: u64, len: usize) {
+        self.skipped += len as u64;
+        self.skipped_at = (time, read);
+    }
+
+    /// Records of which nothing is kept and the bytes in them, where the engine's counts are these by now.
+    fn passed(&self, counts: [u64; 2]) -> [u64; 2] {
+        let before = self.counted.unwrap_or(counts);
+        let own = [self.passed_records, self.passed_bytes];
+        [0, 1].map(|at: usize| own[at] + counts[at].saturating_sub(before[at]))
+    }
+}
+
+/// How many records of application data have passed, and bytes in them, as far as the engine knows.
+fn records(facts: &Facts, dir: Direction) -> [u64; 2] {
+    let records = &facts.tls.records[dir.index()];
+    [records.count, records.bytes]
 }
 
 /// Bytes held back for the verdict.
@@ -160,7 +180,7 @@ impl Tape {
     /// The session is over and judged: everything goes to the recorder.
     pub fn finish(mut self, facts: &Facts, report: Connection) {
         self.flush_skipped();
-        let passed = self.lanes.each_ref().map(|lane| [lane.passed_records, lane.passed_bytes]);
+        let passed = Direction::BOTH.map(|dir| self.lanes[dir.index()].passed(records(facts, dir)));
         let job = Job::End {
             session: self.session,
             entries: std::mem::take(&mut self.held),
@@ -184,7 +204,7 @@ impl Tape {
         let client_info = facts.rdp.send_data[Direction::ToServer.index()].is_seen();
         if self.sealed || client_info || self.lanes[dir.index()].sends_data(dir, bytes) {
             self.sealed = true;
-            return self.headers(time, read, dir, bytes);
+            return self.headers(time, read, dir, bytes, facts);
         }
         self.lanes[dir.index()].scanner.scan(bytes, &mut |_| {});
         let before = facts.stream(dir).bytes.saturating_sub(bytes.len() as u64);
@@ -194,8 +214,11 @@ impl Tape {
     }
 
     /// Keeps the headers of the next records, each with its record as one cut packet; counts the rest.
-    fn headers(&mut self, time: Timestamp, read: u64, dir: Direction, bytes: &[u8]) {
+    fn headers(&mut self, time: Timestamp, read: u64, dir: Direction, bytes: &[u8], facts: &Facts) {
         let lane = &mut self.lanes[dir.index()];
+        if lane.counted.is_some() {
+            return lane.skip(time, read, bytes.len());
+        }
         let base = lane.scanner.offset();
         let mut cuts: Vec<(usize, usize)> = Vec::new();
         let (headers, passed) =
@@ -238,8 +261,12 @@ impl Tape {
         }
         let lane = &mut self.lanes[dir.index()];
         if bytes.len() > end {
-            lane.skipped += (bytes.len() - end) as u64;
-            lane.skipped_at = (time, read);
+            lane.skip(time, read, bytes.len() - end);
+        }
+        // Between two records the engine has counted as many as the scanner: there is no need for both.
+        let between = lane.scanner.in_step() && lane.scanner.open_frame().is_none();
+        if lane.headers >= HEADERS && between {
+            lane.counted = Some(records(facts, dir));
         }
     }
 

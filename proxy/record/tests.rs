@@ -224,6 +224,8 @@ fn any_chunks_give_a_recording_that_tells_what_the_relay_knew() {
         assert!(facts.tls.is_established(), "the script is a session");
         assert_eq!(told(&offline), told(&live), "seed {seed}, chunks up to {most}");
         assert!(!file.windows(4).any(|part| part == [SECRET; 4]), "application data, seed {seed}");
+        let headers = file.windows(3).filter(|part| *part == [23, 3, 3]).count();
+        assert!(most < 20_000 || headers >= 2 * 64, "{headers} headers, seed {seed}");
     }
 }
 
