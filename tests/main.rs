@@ -31,6 +31,7 @@ mod robust;
 mod routes;
 mod sessions;
 mod signals;
+mod standstill;
 mod steady;
 mod tidy;
 mod transparent;

@@ -13,10 +13,18 @@ use crate::error::Error;
 use crate::output::{Output, remark};
 use crate::relay::{Listen, Routes};
 
+/// What is left of a relay that is through: everything is written by then.
+pub struct Over {
+    /// The results, but for their summary.
+    pub output: Output,
+    /// Whatever was to be recorded is.
+    pub recorded: bool,
+}
+
 /// What can still be done to a relay that runs.
 pub struct Running {
     args: Args,
-    desk: JoinHandle<Output>,
+    work: JoinHandle<Over>,
     /// As long as it listens.
     routes: Option<Routes>,
     stop: watch::Sender<bool>,
@@ -26,24 +34,24 @@ pub struct Running {
 }
 
 impl Running {
-    /// A relay with these routes, which ends when `stop` becomes true.
+    /// A relay with these routes, which ends when `stop` becomes true; `work` is what its desk does.
     pub fn new(
         args: Args,
-        desk: JoinHandle<Output>,
+        work: JoinHandle<Over>,
         routes: Routes,
         stop: watch::Sender<bool>,
         stopped: watch::Receiver<bool>,
     ) -> Running {
-        Running { args, desk, routes: Some(routes), stop, stopped, drained: None }
+        Running { args, work, routes: Some(routes), stop, stopped, drained: None }
     }
 
     /// Runs until the desk is through: with `--once` after one case, after SIGINT with open sessions reported as
     /// they stand, after SIGTERM when all have ended or had their time. SIGINT while it ends does without reports.
-    pub async fn until_done(mut self, mut signals: Signals) -> Result<Output, Error> {
+    pub async fn until_done(mut self, mut signals: Signals) -> Result<Over, Error> {
         loop {
             tokio::select! {
-                output = &mut self.desk => {
-                    return output.map_err(|error| Error::Runtime(std::io::Error::other(error)));
+                over = &mut self.work => {
+                    return over.map_err(|error| Error::Runtime(std::io::Error::other(error)));
                 }
                 _ = self.stopped.changed(), if !self.ends() => self.end(),
                 () = at(self.drained) => self.end(),

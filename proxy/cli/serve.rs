@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::banner::{banner, packets_banner};
 use super::proxy::Args;
-use super::running::Running;
+use super::running::{Over, Running};
 use super::signals::Signals;
 use crate::clock::Clock;
 use crate::desk::{Desk, Message};
@@ -49,21 +49,25 @@ pub async fn serve(args: Args, wanted: Vec<Wanted>) -> Result<ExitCode, Error> {
     let (desk, messages) = mpsc::channel(1024);
     let (stop, stopped) = watch::channel(false);
     let once = args.once.then(|| stop.clone());
+    let output = output.apart().map_err(Error::Runtime)?;
     let mut work = Desk::new(args.result.identities(), output, once);
     work.measures = measures.clone();
-    // A terminal or a disk that stands still must not hold up a worker that moves bytes.
-    let handle = tokio::runtime::Handle::current();
-    let desk_task = tokio::task::spawn_blocking(move || handle.block_on(work.run(messages)));
     let recording = recorder.as_ref().ok().cloned().flatten();
+    // A terminal or a disk that stands still must not hold up a worker that moves bytes, nor a signal.
+    let handle = tokio::runtime::Handle::current();
+    let work = tokio::task::spawn_blocking(move || {
+        let output = handle.block_on(work.run(messages)).settled();
+        // Whatever was wanted and could not be written, the results are printed.
+        let recorded = recorder.is_ok_and(|recorder| recorder.is_none_or(Recorder::finish));
+        Over { output, recorded }
+    });
     let packets = packets.and_then(Result::ok);
     let relay = relay(&args, clock, desk, recording, packets, measures.clone(), workers.clone());
     let mut routes = Routes::new(relay, guard, workers, stopped.clone());
     bound.into_iter().for_each(|bound| routes.serve(bound));
     let latency = args.latency.clone();
-    let mut output =
-        Running::new(args, desk_task, routes, stop, stopped).until_done(signals).await?;
-    // Whatever was wanted and could not be written, the results are printed.
-    let recorded = recorder.is_ok_and(|recorder| recorder.is_none_or(Recorder::finish));
+    let running = Running::new(args, work, routes, stop, stopped);
+    let Over { mut output, recorded } = running.until_done(signals).await?;
     let measured = latency.conclude(measures.as_ref(), &mut output);
     let status = output.finish().map_err(Error::Result)?;
     Ok(if recorded && measured { status } else { ExitStatus::Broken }.into())

@@ -11,6 +11,9 @@ use super::writer::Job;
 
 /// Jobs that may wait.
 const JOBS: usize = 1024;
+/// How long a job waits for room at most, unless its session is to wait for the recorder: a disk that moves at all
+/// has taken something by then.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How much work there is.
 #[derive(Clone, Copy)]
@@ -29,6 +32,8 @@ const MUCH: Load = Load { jobs: 32, bytes: 1 << 20 };
 pub struct Queue {
     /// Bytes that may wait; one job may go beyond it.
     most: usize,
+    /// How long a job waits for room; without an end where there is none.
+    patience: Option<Duration>,
     state: Mutex<State>,
     work: Condvar,
     room: Condvar,
@@ -45,6 +50,10 @@ struct State {
     awaited: Option<Load>,
     /// So many wait for room.
     crowded: usize,
+    /// Nobody has made room for as long as anybody waits for it.
+    stands_still: bool,
+    /// Jobs for which there was no room in time.
+    lost: u64,
 }
 
 impl State {
@@ -70,12 +79,12 @@ impl Queue {
     /// An empty queue. Of a session that waits for the recorder little is under way, and that in memory still at
     /// hand; where nobody waits, more gets over the recorder's bad moments.
     pub fn new(policy: Policy) -> Queue {
-        let most = match policy {
-            Policy::Wait => 4 << 20,
-            Policy::Drop => 64 << 20,
+        let (most, patience) = match policy {
+            Policy::Wait => (4 << 20, None),
+            Policy::Drop => (64 << 20, Some(PATIENCE)),
         };
         let (state, work, room, buffers) = Default::default();
-        Queue { most, state, work, room, buffers }
+        Queue { most, patience, state, work, room, buffers }
     }
 
     /// Adds a job, or gives it back where there is no room. A closed queue takes everything and keeps nothing.
@@ -91,17 +100,35 @@ impl Queue {
         Ok(())
     }
 
-    /// Adds a job as soon as there is room.
+    /// Adds a job as soon as there is room. Where there was none in time it is lost, and so are those that come until
+    /// there is some; they are counted.
     pub fn put(&self, job: Job) {
         let mut state = self.lock();
-        while self.is_full(&state) && !state.closed {
+        if self.waits_for_room(&state) && !state.stands_still {
             state.crowded += 1;
-            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let crowded = |state: &mut State| self.waits_for_room(state);
+            state = match self.patience {
+                None => {
+                    self.room.wait_while(state, crowded).unwrap_or_else(PoisonError::into_inner)
+                }
+                Some(patience) => {
+                    let waited = self.room.wait_timeout_while(state, patience, crowded);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
             state.crowded -= 1;
         }
-        if !state.closed {
-            self.add(&mut state, job);
+        state.stands_still = self.waits_for_room(&state);
+        match state.stands_still {
+            true => state.lost += 1,
+            false if state.closed => {}
+            false => self.add(&mut state, job),
         }
+    }
+
+    /// Jobs for which there was no room in time.
+    pub fn lost(&self) -> u64 {
+        self.lock().lost
     }
 
     /// The next job, if there is one.
@@ -143,6 +170,10 @@ impl Queue {
             state.awaited = None;
             self.work.notify_one();
         }
+    }
+
+    fn waits_for_room(&self, state: &State) -> bool {
+        !state.closed && self.is_full(state)
     }
 
     fn is_full(&self, state: &State) -> bool {

@@ -189,7 +189,7 @@ impl Tape {
             end: Box::new(End::of(self.session, facts, passed, self.lost)),
             report: Box::new(report),
         };
-        // The end of a session is worth waiting for: nobody's bytes are held up any more.
+        // The end of a session is worth waiting a moment for: nobody's bytes are held up any more.
         self.queue.put(job);
     }
 

@@ -14,6 +14,7 @@ use super::file::{Files, Ring};
 use super::queue::Queue;
 use super::recording::Recording;
 use super::tape::Tape;
+use crate::output::remark;
 
 /// What the recorder's thread is given.
 pub enum Job {
@@ -80,11 +81,18 @@ impl Recorder {
     }
 
     /// Writes what was handed over until now, and ends; tapes that still exist write into the void.
-    /// Gives whether everything could be written.
+    /// Gives whether everything could be written, and says what could not.
     pub fn finish(self) -> bool {
         self.queue.close();
         let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
-        thread.is_none_or(|thread| thread.join().is_ok()) && !self.broken.load(Ordering::Relaxed)
+        let ended = thread.is_none_or(|thread| thread.join().is_ok());
+        let lost = self.queue.lost();
+        if lost > 0 {
+            remark(&format!(
+                "the recording lacks the ends of {lost} sessions: nothing could be written when they were over"
+            ));
+        }
+        ended && lost == 0 && !self.broken.load(Ordering::Relaxed)
     }
 }
 

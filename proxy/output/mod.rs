@@ -6,12 +6,19 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use rdpwhy_analyzer::report::text::{self, Style};
 use rdpwhy_analyzer::report::{CauseCount, Connection, Outcome, SCHEMA, Summary};
 use rdpwhy_analyzer::verdict::Named;
 
 use crate::error::Error;
+
+mod exit;
+mod sink;
+
+pub use exit::ExitStatus;
+use sink::Sink;
 
 /// The form of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -62,8 +69,7 @@ pub struct Output {
     format: Format,
     filter: Filter,
     style: Style,
-    sink: Box<dyn Write + Send>,
-    aside: Box<dyn Write + Send>,
+    sink: Sink,
     /// The document has begun.
     begun: bool,
     remembered: Option<Vec<Connection>>,
@@ -71,9 +77,6 @@ pub struct Output {
     causes: BTreeMap<String, u64>,
     /// Where a line of JSON is made; kept because the next one is about as long.
     line: Vec<u8>,
-    failure: Option<io::Error>,
-    /// What was written last is cut off.
-    torn: bool,
 }
 
 impl Output {
@@ -112,16 +115,25 @@ impl Output {
             format,
             filter,
             style,
-            sink,
-            aside,
+            sink: Sink::new(sink, aside),
             begun: false,
             remembered: None,
             summary: Summary::default(),
             causes: BTreeMap::new(),
             line: Vec::new(),
-            failure: None,
-            torn: false,
         }
+    }
+
+    /// From now on a thread writes, and whoever has a result waits for it a moment at most: what a reader that stands
+    /// still does not take is lost, counted, and makes the run a failed one.
+    pub fn apart(self) -> io::Result<Output> {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        Ok(Output { sink: self.sink.apart(PATIENCE)?, ..self })
+    }
+
+    /// Waits until everything is written, however long a reader stands still.
+    pub fn settled(self) -> Output {
+        Output { sink: self.sink.settled(), ..self }
     }
 
     /// From now on keeps the final verdicts, too.
@@ -139,8 +151,7 @@ impl Output {
         if self.format != Format::Text {
             return self.remark(words);
         }
-        self.write(format!("{words}\n").as_bytes());
-        self.flush();
+        self.sink.write(format!("{words}\n").as_bytes());
     }
 
     /// A verdict that nothing revises any more.
@@ -170,7 +181,7 @@ impl Output {
 
     /// A word to the person at the terminal, on stderr. Nobody may be reading it any more.
     pub fn remark(&mut self, what: &str) {
-        let _ = writeln!(self.aside, "{what}");
+        self.sink.remark(what);
     }
 
     /// Something worth knowing about the input itself.
@@ -200,7 +211,7 @@ impl Output {
         match self.format {
             Format::Text => {
                 let words = text::summary(&self.summary, &self.style);
-                self.write(words.as_bytes());
+                self.sink.write(words.as_bytes());
             }
             // The lines are of connections, and nobody else tells how many there were.
             Format::Jsonl if self.filter.printed == Printed::None => {
@@ -214,12 +225,8 @@ impl Output {
                 self.json("],\"summary\":", &summary, "}\n");
             }
         }
-        self.flush();
-        match self.failure {
-            // Who reads the result may have seen enough.
-            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-            _ => Ok(ExitStatus::of(&self.summary)),
-        }
+        self.sink.finish()?;
+        Ok(ExitStatus::of(&self.summary))
     }
 
     /// Counts a verdict, and prints nothing.
@@ -250,7 +257,7 @@ impl Output {
         match self.format {
             Format::Text => {
                 let words = text::connection(connection, &self.style) + "\n";
-                self.write(words.as_bytes());
+                self.sink.write(words.as_bytes());
             }
             Format::Jsonl => self.json("", connection, "\n"),
             Format::Json => {
@@ -258,21 +265,13 @@ impl Output {
                 self.json(before, connection, "");
             }
         }
-        // A verdict must be on the screen before the user has closed the client's error box.
-        self.flush();
-    }
-
-    fn flush(&mut self) {
-        if let Err(error) = self.sink.flush() {
-            self.failure.get_or_insert(error);
-        }
     }
 
     /// Begins the document, of which no more is kept in memory than its totals; false where it has begun.
     fn begin(&mut self) -> bool {
         let begins = !std::mem::replace(&mut self.begun, true);
         if begins {
-            self.write(format!("{{\"schema\":\"{SCHEMA}\",\"connections\":[").as_bytes());
+            self.sink.write(format!("{{\"schema\":\"{SCHEMA}\",\"connections\":[").as_bytes());
         }
         begins
     }
@@ -284,34 +283,11 @@ impl Output {
         match serde_json::to_writer(&mut line, value) {
             Ok(()) => {
                 line.extend_from_slice(behind.as_bytes());
-                self.write(&harmless(&line));
+                self.sink.write(&harmless(&line));
             }
-            Err(error) => {
-                self.failure.get_or_insert(io::Error::other(error));
-            }
+            Err(error) => self.sink.fail(io::Error::other(error)),
         }
         self.line = line;
-    }
-
-    /// What can not be written is lost, and said; the next is tried again, on a line of its own. A reader that is
-    /// gone does not come back.
-    fn write(&mut self, bytes: &[u8]) {
-        let gone = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
-        if self.failure.as_ref().is_some_and(gone) {
-            return;
-        }
-        let whole = if self.torn { self.sink.write_all(b"\n") } else { Ok(()) };
-        let written = whole.and_then(|()| self.sink.write_all(bytes));
-        let was_torn = std::mem::replace(&mut self.torn, written.is_err());
-        let Err(error) = written else { return };
-        if !was_torn && !gone(&error) {
-            self.remark(&format!(
-                "rdpwhy: a result can not be written and is lost: {error}; the next one is tried again"
-            ));
-        }
-        if gone(&error) || self.failure.is_none() {
-            self.failure = Some(error);
-        }
     }
 }
 
@@ -347,41 +323,6 @@ pub fn remark(what: &str) {
     let _ = writeln!(io::stderr(), "{what}");
 }
 
-/// The exit codes of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitStatus {
-    /// Ran, nothing failed.
-    Fine = 0,
-    /// The run itself failed, or an input was unreadable.
-    Broken = 1,
-    /// Failures, all explained.
-    Explained = 3,
-    /// A failure is undecided.
-    Undecided = 4,
-    /// No RDP in the input.
-    NoRdp = 5,
-    /// The target could not be reached at all.
-    Unreachable = 6,
-    /// Refused by a safety rule.
-    Refused = 7,
-}
-
-impl ExitStatus {
-    fn of(summary: &Summary) -> ExitStatus {
-        match (summary.failed, summary.explained) {
-            (0, _) => ExitStatus::Fine,
-            (failed, explained) if failed == explained => ExitStatus::Explained,
-            _ => ExitStatus::Undecided,
-        }
-    }
-}
-
-impl From<ExitStatus> for std::process::ExitCode {
-    fn from(status: ExitStatus) -> Self {
-        std::process::ExitCode::from(status as u8)
-    }
-}
-
 /// `COLUMNS`, as shells export it, or the width every terminal has.
 fn terminal_width() -> usize {
     const USUAL: usize = 80;
@@ -402,41 +343,5 @@ mod tests {
         let told = std::str::from_utf8(&safe).unwrap();
         assert_eq!(told, "\"\\u001b[2J\\u007f·\\u0080\\u009b31m\\u009f\u{a0}\"");
         assert_eq!(serde_json::from_str::<String>(told).unwrap(), text);
-    }
-
-    /// A disk that is full for a while, and who is told.
-    #[derive(Clone, Default)]
-    struct Disk {
-        is_full: std::sync::Arc<std::sync::atomic::AtomicBool>,
-        held: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
-    }
-
-    impl Write for Disk {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            if self.is_full.load(std::sync::atomic::Ordering::Relaxed) {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
-            self.held.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn what_a_full_disk_did_not_take_is_said_and_the_next_is_tried_again() {
-        let (disk, told) = (Disk::default(), Disk::default());
-        let style = Style { color: false, width: 80 };
-        let (sink, aside) = (Box::new(disk.clone()), Box::new(told.clone()));
-        let mut output = Output::to(Format::Text, Filter::default(), style, sink, aside);
-        for (words, is_full) in [("one", false), ("two", true), ("three", true), ("four", false)] {
-            disk.is_full.store(is_full, std::sync::atomic::Ordering::Relaxed);
-            output.say(words);
-        }
-        let text = |disk: &Disk| String::from_utf8(disk.held.lock().unwrap().clone()).unwrap();
-        assert_eq!(text(&disk), "one\n\nfour\n");
-        assert_eq!(text(&told).lines().count(), 1, "{}", text(&told));
-        assert!(output.finish().is_err(), "it is the run's own failure");
     }
 }
