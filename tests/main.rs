@@ -35,3 +35,4 @@ mod standstill;
 mod steady;
 mod tidy;
 mod transparent;
+mod units;
