@@ -347,11 +347,9 @@ impl Desk {
         session: &Session,
         judge: impl Fn(&Case<'_>) -> T,
     ) -> Option<T> {
-        let siblings = self.book.siblings(index);
-        let together = self.book.together(index);
-        let (sent_by, sent_to) = (self.book.sent_by(index), self.book.sent_to(index));
+        let around = self.book.around(index);
         let judge = |session: &Session| {
-            let case = Case { together, sent_by, sent_to, ..Case::new(session.facts(), &siblings) };
+            let case = Case::among(session.facts(), &around);
             catch_unwind(AssertUnwindSafe(|| judge(&case)))
         };
         judge(session)

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::casebook::Around;
 use crate::diff::{Diff, Side};
 use crate::facts::{Facts, Reached, Resolved};
 use crate::input::{Direction, Timestamp};
@@ -196,6 +197,12 @@ impl<'a> Case<'a> {
     /// A session and its siblings, seen from one place.
     pub fn new(this: &'a Facts, siblings: &'a [&'a Summary]) -> Case<'a> {
         Case { this, siblings, together: 0, sent_by: None, sent_to: None, pair: None }
+    }
+
+    /// A session and those around it, seen from one place.
+    pub fn among(this: &'a Facts, around: &'a Around<'a>) -> Case<'a> {
+        let Around { together, sent_by, sent_to, .. } = *around;
+        Case { together, sent_by, sent_to, ..Case::new(this, &around.siblings) }
     }
 
     /// The same session as captured at the server's side, and what differs; `None` without it.

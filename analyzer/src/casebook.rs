@@ -1,24 +1,36 @@
 //! Who belongs to whom: summaries of the sessions of one run, and the cases they form. Touched when a
 //! session starts to matter and when it ends, never per byte.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque, hash_map};
+use std::net::{IpAddr, SocketAddr};
 
 use crate::case::Summary;
+use crate::input::{Direction, Timestamp};
 
 /// Siblings of a session that are given, before it and behind it: more of them tell no more, and a brute-force attack
 /// makes thousands.
 const SIBLINGS: usize = 16;
-/// Sessions that are looked at, before one and behind it, for those that ended with it or wait for it.
+/// Sessions that are given, or looked at, on one side of one: earlier ones that wait for it, and those whose ends are
+/// nearest to its own.
 const NEAREST: usize = 64;
+/// How many sessions are remembered, and how far one is searched for: a rehearsal's sibling comes soon.
+const REMEMBERED: usize = 4096;
 
-/// Summaries of a run, oldest first, bounded.
-#[derive(Debug, Default)]
+/// Summaries of a run in the order in which they were noted.
+#[derive(Debug)]
 pub struct CaseBook {
     entries: VecDeque<Entry>,
     /// Where each session stands, counted from the first one ever noted.
     places: HashMap<u64, usize>,
+    /// Where the sessions of each client stand. Those of others come between two attempts of a user in any number,
+    /// and are passed over.
+    clients: HashMap<IpAddr, VecDeque<usize>>,
+    /// Sessions that their servers closed, by when that was.
+    closed: BTreeSet<Closing>,
     /// Sessions that were noted and are forgotten.
     forgotten: usize,
+    /// How many are not.
+    most: usize,
     cases: u64,
 }
 
@@ -29,80 +41,87 @@ struct Entry {
     summary: Summary,
 }
 
+/// A session that its server closed: by which, when, and its number.
+type Closing = (SocketAddr, Timestamp, u64);
+
+/// The sessions around one, as far as a verdict may rest on them.
+#[derive(Clone, Debug)]
+pub struct Around<'a> {
+    /// The number of its case.
+    pub case: u64,
+    /// The other sessions of the same client and server, in the order they were noted.
+    pub siblings: Vec<&'a Summary>,
+    /// How many other sessions of its server were ended together with it.
+    pub together: usize,
+    /// The latest session that may have sent this one's client here.
+    pub sent_by: Option<&'a Summary>,
+    /// The first session to which this one may have sent its client.
+    pub sent_to: Option<&'a Summary>,
+}
+
+impl Default for CaseBook {
+    /// An empty book of a run that goes on: it forgets the oldest sessions.
+    fn default() -> CaseBook {
+        CaseBook::remembering(REMEMBERED)
+    }
+}
+
 impl CaseBook {
-    /// How many sessions are remembered; a rehearsal's sibling comes soon.
-    const REMEMBERED: usize = 4096;
+    /// The book of a whole run: summaries in order of their start, which are its sessions 0, 1, 2, ...
+    pub fn whole(summaries: impl IntoIterator<Item = Summary>) -> CaseBook {
+        let mut book = CaseBook::remembering(usize::MAX);
+        for (index, summary) in (0..).zip(summaries) {
+            book.note(index, summary);
+        }
+        book
+    }
+
+    fn remembering(most: usize) -> CaseBook {
+        let (entries, places, clients, closed) = Default::default();
+        CaseBook { entries, places, clients, closed, forgotten: 0, most, cases: 0 }
+    }
 
     /// Notes a session, or what became of it since; gives the number of its case.
     pub fn note(&mut self, index: u64, summary: Summary) -> u64 {
-        if let Some(entry) = self.position(index).and_then(|at| self.entries.get_mut(at)) {
+        let closing = closing(index, &summary);
+        if let Some(at) = self.place(index) {
+            let entry = &mut self.entries[at - self.forgotten];
+            self::closing(index, &entry.summary).map(|before| self.closed.remove(&before));
+            self.closed.extend(closing);
             entry.summary = summary;
             return entry.case;
         }
         let case = self.case_of(&summary);
-        if self.entries.len() == Self::REMEMBERED
-            && let Some(oldest) = self.entries.pop_front()
-        {
-            self.places.remove(&oldest.index);
-            self.forgotten += 1;
+        if self.entries.len() == self.most {
+            self.forget();
         }
-        self.places.insert(index, self.forgotten + self.entries.len());
+        let at = self.forgotten + self.entries.len();
+        self.places.insert(index, at);
+        self.clients.entry(summary.client).or_default().push_back(at);
+        self.closed.extend(closing);
         self.entries.push_back(Entry { index, case, summary });
         case
     }
 
-    /// The other sessions of the same client and server, in the order they were noted.
-    pub fn siblings(&self, index: u64) -> Vec<&Summary> {
-        let Some((at, this)) =
-            self.position(index).and_then(|at| Some((at, self.entries.get(at)?)))
-        else {
-            return Vec::new();
+    /// The sessions around one that was noted and is not forgotten; nobody else around any other.
+    pub fn around(&self, index: u64) -> Around<'_> {
+        let Some(at) = self.place(index) else {
+            let (siblings, together, sent_by, sent_to) = Default::default();
+            return Around { case: 0, siblings, together, sent_by, sent_to };
         };
-        let related =
-            |entry: &&Entry| entry.index != index && entry.summary.is_sibling_of(&this.summary);
-        let mut siblings = Vec::with_capacity(2 * SIBLINGS);
-        let earlier = self.before(at).filter(related).take(SIBLINGS);
-        siblings.extend(earlier.map(|entry| &entry.summary));
-        siblings.reverse();
-        let later = self.entries.iter().skip(at + 1).filter(related).take(SIBLINGS);
-        siblings.extend(later.map(|entry| &entry.summary));
-        siblings
-    }
-
-    /// How many of the other sessions of its server ended together with this one, as far as is known by now.
-    pub fn together(&self, index: u64) -> usize {
-        let this = self.position(index).and_then(|at| self.entries.get(at));
-        let Some(this) = this.filter(|this| this.summary.closed.is_some()) else { return 0 };
-        let others = self.entries.iter().rev().take(NEAREST).filter(|entry| entry.index != index);
-        others.filter(|entry| this.summary.ended_with(&entry.summary)).count()
-    }
-
-    /// The latest session that may have sent this one's client here.
-    pub fn sent_by(&self, index: u64) -> Option<&Summary> {
-        let at = self.position(index)?;
-        let this = &self.entries.get(at)?.summary;
-        // Few bring a token.
-        let before = this.token.then(|| self.before(at)).into_iter().flatten();
-        before.map(|entry| &entry.summary).find(|earlier| earlier.may_have_sent(this))
-    }
-
-    /// The first session to which this one may have sent its client.
-    pub fn sent_to(&self, index: u64) -> Option<&Summary> {
-        let at = self.position(index)?;
-        let this = &self.entries.get(at)?.summary;
-        let next = self.entries.range(at + 1..).find(|next| this.may_have_sent(&next.summary))?;
-        // Of several that were left, the last one sent it.
-        let sender = self.sent_by(next.index)?;
-        std::ptr::eq(sender, this).then_some(&next.summary)
+        Around {
+            case: self.at(at).case,
+            siblings: self.siblings(at),
+            together: self.together(at),
+            sent_by: self.sent_by(at).map(|entry| &entry.summary),
+            sent_to: self.sent_to(at).map(|entry| &entry.summary),
+        }
     }
 
     /// Sessions noted earlier to which this one may be the awaited sibling.
     pub fn awaited_by(&self, index: u64) -> Vec<u64> {
-        let Some((at, this)) =
-            self.position(index).and_then(|at| Some((at, self.entries.get(at)?)))
-        else {
-            return Vec::new();
-        };
+        let Some(at) = self.place(index) else { return Vec::new() };
+        let this = self.at(at);
         let before = |entry: &&Entry| this.summary.follows(&entry.summary);
         let mut awaiting: Vec<u64> =
             self.before(at).filter(before).take(NEAREST).map(|entry| entry.index).collect();
@@ -110,79 +129,107 @@ impl CaseBook {
         awaiting
     }
 
-    /// Where a session stands among those that are remembered.
-    fn position(&self, index: u64) -> Option<usize> {
-        self.places.get(&index)?.checked_sub(self.forgotten)
+    fn siblings(&self, at: usize) -> Vec<&Summary> {
+        let this = &self.at(at).summary;
+        let related = |entry: &&Entry| entry.summary.is_sibling_of(this);
+        let mut siblings = Vec::with_capacity(2 * SIBLINGS);
+        siblings.extend(self.before(at).filter(related).take(SIBLINGS).map(|entry| &entry.summary));
+        siblings.reverse();
+        siblings.extend(self.behind(at).filter(related).take(SIBLINGS).map(|entry| &entry.summary));
+        siblings
     }
 
-    /// Those noted before it, the latest first. Other clients' sessions between two attempts of a user are many
-    /// on a busy relay: they are passed over, not counted.
-    fn before(&self, at: usize) -> impl Iterator<Item = &Entry> {
-        self.entries.range(..at).rev()
+    /// As far as is known by now, and among those that ended next to it.
+    fn together(&self, at: usize) -> usize {
+        let Entry { index, summary, .. } = self.at(at);
+        let Some(key) = closing(*index, summary) else { return 0 };
+        let before = self.closed.range(..key).rev().take(NEAREST);
+        let behind = self.closed.range(key..).skip(1).take(NEAREST);
+        let others = before.chain(behind).filter_map(|(_, _, other)| self.place(*other));
+        others.filter(|other| summary.ended_with(&self.at(*other).summary)).count()
+    }
+
+    fn sent_by(&self, at: usize) -> Option<&Entry> {
+        let this = &self.at(at).summary;
+        // Few bring a token.
+        let before = this.token.then(|| self.before(at)).into_iter().flatten();
+        before.into_iter().find(|earlier| earlier.summary.may_have_sent(this))
+    }
+
+    fn sent_to(&self, at: usize) -> Option<&Entry> {
+        let this = &self.at(at).summary;
+        let next = self.behind(at).find(|next| this.may_have_sent(&next.summary))?;
+        // Of several that were left, the last one sent it.
+        let sender = self.sent_by(self.place(next.index)?)?;
+        std::ptr::eq(&sender.summary, this).then_some(next)
     }
 
     /// The case that this session continues, or a new one.
     fn case_of(&mut self, summary: &Summary) -> u64 {
-        let earlier = self.entries.iter().rev().find(|entry| summary.follows(&entry.summary));
-        match earlier {
-            Some(entry) => entry.case,
+        let end = self.forgotten + self.entries.len();
+        let mut earlier = self.before_of(summary.client, end);
+        match earlier.find(|entry| summary.follows(&entry.summary)).map(|entry| entry.case) {
+            Some(case) => case,
             None => {
+                drop(earlier);
                 self.cases += 1;
                 self.cases
             }
         }
     }
-}
 
-/// The cases of a whole input at once: summaries in order of their start, case numbers in the same order.
-pub fn cases(summaries: &[Summary]) -> Vec<u64> {
-    let mut numbers: Vec<u64> = Vec::with_capacity(summaries.len());
-    let mut cases = 0;
-    for (at, summary) in summaries.iter().enumerate() {
-        let earlier = nearby(summaries, at).filter(|other| *other < at).rev();
-        let continued = earlier.into_iter().find(|other| summary.follows(&summaries[*other]));
-        let number = continued.map(|other| numbers[other]).unwrap_or_else(|| {
-            cases += 1;
-            cases
-        });
-        numbers.push(number);
+    /// Those of the same client that were noted before it, the latest first.
+    fn before(&self, at: usize) -> impl Iterator<Item = &Entry> {
+        self.before_of(self.at(at).summary.client, at)
     }
-    numbers
+
+    fn before_of(&self, client: IpAddr, at: usize) -> impl Iterator<Item = &Entry> {
+        let own = self.clients.get(&client);
+        let own = own.map(|own| own.range(..own.partition_point(|other| *other < at)).rev());
+        own.into_iter()
+            .flatten()
+            .take_while(move |other| at - **other <= REMEMBERED)
+            .map(|other| self.at(*other))
+    }
+
+    /// Those of the same client that were noted after it.
+    fn behind(&self, at: usize) -> impl Iterator<Item = &Entry> {
+        let own = self.clients.get(&self.at(at).summary.client);
+        let own = own.map(|own| own.range(own.partition_point(|other| *other <= at)..));
+        own.into_iter()
+            .flatten()
+            .take_while(move |other| **other - at <= REMEMBERED)
+            .map(|other| self.at(*other))
+    }
+
+    /// Where a session stands that is remembered.
+    fn place(&self, index: u64) -> Option<usize> {
+        self.places.get(&index).copied()
+    }
+
+    fn at(&self, at: usize) -> &Entry {
+        &self.entries[at - self.forgotten]
+    }
+
+    /// Forgets the oldest.
+    fn forget(&mut self) {
+        let Some(Entry { index, summary, .. }) = self.entries.pop_front() else { return };
+        self.forgotten += 1;
+        self.places.remove(&index);
+        closing(index, &summary).map(|closing| self.closed.remove(&closing));
+        if let hash_map::Entry::Occupied(mut own) = self.clients.entry(summary.client) {
+            own.get_mut().pop_front();
+            if own.get().is_empty() {
+                own.remove();
+            }
+        }
+    }
 }
 
-/// The siblings of one session of a whole input.
-pub fn siblings(summaries: &[Summary], of: usize) -> Vec<&Summary> {
-    nearby(summaries, of)
-        .filter(|other| *other != of && summaries[*other].is_sibling_of(&summaries[of]))
-        .map(|other| &summaries[other])
-        .collect()
-}
-
-/// How many other sessions of a whole input, of the same server, ended together with one.
-pub fn together(summaries: &[Summary], of: usize) -> usize {
-    nearby(summaries, of)
-        .filter(|other| *other != of && summaries[*other].ended_with(&summaries[of]))
-        .count()
-}
-
-/// The latest session of a whole input that may have sent the client of one here.
-pub fn sent_by(summaries: &[Summary], of: usize) -> Option<&Summary> {
-    let before = nearby(summaries, of).filter(|other| *other < of).rev();
-    before.map(|other| &summaries[other]).find(|earlier| earlier.may_have_sent(&summaries[of]))
-}
-
-/// The first session of a whole input to which one may have sent its client.
-pub fn sent_to(summaries: &[Summary], of: usize) -> Option<&Summary> {
-    let this = &summaries[of];
-    let mut behind = nearby(summaries, of).filter(|other| *other > of);
-    let next = behind.find(|other| this.may_have_sent(&summaries[*other]))?;
-    let sender = sent_by(summaries, next)?;
-    std::ptr::eq(sender, this).then_some(&summaries[next])
-}
-
-/// Sessions that began around the same time: a bound, because a brute-force attack makes thousands.
-fn nearby(summaries: &[Summary], of: usize) -> impl DoubleEndedIterator<Item = usize> + use<> {
-    of.saturating_sub(NEAREST)..(of + NEAREST + 1).min(summaries.len())
+fn closing(index: u64, summary: &Summary) -> Option<Closing> {
+    let (dir, at) = summary.closed?;
+    let server = summary.server.filter(|_| dir == Direction::ToClient)?;
+    Some((server, at, index))
 }
 
 #[cfg(test)]
@@ -198,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sibling_is_found_behind_any_number_of_other_clients() {
+    fn a_sibling_is_found_behind_many_other_clients() {
         let mut book = CaseBook::default();
         let case = book.note(0, summary([10, 0, 0, 1], 0));
         for other in 1..1_000u16 {
@@ -206,27 +253,29 @@ mod tests {
             book.note(u64::from(other), summary([10, 1, high, low], u64::from(other) * 20));
         }
         assert_eq!(book.note(1_000, summary([10, 0, 0, 1], 30_000)), case);
-        assert_eq!((book.siblings(1_000).len(), book.siblings(0).len()), (1, 1));
+        let siblings = |index| book.around(index).siblings.len();
+        assert_eq!((siblings(1_000), siblings(0), siblings(1)), (1, 1, 0));
         assert_eq!(book.awaited_by(1_000), [0]);
     }
 
     #[test]
     fn the_oldest_sessions_are_forgotten_and_the_others_found() {
         let mut book = CaseBook::default();
-        let last = CaseBook::REMEMBERED as u64 + 10;
+        let last = REMEMBERED as u64 + 10;
         for index in 0..=last {
             let [.., high, low] = index.to_be_bytes();
             book.note(index, summary([10, 2, high, low], index));
         }
-        let known = |index| book.position(index).and_then(|at| book.entries.get(at));
-        assert_eq!((known(10).map(|entry| entry.index), book.places.len()), (None, 4096));
+        let known = |index| book.place(index).map(|at| book.at(at));
+        assert_eq!((known(10).map(|entry| entry.index), book.places.len()), (None, REMEMBERED));
+        assert_eq!((book.clients.len(), book.around(10).case), (REMEMBERED, 0));
         for index in [11, 12, last] {
             assert_eq!(known(index).map(|entry| entry.index), Some(index));
         }
         // What is noted again stays where it is.
         let case = known(11).unwrap().case;
         assert_eq!(book.note(11, summary([10, 2, 0, 11], 11)), case);
-        assert_eq!(book.entries.len(), CaseBook::REMEMBERED);
+        assert_eq!(book.entries.len(), REMEMBERED);
     }
 
     #[test]
@@ -245,13 +294,27 @@ mod tests {
             // One that began with it and met the same refusal.
             ended(6, 8_500, 19_900, ToClient),
         ];
-        let mut book = CaseBook::default();
-        for (index, summary) in (0..).zip(&all) {
-            book.note(index, summary.clone());
-        }
-        let counted: Vec<usize> = (0..all.len()).map(|at| together(&all, at)).collect();
-        assert_eq!(counted, [3, 3, 2, 0, 0, 2]);
-        assert_eq!((0..6).map(|index| book.together(index)).collect::<Vec<_>>(), counted);
+        let mut book = CaseBook::whole(all.clone());
+        let counted = |book: &CaseBook| [0, 1, 2, 3, 4, 5].map(|of| book.around(of).together);
+        assert_eq!(counted(&book), [3, 3, 2, 0, 0, 2]);
+        // What became of one since takes the place of what was known of it.
+        book.note(0, ended(1, 0, 60_000, ToClient));
+        assert_eq!(counted(&book), [0, 2, 1, 0, 0, 1]);
+    }
+
+    #[test]
+    fn what_ended_together_is_found_however_long_ago_it_began() {
+        let ended = |client: u16, started: u64, at: u64| {
+            let [high, low] = client.to_be_bytes();
+            let mut trace = Trace::relay().starting_at(started);
+            trace.subject.client = ([10, 0, high, low], 50_000).into();
+            trace.open().cr(MSTSC).after_ms(at - started).fin(ToClient).summary()
+        };
+        let mut all = vec![ended(0, 0, 400_500)];
+        all.extend((1..200).map(|of| ended(of, u64::from(of) * 1000, u64::from(of) * 1000 + 500)));
+        all.push(ended(200, 200_000, 400_400));
+        let book = CaseBook::whole(all);
+        assert_eq!([0, 100, 200].map(|of| book.around(of).together), [1, 0, 1]);
     }
 
     #[test]
@@ -270,22 +333,14 @@ mod tests {
             session(3_000, "10.0.0.2:3389", token),
             session(20_000, "10.0.0.3:3389", token),
         ];
-        let mut book = CaseBook::default();
-        for (index, summary) in (0..).zip(&all) {
-            book.note(index, summary.clone());
-        }
+        let book = CaseBook::whole(all.clone());
         let places =
             |found: Option<&Summary>| found.and_then(|found| all.iter().position(|it| it == found));
         for (of, by, to) in
             [(0, None, None), (1, None, Some(2)), (2, Some(1), None), (3, None, None)]
         {
-            assert_eq!((places(sent_by(&all, of)), places(sent_to(&all, of))), (by, to), "{of}");
-            let index = of as u64;
-            assert_eq!(
-                (places(book.sent_by(index)), places(book.sent_to(index))),
-                (by, to),
-                "{of}"
-            );
+            let around = book.around(of);
+            assert_eq!((places(around.sent_by), places(around.sent_to)), (by, to), "{of}");
         }
     }
 
@@ -295,7 +350,7 @@ mod tests {
         for index in 0..500 {
             book.note(index, summary([10, 0, 0, 1], index * 100));
         }
-        let siblings = book.siblings(250);
+        let siblings = book.around(250).siblings;
         assert_eq!(siblings.len(), 2 * SIBLINGS);
         assert!(siblings.windows(2).all(|pair| pair[0].started < pair[1].started));
         assert_eq!(book.awaited_by(499).first(), Some(&(499 - NEAREST as u64)));

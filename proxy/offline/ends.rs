@@ -8,7 +8,7 @@ use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 
 use rdpwhy_analyzer::case::{Case, Names, Pair, Summary, There};
-use rdpwhy_analyzer::casebook;
+use rdpwhy_analyzer::casebook::CaseBook;
 use rdpwhy_analyzer::detect::Control;
 use rdpwhy_analyzer::diff::{Clock, Diff, Held, Side, Span};
 use rdpwhy_analyzer::facts::{Facts, Resolved, Vantage};
@@ -330,26 +330,25 @@ impl Report<'_> {
     /// Judges sessions of one capture beside another.
     fn list(&mut self, capture: &Taken, other: &Taken, here: Side, views: &[View<'_>]) {
         let facts = |view: &View<'_>| capture.sessions[view.at].facts();
-        let summaries: Vec<Summary> = views.iter().map(|view| Summary::of(facts(view))).collect();
-        let cases = casebook::cases(&summaries);
-        for (n, view) in views.iter().enumerate() {
-            let siblings = casebook::siblings(&summaries, n);
+        let book = CaseBook::whole(views.iter().map(|view| Summary::of(facts(view))));
+        let mut cases = 0;
+        for (n, view) in (0..).zip(views) {
+            let around = book.around(n);
+            cases = cases.max(around.case);
             let (there, between) = (view.there, view.between);
             let pair = Some(Pair { here, there, file: &other.file, between });
-            let sent_by = casebook::sent_by(&summaries, n);
-            let sent_to = casebook::sent_to(&summaries, n);
-            let case = Case { pair, sent_by, sent_to, ..Case::new(facts(view), &siblings) };
+            let case = Case { pair, ..Case::among(facts(view), &around) };
             self.reported += 1;
             let place = Place {
                 source: view.source.clone(),
                 file: Some(capture.file.clone()),
                 index: self.reported,
-                case: self.cases + cases[n],
+                case: self.cases + around.case,
                 r#final: true,
                 supersedes: None,
             };
             self.output.connection(&verdict::connection(&case, &place, self.identities));
         }
-        self.cases += cases.iter().max().copied().unwrap_or(0);
+        self.cases += cases;
     }
 }

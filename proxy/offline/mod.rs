@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rdpwhy_analyzer::case::{Case, Summary};
-use rdpwhy_analyzer::casebook;
+use rdpwhy_analyzer::casebook::CaseBook;
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{Origin, Timestamp};
 use rdpwhy_analyzer::report::Connection;
@@ -273,25 +273,21 @@ fn report(
     let (rdp, other): (Vec<Session>, Vec<Session>) = sessions
         .into_iter()
         .partition(|session| scope.all || is_reported(session, scope, &servers));
-    let summaries: Vec<Summary> = rdp.iter().map(|session| Summary::of(session.facts())).collect();
-    let cases = casebook::cases(&summaries);
-    for (at, session) in rdp.iter().enumerate() {
+    let book = CaseBook::whole(rdp.iter().map(|session| Summary::of(session.facts())));
+    for (at, session) in (0..).zip(&rdp) {
         if scope.timed {
             measured.session(session.facts());
         }
-        let siblings = casebook::siblings(&summaries, at);
-        let together = casebook::together(&summaries, at);
-        let sent_by = casebook::sent_by(&summaries, at);
-        let sent_to = casebook::sent_to(&summaries, at);
-        let case = Case { together, sent_by, sent_to, ..Case::new(session.facts(), &siblings) };
+        let around = book.around(at);
         let place = Place {
             source: source.to_owned(),
             file: Some(source.to_owned()),
-            index: at as u64 + 1,
-            case: cases[at],
+            index: at + 1,
+            case: around.case,
             r#final: true,
             supersedes: None,
         };
+        let case = Case::among(session.facts(), &around);
         let mut connection = verdict::connection(&case, &place, identities);
         reading.files.locate(&mut connection.evidence);
         tell(Told::Connection(Box::new(connection)));

@@ -5,7 +5,7 @@ mod build;
 use std::collections::HashMap;
 
 use rdpwhy_analyzer::case::{Case, Summary};
-use rdpwhy_analyzer::casebook;
+use rdpwhy_analyzer::casebook::CaseBook;
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{Input, Leg, Origin, SegmentCounts, Timestamp};
 use rdpwhy_analyzer::session::Session;
@@ -159,15 +159,10 @@ impl Reading {
 
     fn finish(self) -> Vec<String> {
         let sessions = self.sessions();
-        let summaries: Vec<Summary> =
-            sessions.iter().map(|session| Summary::of(session.facts())).collect();
-        assert_eq!(casebook::cases(&summaries).len(), sessions.len());
-        let judged = sessions.iter().enumerate().take(REPORTS);
+        let book = CaseBook::whole(sessions.iter().map(|session| Summary::of(session.facts())));
+        let judged = (0..).zip(&sessions).take(REPORTS);
         judged
-            .map(|(at, session)| {
-                let siblings = casebook::siblings(&summaries, at);
-                report::check(&Case::new(session.facts(), &siblings))
-            })
+            .map(|(at, session)| report::check(&Case::among(session.facts(), &book.around(at))))
             .collect()
     }
 

@@ -5,7 +5,7 @@ use super::frames::Frame;
 use super::verdicts;
 use crate::support::rdpwhy::Proxy;
 use rdpwhy_analyzer::case::{Case, Summary};
-use rdpwhy_analyzer::casebook;
+use rdpwhy_analyzer::casebook::CaseBook;
 use rdpwhy_analyzer::facts::{InputEnd, Subject, Vantage};
 use rdpwhy_analyzer::input::{Close, Direction, Input, Leg, Origin, Timestamp};
 use rdpwhy_analyzer::session::Session;
@@ -134,25 +134,22 @@ fn subject(stream: &Stream) -> Subject {
 }
 
 fn judge(sessions: &[Session]) -> Vec<Value> {
-    let summaries: Vec<Summary> =
-        sessions.iter().map(|session| Summary::of(session.facts())).collect();
-    let cases = casebook::cases(&summaries);
-    let judge = |(at, session): (usize, &Session)| {
-        let siblings = casebook::siblings(&summaries, at);
+    let book = CaseBook::whole(sessions.iter().map(|session| Summary::of(session.facts())));
+    let judge = |(at, session): (u64, &Session)| {
+        let around = book.around(at);
         let place = Place {
             source: String::new(),
             file: None,
-            index: at as u64 + 1,
-            case: cases[at],
+            index: at + 1,
+            case: around.case,
             r#final: true,
             supersedes: None,
         };
-        let together = casebook::together(&summaries, at);
-        let case = Case { together, ..Case::new(session.facts(), &siblings) };
+        let case = Case::among(session.facts(), &around);
         let connection = verdict::connection(&case, &place, &Identities::Shown);
         serde_json::to_value(connection).unwrap()
     };
-    sessions.iter().enumerate().map(judge).collect()
+    (0..).zip(sessions).map(judge).collect()
 }
 
 /// No wait for bytes or an end takes longer.

@@ -2,7 +2,7 @@
 
 use super::{claims, silent};
 use crate::case::Case;
-use crate::casebook;
+use crate::casebook::CaseBook;
 use crate::input::SegmentKind;
 use crate::report::{Connection, Outcome};
 use crate::testing::bytes::tpdu;
@@ -233,11 +233,10 @@ fn a_token_right_after_a_session_tells_of_a_broker() {
     // A broker may send its client on before it shows anything.
     let broker = || asks(Trace::capture(), b"Cookie: mstshash=alice").tls13().after_ms(100);
     let pairs = |first: &Trace, second: &Trace| {
-        let summaries = [first.summary(), second.summary()];
-        let case = |trace: &Trace, of: usize| {
-            let session = trace.session();
-            let sent_by = casebook::sent_by(&summaries, of);
-            let sent_to = casebook::sent_to(&summaries, of);
+        let book = CaseBook::whole([first.summary(), second.summary()]);
+        let case = |trace: &Trace, of: u64| {
+            let (session, around) = (trace.session(), book.around(of));
+            let (sent_by, sent_to) = (around.sent_by, around.sent_to);
             contract::of_case(&Case { sent_by, sent_to, ..Case::new(session.facts(), &[]) })
         };
         [case(first, 0), case(second, 1)]
