@@ -49,6 +49,17 @@ impl At {
         (self.time, self.place.get() >> 4)
     }
 
+    /// True when it was observed before the other: earlier, or at the same time in an earlier packet. The clocks of
+    /// captures can be coarse.
+    pub fn is_before(self, other: At) -> bool {
+        let packets = [self, other].map(|at| match at.origin() {
+            Origin::Packet(number) | Origin::Live(number) => Some(number),
+            Origin::Read(_) | Origin::Socket => None,
+        });
+        let earlier = matches!(packets, [Some(this), Some(that)] if this < that);
+        self.time < other.time || (self.time == other.time && earlier)
+    }
+
     /// Packet, read or socket.
     pub fn origin(self) -> Origin {
         let (kind, number) = (self.place.get() & 3, self.place.get() >> 4);
@@ -78,8 +89,14 @@ impl fmt::Debug for At {
 
 /// The limit of an input that holds headers alone, or none of what a side said first.
 pub const UNREAD: &str = "the first bytes of a side are not in the input";
-/// A bound that keeps what a side said from being read whole.
+/// Bounds that keep what a side said from being read whole.
 pub const CUT: &str = "a TPKT packet was cut in the input";
+/// The same of a handshake record.
+pub const CUT_HANDSHAKE: &str = "a TLS handshake record was cut in the input";
+/// The same of what stands between the frames that can be read.
+pub const LEFT_OUT: &str = "a part of what a side said is not in the input";
+/// The same of an alert.
+pub const CUT_ALERT: &str = "a TLS alert was cut in the input";
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -128,6 +145,8 @@ pub enum Event {
     EncryptedHandshake(Direction),
     /// Records and their bytes that the source only counted.
     RecordsPassed(Direction, u64, u64),
+    /// The source did not keep what a side said before the session was up, or not all of it; the limit says what.
+    Cut(Direction, &'static str),
     /// A handshake message that can not be what it claims.
     DamagedHandshake(Direction, ParseError),
     /// Bytes where a frame should begin and none does.

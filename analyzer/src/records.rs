@@ -173,6 +173,11 @@ impl RecordScanner {
         }
     }
 
+    /// It knows where the next frame begins.
+    pub fn is_in_step(&self) -> bool {
+        matches!(self.state, State::Header | State::Body { .. })
+    }
+
     /// An unknown number of bytes is missing.
     pub fn lose(&mut self) {
         if self.state != State::Opaque {

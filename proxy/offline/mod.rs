@@ -223,6 +223,11 @@ impl Reading {
     fn ip(&mut self, packet: &RawPacket<'_>, ip: &IpPacket<'_>, comments: &[Comment], tag: u8) {
         let Reading { table, streams, .. } = self;
         if let Some(segment) = segment::tcp_segment(ip) {
+            // A recording leaves out what it does not need.
+            if tag == 0 && segment.payload.len() < segment.payload_len as usize {
+                let (packets, most) = &mut self.counts.cut;
+                (*packets, *most) = (*packets + 1, packet.bytes.len().max(*most));
+            }
             let mut sink = streams.sink(tag, comments);
             table.push(packet.time, packet.number, tag, ip, &segment, &mut sink);
         } else if let Some(quote) = segment::icmp_error(ip) {

@@ -15,6 +15,8 @@ pub struct Counts {
     pub rdp_udp: u64,
     /// How often a packet's time was more than a second before an earlier packet's.
     pub set_back: u64,
+    /// TCP segments whose data was not captured whole, and the most bytes of one that were.
+    pub cut: (u64, usize),
     /// Those that can not be read, by link type.
     pub unreadable: BTreeMap<u32, u64>,
 }
@@ -32,6 +34,11 @@ impl Counts {
             tell(Told::Note(format!(
                 "{source}: the time goes back by more than a second, {} in all: the clock was set or the file put together; durations across that are wrong",
                 count(self.set_back)
+            )));
+        }
+        if let (packets @ 1.., most) = self.cut {
+            tell(Told::Note(format!(
+                "{source}: {packets} packets were cut when they were captured, to {most} bytes or less: what they said is missing; capture whole packets (tcpdump -s 0)"
             )));
         }
         for (link_type, packets) in &self.unreadable {

@@ -331,7 +331,7 @@ impl Battery {
                 && facts.reached().is_some_and(|(reached, _)| reached <= Reached::X224Confirm)
         });
         let side = who::sender(dir);
-        if let Some(alert) = facts.tls.last_alert(dir).filter(|at| at.time <= closing.at.time) {
+        if let Some(alert) = facts.tls.last_alert(dir).filter(|at| !closing.at.is_before(*at)) {
             let fact = format!("the {side} had sent a TLS alert before");
             self.passes(Group::Protocol, 3.0, Evidence::at(alert, fact));
         } else if let Some(refused) = refused {

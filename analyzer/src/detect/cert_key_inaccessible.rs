@@ -30,13 +30,13 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         let closed = ending.dir == Direction::ToClient && !matches!(ending.how, Close::Error(_));
         closed && !ending.both
     })?;
-    let confirm = facts.x224.confirm.seen().filter(|confirm| confirm.at.time <= ending.at.time)?;
+    let confirm = facts.x224.confirm.seen().filter(|confirm| !ending.at.is_before(confirm.at))?;
     let agreed = facts.x224.selected().is_some_and(|selected| selected != Protocols::RDP);
     let silent = !facts.tls.server_hello.is_seen()
         && facts.tls.alerts.is_empty()
         && !facts.rdp.plaintext_after_hello.is_seen();
     // What the client sent behind the end may be in the input, too.
-    let hello = facts.tls.client_hello.seen().filter(|hello| hello.at.time <= ending.at.time);
+    let hello = facts.tls.client_hello.seen().filter(|hello| !ending.at.is_before(hello.at));
     let asked = hello.map_or(confirm.at, |hello| hello.at);
     let answered =
         facts.stream(Direction::ToClient).last.is_some_and(|last| last.time > asked.time);

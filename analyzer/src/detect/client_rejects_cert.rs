@@ -41,7 +41,7 @@ fn said(facts: &Facts) -> Option<Opinion> {
         return None;
     }
     // The certificate and the refusal behind it are two observations, the number alone is one.
-    let chain = facts.tls.certificate.seen().filter(|chain| chain.at.time <= seen.at.time);
+    let chain = facts.tls.certificate.seen().filter(|chain| !seen.at.is_before(chain.at));
     let (party, sure) = tls_alert::whose(facts, seen);
     let opinion = Opinion::new(
         if chain.is_some() { Band::High } else { Band::Possible },

@@ -22,7 +22,8 @@ const OFTEN: u32 = 4;
 pub fn left_behind_confirm(facts: &Facts) -> Option<&Ending> {
     let goes_on = facts.tls.client_hello.is_seen()
         || facts.rdp.connect_initial.is_seen()
-        || facts.stream(Direction::ToServer).gap;
+        || facts.stream(Direction::ToServer).gap
+        || facts.lacks_words();
     let left = |ending: &&Ending| {
         ending.dir == Direction::ToServer && !ending.both && !matches!(ending.how, Close::Error(_))
     };

@@ -74,7 +74,7 @@ pub(super) fn dropped(facts: &Facts) -> Option<Dropped<'_>> {
         return None;
     }
     // A request that crosses the end did not bring it about.
-    let request = facts.x224.request.seen().filter(|request| request.at.time <= ending.at.time);
+    let request = facts.x224.request.seen().filter(|request| !ending.at.is_before(request.at));
     let since = request.map_or(opened.at, |request| request.at);
     let ms = ending.at.time.since(since.time).as_secs_f64() * 1000.0;
     /// Slower ends are a service's own doing.

@@ -32,7 +32,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let (seen, alert) = facts.tls.fatal_alert(None)?;
     // Who answers an end with an alert did not bring it about.
-    if facts.ending().is_some_and(|end| end.dir != seen.value.dir && end.at.time < seen.at.time) {
+    if facts.ending().is_some_and(|end| end.dir != seen.value.dir && end.at.is_before(seen.at)) {
         return None;
     }
     let side = who::sender(seen.value.dir);

@@ -6,6 +6,7 @@ use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party
 use crate::case::Case;
 use crate::event::At;
 use crate::facts::Facts;
+use crate::input::Direction;
 use crate::wire::x224::Protocols;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -32,7 +33,9 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let clear = facts.rdp.plaintext_after_hello.seen()?;
-    if facts.tls.server_hello.is_seen() || !greeted(facts, clear.at) {
+    // What is missing may have been TLS.
+    let lacking = facts.stream(Direction::ToClient).gap || facts.lacks_words();
+    if facts.tls.server_hello.is_seen() || lacking || !greeted(facts, clear.at) {
         return None;
     }
     let mut opinion = Opinion::new(

@@ -136,7 +136,7 @@ pub fn ended(ending: &Ending) -> Evidence {
 pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
     let of = |(from, _): &(Direction, _)| *from == dir;
     let came_before = |(_, ultimatum): &(Direction, Seen<u8>)| {
-        facts.ending().is_some_and(|ending| ultimatum.at.time <= ending.at.time)
+        facts.ending().is_some_and(|ending| !ending.at.is_before(ultimatum.at))
     };
     let encrypted = facts
         .tls
@@ -152,7 +152,7 @@ pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
         "after an encrypted alert that can not be read"
     } else if facts.tls.ends_with_alert_shape(dir) {
         "after an encrypted record of an alert's size"
-    } else if facts.is_unread() {
+    } else if facts.lacks_words() {
         "and what was said before is not in the input"
     } else if facts.rdp.disconnect.as_ref().is_some_and(came_before) {
         "after the other side's MCS Disconnect Provider Ultimatum"
@@ -193,7 +193,7 @@ pub fn ultimatum(facts: &Facts, dir: Direction) -> Option<Evidence> {
 pub fn step(facts: &Facts) -> &'static str {
     match facts.reached() {
         None => "",
-        Some(_) if facts.is_unread() => "",
+        Some(_) if facts.lacks_words() => "",
         Some((reached, _)) => match reached {
             Reached::None | Reached::Tcp => " before anything was said",
             Reached::X224Request => " before Remote Desktop answered",

@@ -12,7 +12,7 @@ impl Facts {
     pub fn goodbye(&self, ending: &Ending) -> Option<(Direction, At)> {
         /// A relay takes what waited from one side before what waited from the other.
         const TURN: Duration = Duration::from_millis(1);
-        let in_time = |at: &At| at.time <= ending.at.time;
+        let in_time = |at: &At| !ending.at.is_before(*at);
         if let Some((dir, ultimatum)) = self.rdp.disconnect.as_ref().filter(|(_, u)| in_time(&u.at))
         {
             return Some((*dir, ultimatum.at));

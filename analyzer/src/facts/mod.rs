@@ -22,7 +22,7 @@ pub use tcp::{Attempt, Ending, LegFacts, TcpFacts};
 pub use tls::{AlertSeen, Records, TlsFacts};
 pub use turns::Turns;
 
-use crate::event::{At, CUT, Event, UNREAD};
+use crate::event::{At, CUT, CUT_ALERT, CUT_HANDSHAKE, Event, LEFT_OUT, UNREAD};
 use crate::input::{Close, Direction, Leg, RelayNote, SegmentCounts, SegmentKind, Timestamp};
 use crate::wire::x224::Protocols;
 
@@ -244,8 +244,11 @@ impl Facts {
 
     /// What a side said before the session was up is partly not in the input, as in captures of headers alone.
     pub fn lacks_words(&self) -> bool {
-        let read = self.is_active() || self.tls.client_hello.is_seen();
-        !read && [UNREAD, CUT].iter().any(|limit| self.limits.contains(limit))
+        let lacks = |limits: &[&'static str]| limits.iter().any(|it| self.limits.contains(it));
+        let greeted = self.tls.client_hello.is_seen();
+        let lacking =
+            lacks(&[CUT_HANDSHAKE, CUT_ALERT, LEFT_OUT]) || !greeted && lacks(&[UNREAD, CUT]);
+        lacking && !self.is_active()
     }
 
     /// Nothing of what a verdict could rest on is missing.
@@ -264,6 +267,13 @@ impl Facts {
         time.0.wrapping_sub(self.subject.started.0) as i64 as f64 / 1e6
     }
 
+    /// A bound was reached: the verdict is incomplete.
+    pub fn limit(&mut self, what: &'static str) {
+        if !self.limits.contains(&what) {
+            self.limits.push(what);
+        }
+    }
+
     /// Folds one event in.
     pub fn apply(&mut self, at: At, event: Event) {
         self.now = self.now.max(at.time);
@@ -277,10 +287,10 @@ impl Facts {
             Event::Socket(sample) => self.tcp.leg_mut(at.leg()).sample(at, sample),
             Event::Counts(counts) => self.count_segments(at, counts),
             Event::Relay(note) => self.note_relay(at, note),
-            Event::Limit(what) => {
-                if !self.limits.contains(&what) {
-                    self.limits.push(what);
-                }
+            Event::Limit(what) => self.limit(what),
+            Event::Cut(dir, what) => {
+                self.limit(what);
+                self.tls.hide(dir, Why::Lost);
             }
             Event::Gap(dir, _) => {
                 self.streams[dir.index()].gap = true;

@@ -123,7 +123,14 @@ impl TlsFacts {
     pub fn is_established(&self) -> bool {
         match self.version() {
             _ if self.is_13() => self.server_hello.is_seen() && self.client_finished().is_some(),
-            Some(_) => self.finished.iter().all(Known::is_seen),
+            // What holds a Finished may be cut in the source. Nobody sends data before it had the other's.
+            Some(_) => {
+                let [client, server] = [0, 1].map(|dir: usize| {
+                    self.finished[dir].is_seen()
+                        || !self.finished[dir].is_absent() && self.records[dir].count > 0
+                });
+                client && server
+            }
             // The hello is missing in the source; data both ways says as much.
             None => self.records.iter().all(|records| records.count > 2),
         }
@@ -195,6 +202,23 @@ impl TlsFacts {
         let last = self.client_finished().filter(|_| self.is_established())?;
         let server = self.finished[Direction::ToClient.index()].seen().map(|finished| finished.at);
         Some(server.filter(|server| server.time > last.time).unwrap_or(last))
+    }
+
+    /// A message of a side, whichever, may not be seen for this reason.
+    pub(super) fn hide(&mut self, dir: Direction, why: Why) {
+        match dir {
+            Direction::ToServer => {
+                self.client_hello.hide(why);
+                self.client_certificates.hide(why);
+            }
+            Direction::ToClient => {
+                self.hello_retry.hide(why);
+                self.server_hello.hide(why);
+                self.certificate.hide(why);
+                self.certificate_request.hide(why);
+            }
+        }
+        self.finished[dir.index()].hide(why);
     }
 
     pub(super) fn apply(&mut self, at: At, event: Event) {

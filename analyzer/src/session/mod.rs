@@ -8,7 +8,7 @@ mod lane;
 mod memory;
 mod tls;
 
-use crate::event::{At, CUT, Event, UNREAD};
+use crate::event::{At, CUT, Event, LEFT_OUT, UNREAD};
 use crate::facts::{Facts, InputEnd, Resolved, Subject, Vantage};
 use crate::input::{Direction, Input, Leg, Origin, Timestamp};
 use crate::records::{FrameKind, FrameStart, Piece};
@@ -79,9 +79,7 @@ impl Session {
 
     /// Something was lost on the way here: the verdict is incomplete.
     pub fn limit(&mut self, what: &'static str) {
-        if !self.facts.limits.contains(&what) {
-            self.facts.limits.push(what);
-        }
+        self.facts.limit(what);
     }
 
     /// Takes one observation.
@@ -89,7 +87,7 @@ impl Session {
         let at = |leg| At::new(time, origin, leg);
         match input {
             Input::Data { dir, bytes } => self.bytes(time, origin, dir, bytes),
-            Input::Skipped { dir, bytes } => self.skipped(self.at(time, origin, dir), dir, bytes),
+            Input::Skipped { dir, bytes } => self.left_out(self.at(time, origin, dir), dir, bytes),
             Input::Gap { dir, bytes } => self.gap(self.at(time, origin, dir), dir, bytes),
             Input::Opened { leg, took } => {
                 let took = took.map(|took| took.as_nanos() as u64);
@@ -220,6 +218,15 @@ impl Session {
         }
     }
 
+    /// The source did not keep these bytes: on purpose behind the handshake, and in the clear behind the negotiation.
+    fn left_out(&mut self, at: At, dir: Direction, bytes: u64) {
+        let on_purpose = self.is_steady() || self.facts.x224.selected() == Some(Protocols::RDP);
+        self.skipped(at, dir, bytes);
+        if !on_purpose && !self.lanes[dir.index()].scanner.is_in_step() {
+            self.facts.apply(at, Event::Cut(dir, LEFT_OUT));
+        }
+    }
+
     fn skipped(&mut self, at: At, dir: Direction, bytes: u64) {
         if self.facts.stream(dir).bytes == 0 {
             self.facts.apply(at, Event::Limit(UNREAD));
@@ -229,9 +236,7 @@ impl Session {
             transcript.skipped(dir, bytes);
         }
         // Nothing behind unseen bytes is the first a peer said; what was held back comes before them.
-        if let Some(first) = self.lanes[dir.index()].first.take() {
-            self.scan(at, dir, &first);
-        }
+        self.classify_what_there_is(at, dir);
         let Session { facts, lanes, transcript } = self;
         let Lane { scanner, frame, .. } = &mut lanes[dir.index()];
         let mut fold = Fold { facts, transcript };
@@ -321,15 +326,30 @@ impl Fold<'_> {
     fn frame(&mut self, at: At, dir: Direction, frame: &mut Frame, start: FrameStart) {
         match start.kind {
             FrameKind::Tpkt if frame.body.len() < frame.wanted.min(start.body as usize) => {
-                // Behind the negotiation a source may leave bodies out on purpose.
-                let negotiated = self.facts.x224.confirm.is_seen();
-                let cut = Event::Limit(CUT);
-                self.facts.apply(at, if negotiated { Event::ClearFrame(dir) } else { cut });
+                self.cut_tpdu(at, dir, frame);
             }
             FrameKind::Tpkt => self.tpdu(at, dir, frame),
             FrameKind::FastPath => self.facts.apply(at, Event::FastPath(dir)),
             FrameKind::Tls(header) => tls::record(self.facts, at, dir, frame, header),
         }
+    }
+
+    /// A TPKT packet of which not everything that is wanted is there. Its beginning may name its PDU, and its content
+    /// is unknown.
+    fn cut_tpdu(&mut self, at: At, dir: Direction, frame: &mut Frame) {
+        let named = match Tpdu::parse(&frame.body) {
+            Ok(Tpdu::Data(data)) => McsPdu::parse(data),
+            _ => None,
+        };
+        let negotiated = self.facts.x224.confirm.is_seen();
+        let event = match named.filter(|_| negotiated) {
+            Some(pdu) => Event::Mcs(dir, pdu),
+            // Behind the negotiation a source may leave bodies out on purpose.
+            None if negotiated => Event::ClearFrame(dir),
+            None => Event::Limit(CUT),
+        };
+        self.facts.apply(at, event);
+        self.allow_fast_path(frame);
     }
 
     fn tpdu(&mut self, at: At, dir: Direction, frame: &mut Frame) {
@@ -357,7 +377,11 @@ impl Fold<'_> {
             Err(error) => Event::Opaque(dir, error),
         };
         self.facts.apply(at, event);
-        // From MCS on, standard RDP security mixes TPKT and fast-path.
+        self.allow_fast_path(frame);
+    }
+
+    /// From MCS on, standard RDP security mixes TPKT and fast-path.
+    fn allow_fast_path(&self, frame: &mut Frame) {
         let standard = self.facts.x224.selected() == Some(Protocols::RDP);
         frame.fast_path_begins = standard && self.facts.rdp.connect_response.is_seen();
     }

@@ -1,7 +1,7 @@
 //! TLS records to events, without keys. RFC 5246, RFC 8446.
 
 use super::lane::Frame;
-use crate::event::{At, Event};
+use crate::event::{At, CUT_ALERT, CUT_HANDSHAKE, Event};
 use crate::facts::Facts;
 use crate::input::Direction;
 use crate::wire::tls::{
@@ -29,7 +29,7 @@ pub(super) fn record(
         ContentType::CHANGE_CIPHER_SPEC => facts.apply(at, Event::ChangeCipherSpec(dir)),
         ContentType::APPLICATION_DATA => facts.count_record(dir, at, header.length),
         ContentType::ALERT if frame.cut && header.length == 2 => {
-            facts.apply(at, Event::Limit("a TLS alert was cut in the input"));
+            facts.apply(at, Event::Limit(CUT_ALERT));
         }
         ContentType::ALERT => facts.apply(at, alert(facts, dir, frame, header)),
         ContentType::HANDSHAKE if is_encrypted(facts, dir) => {
@@ -37,7 +37,7 @@ pub(super) fn record(
         }
         ContentType::HANDSHAKE if frame.cut => {
             frame.handshake = Default::default();
-            facts.apply(at, Event::Limit("a TLS handshake record was cut in the input"));
+            facts.apply(at, Event::Cut(dir, CUT_HANDSHAKE));
         }
         ContentType::HANDSHAKE => handshake(facts, at, dir, frame),
         _ => {}

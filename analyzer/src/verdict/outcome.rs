@@ -60,7 +60,7 @@ pub(super) fn outcome(case: &Case<'_>, opinions: &[Rc<Ranked>]) -> Outcome {
         || facts.ending().is_none()
         || facts.input_ended == Some(InputEnd::Capture)
         || facts.is_one_sided()
-        || facts.is_unread()
+        || facts.lacks_words()
         || facts.streams.iter().any(|stream| stream.gap);
     let alert = facts.tls.fatal_alert(None).is_some();
     if unseen && !alert { Outcome::Unknown } else { Outcome::Failed }
