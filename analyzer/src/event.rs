@@ -155,6 +155,8 @@ pub enum Event {
     Gap(Direction, Option<u64>),
     /// A direction of a leg ended.
     Closed(Direction, Close),
+    /// The RST with which it ended last was ignored.
+    ResetIgnored(Direction),
     /// A TCP segment worth keeping.
     Segment(Segment),
     /// State of a relay socket.

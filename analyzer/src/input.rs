@@ -134,6 +134,14 @@ pub enum Input<'a> {
         /// FIN, RST or a local error.
         how: Close,
     },
+    /// The RST that was told last to have ended a direction ended nothing: its receiver has acknowledged what its
+    /// apparent sender sent behind it.
+    ResetIgnored {
+        /// Which leg.
+        leg: Leg,
+        /// The direction the RST travelled.
+        dir: Direction,
+    },
     /// State of a relay socket.
     Socket {
         /// Which leg.

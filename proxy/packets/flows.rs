@@ -72,6 +72,8 @@ struct Slot {
     /// The interface that shows the flow, and when it did last.
     interface: [Option<(i32, Timestamp)>; 2],
     counts: Option<Heard>,
+    /// The first RST of each direction.
+    resets: [Option<u64>; 2],
     /// The peer acknowledged what the capture does not hold.
     incomplete: bool,
     started: Timestamp,
@@ -167,7 +169,9 @@ impl Flows {
             let Flows { table, slots, .. } = self;
             let mut sink = |id: FlowId, _: &FlowInfo, time, origin, input: Input<'_>| {
                 if let Some(slot) = slots.get_mut(&id) {
-                    slot.take(time, origin, input, false);
+                    let is = |number: &Option<u64>| number.map(Origin::Packet) == Some(origin);
+                    let is_reset = slot.resets.iter().any(is);
+                    slot.take(time, origin, input, is_reset);
                 }
             };
             let closed = table.close(now, 0, ends[0], ends[1], &mut sink);
@@ -232,6 +236,7 @@ impl Slot {
             closed_window: [None, None],
             interface: [None, None],
             counts: None,
+            resets: [None, None],
             incomplete: info.starts_in_the_middle,
             started: info.started,
         }
@@ -253,6 +258,9 @@ impl Slot {
 
     fn segment(&mut self, time: Timestamp, number: u64, segment: Segment) {
         let (kind, dir) = (segment.kind, segment.dir);
+        if kind == SegmentKind::Rst {
+            self.resets[dir.index()].get_or_insert(number);
+        }
         let heard = Heard { time, number, input: Input::Segment(segment) };
         let waiting = &mut self.closed_window[dir.index()];
         match kind {

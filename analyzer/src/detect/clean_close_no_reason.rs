@@ -44,5 +44,6 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         .party(party, band)
         .supports(who::ended(ending));
     opinion.supports.extend(who::goodbye(facts, ending));
+    opinion.supports.extend(who::last_words(facts, closer));
     Some(opinion)
 }

@@ -25,6 +25,9 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let leg = facts.tcp.leg(Leg::Server);
     let last = leg.telling_attempt().filter(|_| !leg.opened.is_seen())?;
     let ConnectFailureKind::Icmp { kind, code, offender } = last.failure.kind else { return None };
+    if facts.is_traced() {
+        return None;
+    }
     let meaning = meaning(kind, code, offender);
     let by =
         offender.map_or("an address the platform does not tell".to_owned(), |ip| ip.to_string());
@@ -40,13 +43,19 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         (false, _, Vantage::Relay) => (Party::ServerNetwork, Band::High),
         (false, _, Vantage::Capture) => (Party::Network, Band::High),
     };
+    let too_far = offender.is_some_and(|ip| is_time_exceeded(ip, kind));
     let says = match no_way {
+        true if too_far => format!(
+            "Packets to the host were on their way for too long: {by} answered \"{meaning}\". They may go round in a loop of routes."
+        ),
         true => format!(
             "There is no way to the host: {by} answered \"{meaning}\". It is off, its address is wrong, or a route is missing."
         ),
         false => format!("The network refused the connection: {by} answered \"{meaning}\"."),
     };
-    Some(Opinion::new(Band::Certain, says).party(party, band).supports(Evidence::at(
+    // TCP goes on after it. RFC 1122 4.2.3.9.
+    let what = if too_far { Band::Probable } else { Band::Certain };
+    Some(Opinion::new(what, says).party(party, band).supports(Evidence::at(
         last.at,
         format!("ICMP type {kind} code {code} ({meaning}) from {by}, quoting the SYN"),
     )))
@@ -58,6 +67,10 @@ fn is_no_way(offender: IpAddr, kind: u8, code: u8) -> bool {
         IpAddr::V4(_) => matches!((kind, code), (3, 0 | 1) | (11, 0)),
         IpAddr::V6(_) => matches!((kind, code), (1, 0 | 3) | (3, 0)),
     }
+}
+
+fn is_time_exceeded(offender: IpAddr, kind: u8) -> bool {
+    kind == if offender.is_ipv4() { 11 } else { 3 }
 }
 
 fn meaning(kind: u8, code: u8, offender: Option<IpAddr>) -> &'static str {

@@ -86,6 +86,7 @@ fn reset(case: &Case<'_>, dir: Direction) -> Option<Opinion> {
     .party(party, band)
     .supports(who::ended(ending));
     opinion.supports.extend(who::goodbye(facts, ending));
+    opinion.supports.extend(who::last_words(facts, dir));
     if facts.subject.vantage == Vantage::Relay && closing.is_none() {
         opinion = opinion
             .unknown("whether the host or a device on the way sent the RST: a relay without packets sees no TTL (--packets)");

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
-use crate::case::Case;
-use crate::facts::{Facts, Vantage};
+use crate::case::{Case, Summary};
+use crate::facts::{Facts, Reached, Vantage};
 use crate::input::{ConnectFailureKind, Direction, Leg, RelayNote};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -39,6 +39,11 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     }
     // A client that hears nothing repeats its SYN; one that does not may have heard what is not in the file.
     let lone = captured && leg.syns < 2;
+    // Nor can the server be off for a client that reaches it meanwhile.
+    let reached = |sibling: &&Summary| sibling.reached.is_some_and(|it| it >= Reached::Tcp);
+    if lone && case.siblings.iter().copied().any(|sibling| reached(&sibling)) {
+        return None;
+    }
     let mut band = if lone { Band::Possible } else { Band::Probable };
     let (evidence, to) = match leg.telling_attempt() {
         // A capture may end, or a deadline of ours pass, before an answer could come.

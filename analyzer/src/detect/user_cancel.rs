@@ -3,7 +3,7 @@
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Opinion, Party};
 use crate::case::Case;
-use crate::facts::Reached;
+use crate::facts::{Facts, Reached};
 use crate::input::{Close, Direction};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -18,6 +18,9 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
+    if let Some(said) = said(facts) {
+        return Some(said);
+    }
     let ending = facts.ending().filter(|ending| {
         ending.dir == Direction::ToServer && !ending.both && !matches!(ending.how, Close::Error(_))
     })?;
@@ -45,6 +48,20 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
                 ending.at,
                 "the client left where its user may be asked something",
             ))
+            .unknown("what the client showed its user"),
+    )
+}
+
+/// A client that gives up the handshake with user_canceled does so for no failure of the protocol. RFC 8446 6.1.
+fn said(facts: &Facts) -> Option<Opinion> {
+    let client = Direction::ToServer;
+    let cancelled = facts.tls.cancelled(client)?;
+    facts.ending().filter(|ending| facts.decider(ending) == Some(client))?;
+    let says = "The client says that the TLS handshake was cancelled, by its user or by itself, and not for an error.";
+    Some(
+        Opinion::new(Band::Possible, says)
+            .party(Party::Client, Band::Possible)
+            .supports(Evidence::of(cancelled, "TLS alert 90 user_canceled from the client"))
             .unknown("what the client showed its user"),
     )
 }

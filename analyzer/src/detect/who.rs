@@ -143,11 +143,17 @@ pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
         .alerts
         .last()
         .is_some_and(|seen| seen.value.dir == dir && seen.value.alert.is_none());
+    let cancelled = facts.tls.cancelled(dir).is_some();
+    let disconnected = dir == Direction::ToClient && facts.x224.refused.is_seen();
     let told = facts.rdp.error_info.value().is_some_and(|reason| reason.0 != 0);
     if dir == Direction::ToClient && told {
         "after a Set Error Info PDU with its reason"
     } else if facts.rdp.disconnect.as_ref().is_some_and(of) {
         "after an MCS Disconnect Provider Ultimatum"
+    } else if disconnected {
+        "after an X.224 Disconnect Request or Error in place of its answer"
+    } else if cancelled {
+        "after TLS alert 90 (user_canceled)"
     } else if encrypted {
         "after an encrypted alert that can not be read"
     } else if facts.tls.ends_with_alert_shape(dir) {
@@ -168,6 +174,18 @@ pub fn goodbye(facts: &Facts, ending: &Ending) -> Option<Evidence> {
         let fact = format!("the {} had sent a TLS alert before", sender(dir));
         (ending.both || dir != ending.dir).then(|| Evidence::at(at, fact))
     })
+}
+
+/// What the closing side said in clear before it closed, where that is no phenomenon of its own: a disconnect in place
+/// of a Connection Confirm (X.224 13.5, 13.12), or that it gives up a handshake (RFC 8446 6.1).
+pub fn last_words(facts: &Facts, dir: Direction) -> Option<Evidence> {
+    let refused = facts.x224.refused.seen().filter(|_| dir == Direction::ToClient);
+    if let Some(seen) = refused {
+        let fact = format!("X.224 Disconnect Request or Error, reason {:#04x}", seen.value);
+        return Some(Evidence::of(seen, fact));
+    }
+    let cancelled = facts.tls.cancelled(dir)?;
+    Some(Evidence::of(cancelled, format!("TLS alert 90 user_canceled from the {}", sender(dir))))
 }
 
 /// The side that closed, at the beginning of a sentence.
@@ -196,6 +214,7 @@ pub fn step(facts: &Facts) -> &'static str {
         Some(_) if facts.lacks_words() => "",
         Some((reached, _)) => match reached {
             Reached::None | Reached::Tcp => " before anything was said",
+            Reached::X224Request if facts.x224.refused.is_seen() => "",
             Reached::X224Request => " before Remote Desktop answered",
             Reached::X224Confirm => " after the security protocol was agreed",
             Reached::TlsClientHello => " at the first TLS message, before any certificate was sent",

@@ -23,7 +23,9 @@ pub use tls::{AlertSeen, Records, TlsFacts};
 pub use turns::Turns;
 
 use crate::event::{At, CUT, CUT_ALERT, CUT_HANDSHAKE, Event, LEFT_OUT, UNREAD};
-use crate::input::{Close, Direction, Leg, RelayNote, SegmentCounts, SegmentKind, Timestamp};
+use crate::input::{
+    Close, Direction, Leg, RelayNote, Segment, SegmentCounts, SegmentKind, Timestamp,
+};
 use crate::wire::x224::Protocols;
 
 /// Who talks to whom, and how we come to see it. Known before the first byte.
@@ -182,6 +184,16 @@ impl Facts {
         leg.kept(SegmentKind::Syn).next().is_some() && !accepted && silent
     }
 
+    /// The SYNs were to go no farther than a router or two: somebody looks at the path, as traceroute does.
+    pub fn is_traced(&self) -> bool {
+        /// Hosts begin at 64, 128 or 255, and no path is half as long.
+        const LOW: u8 = 30;
+        let leg = self.tcp.leg(Leg::Server);
+        let low = |seen: &Seen<Segment>| seen.value.ttl.is_some_and(|ttl| ttl <= LOW);
+        let mut syns = leg.kept(SegmentKind::Syn).peekable();
+        self.was_only_dialled() && syns.peek().is_some() && syns.all(low)
+    }
+
     /// The end, where the server's side ended the session in the middle of a message of its own, with a FIN: all
     /// that was written came before it. A RST throws away what was not sent yet, at the end of good sessions, too.
     pub fn cut_off_by_server(&self) -> Option<&Ending> {
@@ -283,6 +295,7 @@ impl Facts {
                 self.tcp.leg_mut(at.leg()).fail(Attempt { at, failure });
             }
             Event::Closed(dir, how) => self.close(at, dir, how),
+            Event::ResetIgnored(dir) => self.tcp.leg_mut(at.leg()).ignore_reset(dir),
             Event::Segment(segment) => self.tcp.leg_mut(segment.leg).keep(at, segment),
             Event::Socket(sample) => self.tcp.leg_mut(at.leg()).sample(at, sample),
             Event::Counts(counts) => self.count_segments(at, counts),

@@ -216,6 +216,22 @@ impl LegFacts {
         self.attempts.push(attempt);
     }
 
+    /// Takes back that this side's RST ended anything.
+    pub(super) fn ignore_reset(&mut self, dir: Direction) {
+        let by_reset = |ending: &Ending| ending.dir == dir && ending.how == Close::Rst;
+        self.closes.retain(|close| !by_reset(close));
+        if self.ending.as_deref().is_some_and(by_reset) {
+            self.ending = self.closes.first().copied().map(Box::new);
+        }
+        self.segments
+            .retain(|kept| kept.value.dir != dir || kept.value.kind != SegmentKind::AfterRst);
+        for kept in &mut self.segments {
+            if kept.value.dir == dir && kept.value.kind == SegmentKind::Rst {
+                kept.value.kind = SegmentKind::IgnoredRst;
+            }
+        }
+    }
+
     pub(super) fn sample(&mut self, at: At, value: TcpSample) {
         self.socket = Some(Box::new(Seen { value, at }));
     }

@@ -197,6 +197,12 @@ impl TlsFacts {
         })
     }
 
+    /// The user_canceled of a side, in clear. RFC 8446 6.1.
+    pub fn cancelled(&self, dir: Direction) -> Option<&Seen<AlertSeen>> {
+        let is_90 = |alert: Alert| alert.description.0 == 90;
+        self.alerts.iter().find(|seen| seen.value.dir == dir && seen.value.alert.is_some_and(is_90))
+    }
+
     /// When the handshake was over: the later Finished, where both can be seen.
     pub fn established(&self) -> Option<At> {
         let last = self.client_finished().filter(|_| self.is_established())?;

@@ -116,6 +116,8 @@ pub enum SegmentKind {
     Fin,
     /// RST.
     Rst,
+    /// RST that its receiver ignored.
+    IgnoredRst,
     /// Window went to zero.
     ZeroWindow,
     /// Window opened again after zero.

@@ -322,6 +322,9 @@ pub struct Rdp {
     pub selected: Option<String>,
     /// RDP_NEG_FAILURE by name.
     pub failure: Option<String>,
+    /// Reason of an X.224 Disconnect Request or Error that came in place of a Connection Confirm.
+    #[serde(default)]
+    pub disconnected: Option<u8>,
     /// Correlation id; the broker's event logs carry the same.
     pub correlation_id: Option<String>,
 }

@@ -98,6 +98,9 @@ impl Session {
             }
             Input::Segment(segment) => self.facts.apply(at(segment.leg), Event::Segment(segment)),
             Input::Closed { leg, dir, how } => self.closed(at(leg), dir, how),
+            Input::ResetIgnored { leg, dir } => {
+                self.facts.apply(at(leg), Event::ResetIgnored(dir));
+            }
             Input::Socket { leg, sample } => self.facts.apply(at(leg), Event::Socket(sample)),
             Input::Counts { leg, counts } => self.facts.apply(at(leg), Event::Counts(counts)),
             Input::Passed { dir, records, bytes } => {

@@ -31,6 +31,7 @@ pub(super) fn rdp(facts: &Facts, identities: &Identities) -> Rdp {
             .and_then(|confirm| confirm.selected())
             .map(|selected| selected.to_string()),
         failure: confirm.and_then(|confirm| confirm.failure()).map(|failure| failure.to_string()),
+        disconnected: facts.x224.refused.value().copied(),
         correlation_id: request.and_then(|request| request.correlation_id).map(|id| hex(&id)),
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn outcome(case: &Case<'_>, opinions: &[Rc<Ranked>]) -> Outcome {
     if defined {
         return Outcome::Failed;
     }
-    if is_other_protocol(facts) || is_probe(facts) {
+    if is_other_protocol(facts) || is_probe(facts) || facts.is_traced() {
         return Outcome::NotRdp;
     }
     if never_opened(facts) {

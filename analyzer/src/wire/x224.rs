@@ -77,6 +77,10 @@ impl ConnectionRequest {
     fn parse(reader: &mut Reader<'_>, length_mismatch: bool) -> Parsed<ConnectionRequest> {
         complete(reader.take(5, "X.224 references and class"))?;
         let mut request = ConnectionRequest { length_mismatch, ..Default::default() };
+        // Other users of ISO transport name their ends with transport selectors, RDP never. X.224 13.3.4.
+        if matches!(reader.peek(), Some(0xC0..=0xC2)) {
+            return Err(reader.malformed("X.224 request of another user of ISO transport"));
+        }
         let rest = reader.clone().rest();
         if let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
             // A binary negotiation block can hold 0D 0A only behind a cookie, which ends there first.

@@ -20,6 +20,8 @@ pub(super) struct Half {
     base: Option<u32>,
     /// Sequence number of the SYN, where seen.
     pub(super) isn: Option<u32>,
+    /// Bytes of data in the SYN. RFC 7413.
+    pub(super) syn_data: u32,
     /// `base` was taken from a segment without data and may be one too low: a keep-alive.
     base_is_soft: bool,
     /// Place of the next byte to deliver.
@@ -39,9 +41,22 @@ pub(super) struct Half {
     outstanding: Outstanding,
     pub(super) recent: RecentHeaders,
     pub(super) window_is_zero: bool,
-    pub(super) was_reset: bool,
+    /// The RST that ended it.
+    reset: Option<Reset>,
+    /// What RSTs of the peer acknowledge beyond what was captured, and whether they agree: one number may be of what
+    /// the capture lost, several are guesses.
+    claimed: Option<(u64, bool)>,
     pub(super) after_rst: u32,
     pub(super) after_fin: u32,
+}
+
+/// Where a RST stands.
+#[derive(Clone, Copy, Debug)]
+struct Reset {
+    at: At,
+    place: u64,
+    /// Behind everything that was sent before it, as far as packets can change places on their way to the capture.
+    behind: u64,
 }
 
 /// A FIN that waits for the bytes before it.
@@ -173,7 +188,7 @@ impl Half {
         let bytes = bytes.get(before as usize..).unwrap_or(&[]);
         let piece = Piece { at, start, end: start + u64::from(len - before), bytes };
         self.seen.largest = self.seen.largest.max(len);
-        if piece.end <= History::UNTIL {
+        if piece.end <= History::UNTIL && !self.history.has_ended() {
             self.outstanding.sent(piece.end as u32, len);
         }
         if piece.end <= self.next || self.fin.is_some_and(|fin| piece.start >= fin) {
@@ -208,7 +223,7 @@ impl Half {
         self.has_base()
             && self.fin.is_none()
             && self.waiting.is_none()
-            && !self.was_reset
+            && self.reset.is_none()
             && !self.window_is_zero
     }
 
@@ -315,21 +330,65 @@ impl Half {
         self.drain(dir, false, out);
     }
 
-    /// Declares lost what is missing before this sender's RST at `seq`. Nothing waits any more.
-    pub(super) fn lost_before(&mut self, dir: Direction, at: At, seq: u32, out: &mut Out) {
-        let place = self.place(seq).and_then(|place| u64::try_from(place).ok());
-        let near = |place: &u64| place.saturating_sub(self.next) <= LARGEST_LOSS;
-        if let Some(place) = place.filter(|place| self.fin.is_none() && near(place)) {
-            self.lost_until(place, dir, at, out);
+    /// Whether a RST ended it.
+    pub(super) fn was_reset(&self) -> bool {
+        self.reset.is_some()
+    }
+
+    /// Takes a RST of this sender, at `seq`, that ends its stream.
+    pub(super) fn end(&mut self, at: At, seq: u32) {
+        const MIXED_UP: u64 = 1 << 16;
+        let known = self.next.max(self.acked.unwrap_or(0));
+        let place = self.place(seq).and_then(|place| u64::try_from(place).ok()).unwrap_or(known);
+        self.reset = Some(Reset { at, place, behind: place.clamp(known, known + MIXED_UP) });
+    }
+
+    /// Forgets the RST where the peer has acknowledged what came behind it: it knows of none. `true` where it has.
+    pub(super) fn outlives_reset(&mut self) -> bool {
+        // A FIN that was under way counts one.
+        let outlives = |reset: &Reset| self.acked.is_some_and(|acked| acked > reset.behind + 1);
+        let outlived = self.reset.as_ref().is_some_and(outlives);
+        if outlived {
+            self.reset = None;
+        }
+        outlived
+    }
+
+    /// No receiver takes a RST that stands before the stream or out of reach behind it. RFC 9293 3.10.7.4, RFC 5961 3.2.
+    pub(super) fn can_reset_at(&self, seq: u32) -> bool {
+        let Some(base) = self.base else { return true };
+        let known = self.next.max(self.acked.unwrap_or(0)) as i64;
+        // A stream that was captured from its SYN has nothing before that, as long as its numbers come once.
+        let whole = self.isn.is_some() && known <= i64::from(FARTHEST);
+        let early = whole && (seq.wrapping_sub(base) as i32) < -1;
+        !early && self.place(seq).is_some_and(|place| place - known <= LARGEST_LOSS as i64)
+    }
+
+    /// Takes what a RST of the peer acknowledges of it.
+    pub(super) fn claimed(&mut self, ack: u32) {
+        let place = self.place(ack).and_then(|place| u64::try_from(place).ok());
+        let unseen = place.filter(|place| {
+            (1..=LARGEST_LOSS)
+                .contains(&place.saturating_sub(self.next.max(self.acked.unwrap_or(0))))
+        });
+        if let Some(place) = unseen {
+            let agree = self.claimed.is_none_or(|(other, agree)| agree && other == place);
+            self.claimed = Some((place, agree));
         }
     }
 
     /// Declares lost what the peer acknowledged and the capture does not show. A sender of whom nothing
     /// was captured lost nothing: the capture has one side only.
     pub(super) fn lost_at_the_end(&mut self, dir: Direction, at: At, out: &mut Out) {
+        // A RST stands at its place in the stream: what is missing before it was not captured.
+        let near = |reset: &Reset| reset.place.saturating_sub(self.next) <= LARGEST_LOSS;
+        if let Some(reset) = self.reset.filter(near).filter(|_| self.fin.is_none()) {
+            self.lost_until(reset.place, dir, reset.at, out);
+        }
         // One number more than bytes is a FIN that was not captured.
         let seen = self.seen.segments > 0 && self.fin.is_none();
-        let acked = self.acked.filter(|acked| seen && *acked > self.next + 1);
+        let claimed = self.claimed.filter(|(_, agree)| *agree).map(|(place, _)| place);
+        let acked = self.acked.max(claimed).filter(|acked| seen && *acked > self.next + 1);
         if let Some(acked) = acked {
             self.lost_until(acked, dir, at, out);
         }

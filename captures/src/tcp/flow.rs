@@ -65,7 +65,7 @@ impl Flow {
     pub(super) fn is_closed(&self) -> bool {
         let is_over = || {
             self.failed
-                || self.halves.iter().any(|half| half.was_reset)
+                || self.halves.iter().any(Half::was_reset)
                 || self.halves.iter().all(Half::has_finished)
         };
         !self.is_steady && is_over()
@@ -204,7 +204,7 @@ impl Flow {
         let out = &mut teller;
         state.flush(out);
         // A connection that has ended did not last until the end of the capture.
-        let ended = |half: &Half| half.was_reset || half.has_finished();
+        let ended = |half: &Half| half.was_reset() || half.has_finished();
         let over = *state.failed || state.halves.iter().any(ended);
         let end = if over { At { time: *out.last, ..end } } else { end };
         for dir in Direction::BOTH {

@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(21);
 pub(super) struct Handshake {
     first_syn: Option<Timestamp>,
     last_syn: Timestamp,
+    /// From the SYN before the last one to that.
+    last_pause: Duration,
     /// SYNs of the client.
     pub(super) syns: u32,
     saw_syn_ack: bool,
@@ -33,6 +35,7 @@ pub(super) struct Handshake {
 impl Handshake {
     /// Takes a SYN of the client.
     pub(super) fn syn(&mut self, time: Timestamp) {
+        self.last_pause = self.first_syn.map_or(Duration::ZERO, |_| time.since(self.last_syn));
         self.first_syn.get_or_insert(time);
         self.last_syn = time;
         self.syns = self.syns.saturating_add(1);
@@ -75,6 +78,12 @@ impl Handshake {
         self.unanswered
     }
 
+    /// The server has acknowledged what comes behind the SYN: there was an answer, and it was not captured.
+    pub(super) fn must_be_open(&mut self) {
+        self.unanswered = false;
+        self.answered_ever = true;
+    }
+
     /// Takes a RST of the server that acknowledges the SYN: the time since the first SYN when it refuses it.
     pub(super) fn refuse(&mut self, time: Timestamp) -> Option<Duration> {
         let refuses = std::mem::take(&mut self.unanswered);
@@ -92,7 +101,10 @@ impl Handshake {
         let first = self.first_syn.filter(|_| !self.answered_ever && !self.opened)?;
         let waited = end.since(first);
         let tried = self.last_syn.since(first);
-        let silent = self.syns >= SYNS_WITHOUT_ANSWER || waited >= SILENCE;
+        // The last of several SYNs may be answered as long as the one before it was waited for.
+        let in_vain =
+            self.syns >= SYNS_WITHOUT_ANSWER && end.since(self.last_syn) >= self.last_pause;
+        let silent = in_vain || waited >= SILENCE;
         silent.then(|| waited.min(PATIENCE).max(tried))
     }
 }

@@ -64,7 +64,10 @@ impl State<'_> {
             half.begin(tcp.seq(), tcp.payload_len == 0 && !packet.has(flag::FIN));
         }
         // The server's bare ACK of a SYN is a challenge, not consent. RFC 5961 4.
-        let consents = dir == Direction::ToServer || tcp.payload_len > 0 || packet.has(flag::FIN);
+        let consents = dir == Direction::ToServer
+            || tcp.payload_len > 0
+            || packet.has(flag::FIN)
+            || self.behind_syn(packet).is_some_and(|behind| behind > 0);
         if packet.has(flag::ACK)
             && consents
             && let Some(took) = self.handshake.complete()
@@ -93,12 +96,21 @@ impl State<'_> {
         let half = if dir == Direction::ToServer { client } else { server };
         half.begin(tcp.seq().wrapping_add(1), false);
         half.isn = Some(tcp.seq());
+        half.syn_data = half.syn_data.max(tcp.payload_len);
+    }
+
+    /// How many bytes a segment of the server acknowledges behind the client's SYN; `None` where that was not captured,
+    /// or where the number is of another connection.
+    fn behind_syn(&self, packet: &Packet<'_>) -> Option<u32> {
+        let isn = self.halves[0].isn.filter(|_| packet.has(flag::ACK))?;
+        let behind = packet.tcp.ack().wrapping_sub(isn.wrapping_add(1));
+        (behind <= u32::from(u16::MAX)).then_some(behind)
     }
 
     /// A host that reset a connection says nothing more on it.
     fn after_reset(&mut self, dir: Direction, packet: &Packet<'_>, out: &mut Out) {
         let half = &mut self.halves[dir.index()];
-        if half.was_reset && half.after_rst < MAX_AFTER_END && !packet.has(flag::SYN) {
+        if half.was_reset() && half.after_rst < MAX_AFTER_END && !packet.has(flag::SYN) {
             half.after_rst += 1;
             self.tell_segment(dir, packet, SegmentKind::AfterRst, out);
         }
@@ -116,6 +128,10 @@ impl State<'_> {
         if out.info.tag != 0 {
             // The relay's own recording: what it left out has passed, and nothing of it comes later.
             self.halves[other.index()].passed_unseen(other, packet.at, out);
+        }
+        // The relay's own recording has the ends that the relay saw.
+        if out.info.tag == 0 && self.halves[other.index()].outlives_reset() {
+            out.send(packet.at, Input::ResetIgnored { leg: Leg::Single, dir: other });
         }
         self.tell_fin(other, out);
     }
@@ -176,29 +192,35 @@ impl State<'_> {
     }
 
     fn reset(&mut self, dir: Direction, packet: &Packet<'_>, out: &mut Out) {
-        let acks_syn = packet.has(flag::ACK)
-            && self.halves[0].isn.is_some_and(|isn| {
-                // A SYN may carry data, acknowledged or not. RFC 7413.
-                packet.tcp.ack().wrapping_sub(isn.wrapping_add(1)) <= u32::from(u16::MAX)
-            });
-        if dir == Direction::ToClient
-            && acks_syn
-            && let Some(after) = self.handshake.refuse(packet.at.time)
-        {
+        let behind_syn = self.behind_syn(packet).filter(|_| dir == Direction::ToClient);
+        // A SYN may carry data, acknowledged or not. RFC 7413.
+        let acks_syn =
+            behind_syn.is_some_and(|behind| behind == 0 || behind == self.halves[0].syn_data);
+        if acks_syn && let Some(after) = self.handshake.refuse(packet.at.time) {
             self.tell_segment(dir, packet, SegmentKind::Rst, out);
             return self.connect_failed(packet.at, ConnectFailureKind::Refused, after, out);
         }
-        self.flush(out);
-        // A RST stands at its place in the stream: what is missing before it was not captured.
-        if !self.handshake.is_trying() && !self.halves[dir.index()].was_reset {
-            self.halves[dir.index()].lost_before(dir, packet.at, packet.tcp.seq(), out);
+        // It acknowledges data: the connection was open, and the capture lacks how.
+        if behind_syn.is_some() && self.handshake.is_trying() {
+            self.handshake.must_be_open();
+            if let Some(took) = self.handshake.complete() {
+                out.send(packet.at, Input::Opened { leg: Leg::Single, took });
+            }
         }
-        self.tell_segment(dir, packet, SegmentKind::Rst, out);
+        self.flush(out);
+        if packet.has(flag::ACK) {
+            self.halves[dir.reverse().index()].claimed(packet.tcp.ack());
+        }
+        let half = &mut self.halves[dir.index()];
+        let is_taken = half.can_reset_at(packet.tcp.seq());
+        let is_first = !half.was_reset();
+        let kind = if is_taken { SegmentKind::Rst } else { SegmentKind::IgnoredRst };
+        self.tell_segment(dir, packet, kind, out);
         // Before an answer there is nothing that a RST could close.
-        if self.handshake.is_trying() || *self.failed || self.halves[dir.index()].was_reset {
+        if self.handshake.is_trying() || *self.failed || !(is_taken && is_first) {
             return;
         }
-        self.halves[dir.index()].was_reset = true;
+        self.halves[dir.index()].end(packet.at, packet.tcp.seq());
         self.tell_closed(packet.at, dir, Close::Rst, out);
         self.release(out);
     }

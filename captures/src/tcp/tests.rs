@@ -276,6 +276,7 @@ fn line(input: &Input<'_>) -> String {
         Input::Gap { dir, bytes } => format!("Gap{} {}", arrow(dir), bytes.unwrap()),
         Input::Segment(segment) => format!("{:?}{}", segment.kind, arrow(&segment.dir)),
         Input::Closed { dir, how, .. } => format!("Closed{} {how:?}", arrow(dir)),
+        Input::ResetIgnored { dir, .. } => format!("ResetIgnored{}", arrow(dir)),
         other => format!("{other:?}"),
     }
 }

@@ -125,6 +125,12 @@ fn x224(rows: &mut Vec<Row>, c: &Connection, reached: usize) {
         row("no RDP request is in the input".to_string(), None, Status::Unclear)
     } else if reached < X224_REQUEST {
         row("the client sent no RDP request".to_string(), None, Status::Failed)
+    } else if let Some(reason) = c.rdp.disconnected.filter(|_| reached < X224_CONFIRM) {
+        row(
+            format!("the server disconnected instead (X.224 reason {reason:#04x})"),
+            took,
+            Status::Failed,
+        )
     } else if reached < X224_CONFIRM && may_lack_words(c) {
         row("no answer to the client's request is in the input".to_string(), None, Status::Unclear)
     } else if reached < X224_CONFIRM {

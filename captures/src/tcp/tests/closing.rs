@@ -61,11 +61,64 @@ fn what_is_told_last_of_an_ended_connection_is_told_at_its_end() {
 fn bytes_missing_before_a_rst_are_a_gap() {
     let mut script = Script::open();
     script.push(20, &s(2010, 1001, RST_ACK, b""));
-    assert_eq!(script.take(), ["Gap< 9", "Rst<", "Closed< Rst"]);
-    // So far ahead its receiver ignores it.
-    let mut script = Script::open();
-    script.push(20, &s(2001 + (1 << 23), 1001, RST_ACK, b""));
     assert_eq!(script.take(), ["Rst<", "Closed< Rst"]);
+    script.finish(90_000);
+    assert_eq!(script.take(), ["Gap< 9"]);
+}
+
+#[test]
+fn a_rst_that_no_receiver_takes_closes_nothing() {
+    for seq in [2001 + (1 << 23), 2001 + 100_000_000, 1999, 1500] {
+        let mut script = Script::open();
+        script.push(20, &s(seq, 1001, RST_ACK, b""));
+        script.push(21, &s(2001, 1001, FIN_ACK, b""));
+        assert_eq!(script.take(), ["IgnoredRst<", "Fin<", "Closed< Fin"], "{seq}");
+    }
+    // Of a stream whose beginning was not captured older numbers are known to nobody.
+    let mut script = Script::new();
+    script.push(0, &s(2001, 1001, ACK, b"ab"));
+    script.push(1, &s(1500, 1001, RST_ACK, b""));
+    assert_eq!(script.take(), ["< ab", "Rst<", "Closed< Rst"]);
+}
+
+#[test]
+fn a_rst_behind_which_the_other_side_acknowledges_more_closed_nothing() {
+    for seq in [2001, 2006] {
+        let mut script = Script::open();
+        script.push(20, &s(seq, 1001, RST_ACK, b""));
+        script.push(30, &s(2001, 1001, ACK, b"abcdefgh"));
+        assert_eq!(script.take(), ["Rst<", "Closed< Rst", "AfterRst<", "< abcdefgh"], "{seq}");
+        script.push(31, &c(1001, 2009, ACK, b"xy"));
+        script.push(40, &s(2009, 1003, FIN_ACK, b""));
+        script.push(41, &c(1003, 2010, FIN_ACK, b""));
+        let rest = ["ResetIgnored<", "> xy", "Fin<", "Closed< Fin", "Fin>", "Closed> Fin"];
+        assert_eq!(script.take(), rest, "{seq}");
+        script.finish(90_000);
+        assert!(script.take().is_empty(), "{seq}");
+    }
+    // What was under way beside it, or a FIN, is no sign of life behind it.
+    let mut script = Script::open();
+    script.push(20, &s(2005, 1001, RST_ACK, b""));
+    script.push(21, &s(2001, 1001, ACK, b"abcd"));
+    script.push(22, &c(1001, 2006, ACK, b""));
+    assert_eq!(script.take(), ["Rst<", "Closed< Rst", "AfterRst<", "< abcd"]);
+}
+
+#[test]
+fn what_a_rst_acknowledges_and_nobody_saw_is_a_gap_at_the_end() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2501, RST_ACK, b""));
+    script.finish(90_000);
+    assert_eq!(script.take(), ["Rst>", "Closed> Rst", "Gap< 500"]);
+    // One number more can be a FIN, two numbers are guesses.
+    for acks in [&[2002][..], &[2501, 2601]] {
+        let mut script = Script::open();
+        for ack in acks {
+            script.push(20, &c(1001, *ack, RST_ACK, b""));
+        }
+        script.finish(90_000);
+        assert!(!script.take().iter().any(|told| told.starts_with("Gap")), "{acks:?}");
+    }
 }
 
 #[test]
