@@ -23,10 +23,17 @@ pub fn as_cause(facts: &Facts, opinion: Opinion) -> Opinion {
     if client_left && !used_it { opinion } else { opinion.only_a_fact() }
 }
 
+/// 2000-01-01 in seconds: Remote Desktop had no TLS yet.
+const YEAR_2000: i64 = 946_684_800;
+
 /// Not yet or no longer valid at the time of the connection.
 pub fn out_of_validity(facts: &Facts) -> Option<String> {
     let leaf = facts.tls.leaf()?;
     let now = (facts.tls.certificate.seen()?.at.time.0 / 1_000_000_000) as i64;
+    // Captures without times, and devices whose clock was never set, stand at 1970.
+    if now < YEAR_2000 {
+        return None;
+    }
     let days = |seconds: i64| seconds / 86_400;
     if leaf.not_after < now {
         return Some(format!(

@@ -283,6 +283,7 @@ fn not_rdp(facts: &Facts) -> String {
             "The client starts with TLS, as it does towards an RD Gateway, not with Remote Desktop. If a gateway is set in the client, turn it off for this test, or capture on the gateway.".to_owned()
         }
         Some(first) => format!("The client speaks {}, not Remote Desktop.", first.name()),
+        None if facts.is_traced() => "The SYN was to go no farther than a router or two: somebody looked at the path, as traceroute does.".to_owned(),
         None => "The client connected and left without a byte: a health check or a port scan.".to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! Every one of the [`rows`](super::rows): a case that fires it, its clean twin, and a decoy twin with
 //! another cause for the same symptom.
 
+mod absence;
 mod certificate;
 mod doubts;
 mod ending;
