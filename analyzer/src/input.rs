@@ -243,8 +243,8 @@ pub enum RelayNote {
     Dialing,
     /// A deadline of the relay closed the session.
     Deadline(Cow<'static, str>),
-    /// A limit of the relay closed the session.
-    Limit(Cow<'static, str>),
+    /// A proxy in front was to announce its client and left without a word: nobody was to be served.
+    Unannounced,
     /// The relay was told to stop while the session was open.
     Shutdown,
     /// The relay failed for a reason of its own.

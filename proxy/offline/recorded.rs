@@ -132,6 +132,9 @@ impl Recorded {
             session.limit(LOST);
         }
         for (time, failure) in end.connect_failures() {
+            if let (None, Some(to)) = (session.facts().subject.server, failure.to) {
+                session.set_server(to, None);
+            }
             session.feed(time, Origin::Socket, Input::ConnectFailed { leg: Leg::Server, failure });
         }
         for (time, note) in end.relay_notes() {

@@ -188,7 +188,7 @@ impl End {
         let kept = self.relay.iter().filter_map(|(time, kind, words)| {
             let note = match kind.as_str() {
                 "deadline" => RelayNote::Deadline(words.clone().into()),
-                "limit" => RelayNote::Limit(words.clone().into()),
+                "unannounced" => RelayNote::Unannounced,
                 "shutdown" => RelayNote::Shutdown,
                 "error" => RelayNote::Error(words.clone()),
                 "rst_immune" => RelayNote::RstImmune,
@@ -214,7 +214,9 @@ impl End {
                 _ => return None,
             };
             let after = Duration::from_nanos(*after);
-            Some((Timestamp(*time), ConnectFailure { to: None, kind, after, syns: None }))
+            // No words of another kind are an address.
+            let to = words.parse().ok();
+            Some((Timestamp(*time), ConnectFailure { to, kind, after, syns: None }))
         })
     }
 }
@@ -222,7 +224,7 @@ impl End {
 fn relay_fact(time: Timestamp, note: &RelayNote) -> Option<(u64, String, String)> {
     let (kind, words) = match note {
         RelayNote::Deadline(name) => ("deadline", name.to_string()),
-        RelayNote::Limit(name) => ("limit", name.to_string()),
+        RelayNote::Unannounced => ("unannounced", String::new()),
         RelayNote::Shutdown => ("shutdown", String::new()),
         RelayNote::Error(error) => ("error", error.clone()),
         RelayNote::RstImmune => ("rst_immune", String::new()),
@@ -235,10 +237,11 @@ fn relay_fact(time: Timestamp, note: &RelayNote) -> Option<(u64, String, String)
 
 /// What a SYN, a RST or an ICMP packet can show is written as such.
 fn failure_fact(time: Timestamp, failure: &ConnectFailure) -> Option<(u64, String, String, u64)> {
+    let to = || failure.to.map_or_else(String::new, |to| to.to_string());
     let (kind, words) = match &failure.kind {
         ConnectFailureKind::Refused | ConnectFailureKind::Icmp { .. } => return None,
-        ConnectFailureKind::NoAnswer => ("no_answer", String::new()),
-        ConnectFailureKind::ResetAfterSynAck => ("reset_after_syn_ack", String::new()),
+        ConnectFailureKind::NoAnswer => ("no_answer", to()),
+        ConnectFailureKind::ResetAfterSynAck => ("reset_after_syn_ack", to()),
         ConnectFailureKind::NameNotFound(error) => ("name_not_found", error.clone()),
         ConnectFailureKind::NameUnanswered => ("name_unanswered", String::new()),
         ConnectFailureKind::Other(name) => ("other", name.clone()),
@@ -297,7 +300,7 @@ mod tests {
     fn what_the_relay_did_survives_a_recording() {
         let notes = [
             RelayNote::Deadline("--rst-immune".into()),
-            RelayNote::Limit("sessions".into()),
+            RelayNote::Unannounced,
             RelayNote::Shutdown,
             RelayNote::Error("no memory".into()),
             RelayNote::RstImmune,

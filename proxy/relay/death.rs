@@ -34,7 +34,7 @@ impl<'a> Watch<'a> {
 }
 
 /// Resolves when the socket is dead. A soft error (an ICMP message on an open connection) is none.
-async fn died(socket: &TcpStream) -> Close {
+pub async fn died(socket: &TcpStream) -> Close {
     /// How often a socket with a soft error is looked at again.
     const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
     loop {

@@ -2,14 +2,12 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
@@ -164,16 +162,13 @@ impl Listening {
     ) {
         // Every session holds a sender: the channel is over with the last of them, and none wakes this task before.
         let (open, mut over) = mpsc::channel(1);
-        let mut short = false;
+        let mut said = None;
         let deserted = loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
-                    Ok(accepted) => {
-                        short = false;
-                        begin(accepted, &terms.borrow(), &stop, &open);
-                        self.begin_waiting(&terms, &stop, &open).await;
-                    }
-                    Err(error) => wait_for_room(&error, &mut short).await,
+                    Ok(accepted) => begin(accepted, &terms.borrow(), &stop, &open),
+                    Err(error) if has_left(&error) => {}
+                    Err(error) => wait_for_room(&error, &mut said).await,
                 },
                 changed = terms.changed() => if changed.is_err() {
                     break true;
@@ -189,23 +184,6 @@ impl Listening {
         let _: Option<Infallible> = over.recv().await;
     }
 
-    /// Begins the sessions of some that have connected by now, besides the one that woke this task.
-    async fn begin_waiting(
-        &self,
-        terms: &watch::Receiver<Terms>,
-        stop: &watch::Receiver<bool>,
-        open: &mpsc::Sender<Infallible>,
-    ) {
-        for _ in 1..TURN {
-            let next = poll_fn(|cx| match self.listener.poll_accept(cx) {
-                Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
-                Poll::Pending => Poll::Ready(None),
-            });
-            let Some(accepted) = next.await else { break };
-            begin(accepted, &terms.borrow(), stop, open);
-        }
-    }
-
     /// Closes the listener. Whoever had connected by then is served, whether this task has heard of it or not; where
     /// they never cease to come, some thousands.
     async fn begin_last(
@@ -215,6 +193,7 @@ impl Listening {
         open: &mpsc::Sender<Infallible>,
     ) {
         const MOST: usize = 4096;
+        const TURN: usize = 16;
         let listener = match self.listener.into_std() {
             Ok(listener) => listener,
             Err(error) => return tracing::warn!("can not serve who waits: {error}"),
@@ -226,12 +205,9 @@ impl Listening {
             });
             match accepted {
                 Ok(accepted) => begin(accepted, &terms.borrow(), stop, open),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => break,
-                    // One of them has left already.
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset => {}
-                    _ => return tracing::warn!("can not serve who waits: {error}"),
-                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if has_left(&error) => {}
+                Err(error) => return tracing::warn!("can not serve who waits: {error}"),
             }
             // The sessions of this thread go on meanwhile.
             if count % TURN == 0 {
@@ -243,9 +219,6 @@ impl Listening {
         }
     }
 }
-
-/// Clients that are accepted at a time.
-const TURN: usize = 16;
 
 /// Begins a session, where the client is admitted.
 fn begin(
@@ -280,11 +253,17 @@ fn admitted(
     None
 }
 
-/// Out of descriptors or memory: the backlog holds the clients while sessions end.
-/// Said once per shortage.
-async fn wait_for_room(error: &io::Error, short: &mut bool) {
+/// A client was gone before it was accepted.
+fn has_left(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+}
+
+/// Out of descriptors or memory: the backlog holds the clients while sessions end. Said now and then.
+async fn wait_for_room(error: &io::Error, said: &mut Option<Instant>) {
     const PAUSE: Duration = Duration::from_millis(50);
-    if !std::mem::replace(short, true) {
+    const SELDOM: Duration = Duration::from_secs(10);
+    if said.is_none_or(|said| said.elapsed() >= SELDOM) {
+        *said = Some(Instant::now());
         tracing::warn!("can not accept a client now: {error}");
     }
     tokio::time::sleep(PAUSE).await;

@@ -6,6 +6,7 @@
 mod added;
 mod courtesy;
 mod death;
+mod dialled;
 mod lent;
 mod linger;
 mod listen;

@@ -4,12 +4,13 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use rdpwhy_analyzer::input::Timestamp;
+use rdpwhy_analyzer::input::{Close, Timestamp};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::Relay;
+use super::death::close_of;
 use crate::proxy_protocol::{self, Ends, Header, LONGEST, Version};
 
 /// How long a header may take: longer than one retransmission of TCP (proxy-protocol.txt 2).
@@ -48,16 +49,16 @@ impl Origin {
         Origin { client: peer, called, own, peer, accepted: relay.clock.now() }
     }
 
-    /// Takes the header from the connection, where there must be one, and not a byte more. Gives why the client is
-    /// refused. A relay that is told to stop waits for no header.
+    /// Takes the header from the connection, where there must be one, and not a byte more. A relay that is told to stop
+    /// waits for no header.
     pub async fn announced(
         &mut self,
         relay: &Relay,
         client: &TcpStream,
         stop: &mut watch::Receiver<bool>,
-    ) -> Option<String> {
+    ) -> Result<(), Unannounced> {
         if !relay.proxy_protocol.accept {
-            return None;
+            return Ok(());
         }
         let why = tokio::select! {
             header = timeout(PATIENCE, take_header(client)) => match header {
@@ -65,15 +66,17 @@ impl Origin {
                     if let Some(Ends { source, destination }) = header.ends {
                         (self.client, self.called) = (source, destination);
                     }
-                    return None;
+                    return Ok(());
                 }
-                Ok(Err(error)) => error.to_string(),
+                Ok(Err(NoHeader::Left(how))) => return Err(Unannounced::Left(how)),
+                Ok(Err(NoHeader::Wrong(error))) => error.to_string(),
                 Err(_) => format!("none came within {} s", PATIENCE.as_secs()),
             },
-            _ = stop.changed() => return None,
+            _ = stop.changed() => return Ok(()),
         };
         let peer = self.peer;
-        Some(format!("no PROXY protocol header from {peer} (--accept-proxy-protocol): {why}"))
+        let why = format!("no PROXY protocol header from {peer} (--accept-proxy-protocol): {why}");
+        Err(Unannounced::Refused(why))
     }
 
     /// What the server is to read in front of the client's first byte; empty where nothing was asked for.
@@ -83,26 +86,48 @@ impl Origin {
     }
 }
 
+/// Why a client is not served that was to be announced.
+pub enum Unannounced {
+    /// Nothing came at all: a proxy that only looks whether somebody listens. How it left.
+    Left(Close),
+    /// What came is no header; why.
+    Refused(String),
+}
+
+/// Why there is no header.
+enum NoHeader {
+    Left(Close),
+    Wrong(io::Error),
+}
+
+impl From<io::Error> for NoHeader {
+    fn from(error: io::Error) -> NoHeader {
+        NoHeader::Wrong(error)
+    }
+}
+
 /// Looks before it takes: what lies behind the header is the client's, and stays in the socket.
-async fn take_header(client: &TcpStream) -> io::Result<Header> {
+async fn take_header(client: &TcpStream) -> Result<Header, NoHeader> {
     let mut bytes = vec![0; LONGEST];
     let mut taken = 0;
     loop {
-        let peeked = client.peek(&mut bytes[taken..]).await?;
-        if peeked == 0 {
-            return Err(io::Error::other("the connection ended before one"));
-        }
+        let peeked = match client.peek(&mut bytes[taken..]).await {
+            Ok(0) if taken == 0 => return Err(NoHeader::Left(Close::Fin)),
+            Ok(0) => return Err(io::Error::other("the connection ended before its end").into()),
+            Err(error) if taken == 0 => return Err(NoHeader::Left(close_of(&error))),
+            peeked => peeked?,
+        };
         let known = taken + peeked;
         let header = proxy_protocol::parse(&bytes[..known]).map_err(io::Error::other)?;
         let end = header.map_or(known, |header| header.length);
         while taken < end {
             match client.try_read(&mut bytes[taken..end]) {
-                Ok(0) => return Err(io::Error::other("the connection ended within it")),
+                Ok(0) => return Err(io::Error::other("the connection ended within it").into()),
                 Ok(read) => taken += read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     client.readable().await?
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         if let Some(header) = header {

@@ -1,21 +1,20 @@
 //! One relayed session: accept, dial, pump, end. One task from the first byte to the last.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdpwhy_analyzer::facts::InputEnd;
-use rdpwhy_analyzer::input::{
-    Close, ConnectFailure, ConnectFailureKind, Direction, Input, Leg, RelayNote,
-};
+use rdpwhy_analyzer::input::{Close, Direction, Input, Leg, RelayNote};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::Relay;
-use super::death::close_of;
+use super::death::{close_of, died};
+use super::dialled::{Tried, answered};
 use super::linger::{LINGER, Patience, linger};
 use super::listen::Place;
-use super::origin::Origin;
+use super::origin::{Origin, Unannounced};
 use super::pump::{Deaths, Pump, read_some};
 use super::seldom::Seldom;
 use super::upstream::Route;
@@ -24,7 +23,6 @@ use super::watched::Watched;
 use crate::desk::Message;
 use crate::dial::{self, DialOutcome};
 use crate::os;
-use crate::packets::Ends;
 use crate::record::Chunk;
 
 /// Bytes of the client kept while the server is being reached.
@@ -41,10 +39,11 @@ pub async fn run(
     _place: Place,
 ) {
     // What a session needs for a moment is given back: its task lives long.
-    let (mut watched, pump) = Box::pin(open(&relay, client, index, &mut stop)).await;
+    let up_by = relay.deadlines.handshake.map(|limit| tokio::time::Instant::now() + limit);
+    let (mut watched, pump) = Box::pin(open(&relay, client, index, up_by, &mut stop)).await;
     let end = match pump {
         None => None,
-        Some(pump) => match carry(&relay, pump, &mut watched, &mut stop).await {
+        Some(pump) => match carry(&relay, pump, &mut watched, up_by, &mut stop).await {
             Carried::Over(end) => end,
             Carried::Lingers(pump) => {
                 let mut stopped = stop.clone();
@@ -63,19 +62,28 @@ async fn open(
     relay: &Relay,
     (client, peer): (TcpStream, SocketAddr),
     index: u64,
+    up_by: Option<tokio::time::Instant>,
     stop: &mut watch::Receiver<bool>,
 ) -> (Box<Watched>, Option<Box<Pump>>) {
     let mut origin = Origin::of(relay, &client, peer);
-    let route = match origin.announced(relay, &client, stop).await {
-        Some(why) => Route::Refused(None, why),
-        None => relay.upstream.route(&client, peer, &relay.dial),
+    let announced = origin.announced(relay, &client, stop).await;
+    let route = match &announced {
+        Ok(()) => relay.upstream.route(&client, peer, &relay.dial),
+        Err(Unannounced::Refused(why)) => Route::Refused(None, why.clone()),
+        Err(Unannounced::Left(_)) => Route::Refused(None, String::new()),
     };
     let mut watched = Box::new(Watched::begin(relay, &client, &origin, index, &route));
     if relay.announces {
         relay.tell(Message::Began { index, client: origin.client.ip() });
     }
+    if let Err(Unannounced::Left(how)) = announced {
+        let (leg, dir) = (Leg::Client, Direction::ToServer);
+        watched.note(Input::Relay(RelayNote::Unannounced));
+        watched.note(Input::Closed { leg, dir, how });
+        return (watched, None);
+    }
     let Reached::Server(server, early, left) =
-        reach(relay, &route, &client, &mut watched, stop).await
+        reach(relay, &route, &client, &mut watched, up_by, stop).await
     else {
         // The client gets what a refused server would have given it: a RST.
         let _ = os::reset_on_close(&client);
@@ -107,6 +115,8 @@ enum Reached {
 enum Woke {
     Dialled(DialOutcome),
     Client,
+    /// The client is gone, and nobody reads from it.
+    Died(Close),
     /// For a stall.
     Look,
     /// It waits no longer, for this reason of the relay's own if any.
@@ -119,6 +129,7 @@ async fn reach(
     route: &Route,
     client: &TcpStream,
     watched: &mut Watched,
+    up_by: Option<tokio::time::Instant>,
     stop: &mut watch::Receiver<bool>,
 ) -> Reached {
     let (target, options) = match route {
@@ -133,13 +144,12 @@ async fn reach(
         return Reached::Nobody;
     }
     // What it takes to find the server's address is no silence of the server.
-    let (asked, first) = (Instant::now(), OnceLock::new());
-    let mut begun = |attempt: &dial::Attempt| {
-        first.get_or_init(|| attempt.started);
-    };
-    let dialing = dial::dial(target, options, &mut begun);
+    let (asked, tried) = (Instant::now(), Tried::default());
+    let mut note = |attempt: &dial::Attempt| tried.note(attempt);
+    let dialing = dial::dial(target, options, &mut note);
     tokio::pin!(dialing);
-    let deadline = relay.deadlines.connect.map(|limit| tokio::time::Instant::now() + limit);
+    let connect = relay.deadlines.connect.map(|limit| tokio::time::Instant::now() + limit);
+    let deadlines = [(connect, "--connect-timeout"), (up_by, "--handshake-timeout")];
     let mut looks = relay.workers.looks();
     let mut early = Vec::new();
     let mut left = None;
@@ -149,16 +159,15 @@ async fn reach(
         let woke = tokio::select! {
             outcome = &mut dialing => Woke::Dialled(outcome),
             _ = client.readable(), if left.is_none() && early.len() < EARLY => Woke::Client,
+            how = died(client), if early.len() >= EARLY => Woke::Died(how),
             () = at(grace) => Woke::Over(None),
             () = looks.next() => Woke::Look,
-            () = at(deadline) => {
-                Woke::Over(Some(RelayNote::Deadline("--connect-timeout".into())))
-            }
+            name = passed(deadlines) => Woke::Over(Some(RelayNote::Deadline(name.into()))),
             _ = stop.changed() => Woke::Over(Some(RelayNote::Shutdown)),
         };
-        if let Some(begun) = first.get().filter(|_| !noted) {
+        if let Some(begun) = tried.first().filter(|_| !noted) {
             noted = true;
-            watched.observer.note(watched.clock.at(*begun), Input::Relay(RelayNote::Dialing));
+            watched.observer.note(watched.clock.at(begun), Input::Relay(RelayNote::Dialing));
         }
         match woke {
             Woke::Dialled(outcome) => break Some(outcome),
@@ -174,18 +183,33 @@ async fn reach(
                 }
                 grace = Some(tokio::time::Instant::now() + GRACE);
             }
+            Woke::Died(how) => {
+                watched.note(Input::Closed { leg: Leg::Client, dir: Direction::ToServer, how });
+                break None;
+            }
             Woke::Over(why) => {
                 why.into_iter().for_each(|note| watched.note(Input::Relay(note)));
                 break None;
             }
         }
     };
-    if outcome.is_none() && !noted {
-        watched.give_up_name(asked);
+    if outcome.is_none() {
+        match noted {
+            true => tried.given_up(watched),
+            false => watched.give_up_name(asked),
+        }
     }
     outcome
         .and_then(|outcome| answered(outcome, watched))
         .map_or(Reached::Nobody, |server| Reached::Server(server, early, left))
+}
+
+/// Waits for the first of the deadlines to pass; gives its name.
+async fn passed(deadlines: [(Option<tokio::time::Instant>, &'static str); 2]) -> &'static str {
+    let set = deadlines.into_iter().filter_map(|(at, name)| Some((at?, name)));
+    let first = set.min_by_key(|(at, _)| *at);
+    at(first.map(|(at, _)| at)).await;
+    first.map_or("", |(_, name)| name)
 }
 
 /// Reads what the client says before the server is reached; gives how it left, if it did.
@@ -204,36 +228,6 @@ fn read_early(client: &TcpStream, early: &mut Vec<u8>, watched: &mut Watched) ->
     }
 }
 
-/// Reports every attempt, and the connection where there is one.
-fn answered(outcome: DialOutcome, watched: &mut Watched) -> Option<TcpStream> {
-    let nobody = outcome.stream.is_none();
-    for attempt in &outcome.attempts {
-        // Segments of attempts beside one that came through would pass for those of the connection.
-        if let (true, Some(client), Some(server)) = (nobody, attempt.from, attempt.to) {
-            watched.claim(Leg::Server, Ends { client, server }, false);
-        }
-        if let Some(failure) = attempt.failure() {
-            let time = watched.clock.at(attempt.started + attempt.after);
-            let failure = by_another(failure.clone(), attempt.from);
-            watched.observer.note(time, Input::ConnectFailed { leg: Leg::Server, failure });
-        }
-    }
-    let server = outcome.stream?;
-    let connected =
-        outcome.attempts.iter().find(|attempt| attempt.state == dial::AttemptState::Connected);
-    let took = connected.map(|attempt| attempt.after);
-    let since = connected.map_or_else(Instant::now, |attempt| attempt.started + attempt.after);
-    let session = watched.observer.session_mut();
-    if let Some((to, from)) = connected.and_then(|attempt| Some((attempt.to?, attempt.from))) {
-        session.set_server(to, from);
-        if let Some(from) = from {
-            watched.claim(Leg::Server, Ends { client: from, server: to }, true);
-        }
-    }
-    watched.observer.note(watched.clock.at(since), Input::Opened { leg: Leg::Server, took });
-    Some(server)
-}
-
 /// How a session's observation ended.
 enum Carried {
     /// Nothing is left to move.
@@ -248,16 +242,16 @@ async fn carry(
     relay: &Relay,
     mut pump: Box<Pump>,
     watched: &mut Watched,
+    up_by: Option<tokio::time::Instant>,
     stop: &mut watch::Receiver<bool>,
 ) -> Carried {
-    let deadline = relay.deadlines.handshake.map(|limit| tokio::time::Instant::now() + limit);
     let mut looks = relay.workers.looks();
     let mut quiet = None;
     let mut hangs = Patience::default();
     loop {
         let up = watched.active;
         let quiet_at = quiet.map(|at| (at, Happened::Quiet));
-        let deadline = deadline.filter(|_| !up).map(|at| (at, Happened::Deadline));
+        let deadline = up_by.filter(|_| !up).map(|at| (at, Happened::Deadline));
         let due = quiet_at.into_iter().chain(deadline).min_by_key(|(at, _)| *at);
         let looked_at = relay.rst_immune.is_some() || watched.is_looked_at();
         let mut rest = Seldom::new(async {
@@ -356,15 +350,4 @@ fn closed_by(deadline: &'static str, mut pump: Box<Pump>, watched: &mut Watched)
     watched.note(Input::Relay(RelayNote::Deadline(deadline.into())));
     pump.abort();
     Carried::Over(None)
-}
-
-/// An ICMP error of this machine's own kernel is no answer from the network: nobody answered ARP.
-fn by_another(mut failure: ConnectFailure, own: Option<SocketAddr>) -> ConnectFailure {
-    if let ConnectFailureKind::Icmp { offender: Some(offender), .. } = failure.kind
-        && own.is_some_and(|own| own.ip() == offender)
-        && failure.to.is_none_or(|to| to.ip() != offender)
-    {
-        failure.kind = ConnectFailureKind::Other("EHOSTUNREACH".to_owned());
-    }
-    failure
 }

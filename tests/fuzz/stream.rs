@@ -283,7 +283,7 @@ impl Play {
         let note = match cursor.u8() % 7 {
             0 => RelayNote::Dialing,
             1 => RelayNote::Deadline("no bytes for an hour".into()),
-            2 => RelayNote::Limit("too many sessions".into()),
+            2 => RelayNote::Unannounced,
             3 => RelayNote::Shutdown,
             4 => RelayNote::Error(String::from_utf8_lossy(cursor.run()).into_owned()),
             5 => RelayNote::RecorderLost(cursor.number()),

@@ -95,7 +95,7 @@ impl Ends {
         let captures = CAPTURES.map(|(role, interface, name)| self.capture(role, interface, name));
         self.knock();
         let arguments = ["/u:tester", "/p:x", "/sec:tls", "/cert:ignore", "/log-level:ERROR"];
-        let limit = Duration::from_secs(6);
+        let limit = Duration::from_secs(8);
         let display = Display::start()?;
         let client = Client::Xfreerdp.start(&at("c"), &arguments, &display.name, None)?;
         client.finish(limit);

@@ -31,7 +31,12 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         closed && !ending.both
     })?;
     let confirm = facts.x224.confirm.seen().filter(|confirm| !ending.at.is_before(confirm.at))?;
-    let agreed = facts.x224.selected().is_some_and(|selected| selected != Protocols::RDP);
+    // What nobody asked for is nothing that was agreed.
+    let requested = facts.x224.requested().unwrap_or_default();
+    let agreed = facts
+        .x224
+        .selected()
+        .is_some_and(|selected| selected != Protocols::RDP && requested.contains(selected));
     let silent = !facts.tls.server_hello.is_seen()
         && facts.tls.alerts.is_empty()
         && !facts.rdp.plaintext_after_hello.is_seen();

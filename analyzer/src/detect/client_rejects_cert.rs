@@ -59,8 +59,8 @@ fn said(facts: &Facts) -> Option<Opinion> {
 fn shown(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let tls = &facts.tls;
-    let ending =
-        facts.ending().filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
+    let left = facts.client_left();
+    let ending = left.filter(|ending| ending.dir == Direction::ToServer && !ending.both)?;
     let chain = tls.certificate.seen()?;
     let left_at_once = tls.is_established() && tls.client_data_records() == 0;
     if !left_at_once || tls.fatal_alert(None).is_some() || case.later().next().is_some() {

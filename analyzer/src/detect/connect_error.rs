@@ -19,6 +19,10 @@ pub(super) const DETECTOR: Detector = Detector {
 };
 
 fn detect(case: &Case<'_>) -> Option<Opinion> {
+    // What the relay itself lacks is told as its own fault.
+    if case.this.relay_fault().is_some() {
+        return None;
+    }
     let leg = case.this.tcp.leg(Leg::Server);
     let last = leg.telling_attempt().filter(|_| !leg.opened.is_seen())?;
     let kind = &last.failure.kind;

@@ -1,4 +1,4 @@
-//! `relay-induced`: the relay's own deadline, limit or error ended the session. It accuses itself first.
+//! `relay-induced`: the relay's own deadline or error ended the session. It accuses itself first.
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use crate::case::Case;
@@ -9,7 +9,7 @@ pub(super) const DETECTOR: Detector = Detector {
     kind: Kind::Definition,
     class: Class::Relay,
     explains: &["rst-genuine-", "clean-close-no-reason", "truncated-tls"],
-    remedy: "Run the relay again without the deadline or limit it names, or record the connection without the relay and analyse that capture.",
+    remedy: "Run the relay again without the deadline it names, or with more of what it lacks, or record the connection without the relay and analyse that capture.",
     next: &[Next {
         what: "whether it fails without the relay too",
         command: Some("rdpwhy analyze capture.pcapng"),
@@ -21,7 +21,6 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let fault = case.this.relay_fault()?;
     let what = match &fault.value {
         RelayNote::Deadline(name) => format!("its deadline `{name}` ran out"),
-        RelayNote::Limit(name) => format!("its limit `{name}` was reached"),
         RelayNote::Error(error) => format!("it failed: {error}"),
         _ => return None,
     };

@@ -60,7 +60,11 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
         Some(last) if gave_up_early(facts, &last.failure.kind) => {
             band = Band::Possible;
             let seconds = last.failure.after.as_secs_f64();
-            let fact = format!("the system gave up without an answer after {seconds:.1} s");
+            let who = match facts.ending() {
+                Some(ending) if ending.dir == Direction::ToServer => "client left",
+                _ => "system gave up",
+            };
+            let fact = format!("the {who} without an answer after {seconds:.1} s");
             (Evidence::at(last.at, fact), last.failure.to)
         }
         // Our own kernel gave up: the address has no neighbour or no route.

@@ -69,7 +69,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
 pub(super) fn whose(facts: &Facts, alert: &Seen<AlertSeen>) -> (Party, Band) {
     // Who was sent what the other did not write answers that.
     let answers = who::came_in_two_versions(facts, alert.value.dir.reverse());
-    if answers || two_writers(facts, alert.value.dir) {
+    let closed = facts.lacks_fin(alert.value.dir.reverse());
+    if answers || closed || two_writers(facts, alert.value.dir) {
         return (Party::Unknown, Band::Weak);
     }
     // A relay without packets can not tell whose alert it is within a leg.

@@ -21,7 +21,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if let Some(said) = said(facts) {
         return Some(said);
     }
-    let ending = facts.ending().filter(|ending| {
+    let ending = facts.client_left().filter(|ending| {
         ending.dir == Direction::ToServer && !ending.both && !matches!(ending.how, Close::Error(_))
     })?;
     let (reached, _) = facts.reached()?;

@@ -8,6 +8,7 @@ use super::opinion::{Band, Evidence, Party};
 use super::slow_path_timeout;
 use crate::facts::{Ending, Facts, LegFacts, Reached, Seen, Vantage};
 use crate::input::{Close, Direction, Leg, Segment, SegmentCounts, SegmentKind, TcpSample};
+use crate::wire::first_bytes::FirstBytes;
 
 /// The side that sends in a direction, in a sentence.
 pub fn sender(dir: Direction) -> &'static str {
@@ -42,8 +43,8 @@ pub fn closer(facts: &Facts, ending: &Ending) -> (Party, Band) {
     else {
         return (Party::Unknown, Band::Weak);
     };
-    // Who closes may answer what can not be read.
-    if facts.lacks_words() {
+    // Who closes may answer what can not be read, or a close that was not captured.
+    if facts.lacks_words() || facts.lacks_fin(ending.dir.reverse()) {
         return (Party::Unknown, Band::Weak);
     }
     // Who was not heard gave up for a reason, and it is not of its own making.
@@ -162,9 +163,18 @@ pub fn reason(facts: &Facts, dir: Direction) -> &'static str {
         "and what was said before is not in the input"
     } else if facts.rdp.disconnect.as_ref().is_some_and(came_before) {
         "after the other side's MCS Disconnect Provider Ultimatum"
+    } else if alerted(facts, dir.reverse()) {
+        "after the other side's TLS alert"
     } else {
         "and gave no reason on the wire"
     }
+}
+
+/// A side said goodbye in an alert, not only in what looks like one.
+fn alerted(facts: &Facts, dir: Direction) -> bool {
+    let goodbye = facts.ending().and_then(|ending| facts.goodbye(ending));
+    let by = goodbye.is_some_and(|(by, _)| by == dir);
+    by && facts.tls.alerts.iter().any(|seen| seen.value.dir == dir)
 }
 
 /// What decided on the end, where that was not its closer: the goodbye of the other side, or the first of both.
@@ -183,6 +193,14 @@ pub fn last_words(facts: &Facts, dir: Direction) -> Option<Evidence> {
     if let Some(seen) = refused {
         let fact = format!("X.224 Disconnect Request or Error, reason {:#04x}", seen.value);
         return Some(Evidence::of(seen, fact));
+    }
+    // Who speaks first speaks no Remote Desktop.
+    let first = facts.x224.first_bytes[Direction::ToClient.index()].seen();
+    let other = first
+        .filter(|first| !matches!(first.value, FirstBytes::Tpkt) && !facts.x224.request.is_seen());
+    if let Some(first) = other {
+        let fact = format!("the first bytes from the server side are {}", first.value.name());
+        return Some(Evidence::of(first, fact));
     }
     let cancelled = facts.tls.cancelled(dir)?;
     Some(Evidence::of(cancelled, format!("TLS alert 90 user_canceled from the {}", sender(dir))))
@@ -213,6 +231,9 @@ pub fn step(facts: &Facts) -> &'static str {
         None => "",
         Some(_) if facts.lacks_words() => "",
         Some((reached, _)) => match reached {
+            Reached::None | Reached::Tcp if facts.streams.iter().any(|stream| stream.bytes > 0) => {
+                " before Remote Desktop was asked for"
+            }
             Reached::None | Reached::Tcp => " before anything was said",
             Reached::X224Request if facts.x224.refused.is_seen() => "",
             Reached::X224Request => " before Remote Desktop answered",

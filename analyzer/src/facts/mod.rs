@@ -206,12 +206,12 @@ impl Facts {
         })
     }
 
-    /// A deadline, limit or failure of the relay itself that came before any outside party's close.
+    /// A deadline or failure of the relay itself that came before any outside party's close.
     /// What the relay could no longer do for a dead session ended nothing.
     pub fn relay_fault(&self) -> Option<&Seen<RelayNote>> {
         let end = self.ending().map(|ending| ending.at.time);
         self.relay.iter().find(|note| {
-            matches!(note.value, RelayNote::Deadline(_) | RelayNote::Limit(_) | RelayNote::Error(_))
+            matches!(note.value, RelayNote::Deadline(_) | RelayNote::Error(_))
                 && end.is_none_or(|end| note.at.time <= end)
         })
     }

@@ -291,7 +291,7 @@ fn other_input() -> impl Strategy<Value = Input<'static>> {
     let leg = prop_oneof![Just(Leg::Client), Just(Leg::Server), Just(Leg::Single)];
     (leg, any::<u32>(), 0..9u8).prop_map(|(leg, n, which)| match which {
         0..=2 => Input::Opened { leg, took: None },
-        3 => Input::Relay(RelayNote::Limit("bytes".into())),
+        3 => Input::Relay(RelayNote::Unannounced),
         4 => Input::Relay(RelayNote::RecorderLost(1)),
         5 => {
             let sample = TcpSample {

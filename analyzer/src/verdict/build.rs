@@ -282,6 +282,9 @@ fn not_rdp(facts: &Facts) -> String {
         Some(FirstBytes::Tls) => {
             "The client starts with TLS, as it does towards an RD Gateway, not with Remote Desktop. If a gateway is set in the client, turn it off for this test, or capture on the gateway.".to_owned()
         }
+        Some(FirstBytes::Tpkt) => {
+            "The client sends TPKT packets without a request for Remote Desktop: it is another user of ISO transport.".to_owned()
+        }
         Some(first) => format!("The client speaks {}, not Remote Desktop.", first.name()),
         None if facts.is_traced() => "The SYN was to go no farther than a router or two: somebody looked at the path, as traceroute does.".to_owned(),
         None => "The client connected and left without a byte: a health check or a port scan.".to_owned(),

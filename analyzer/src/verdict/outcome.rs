@@ -6,7 +6,7 @@ use super::Ranked;
 use crate::case::Case;
 use crate::detect::{Class, Kind};
 use crate::facts::{Facts, InputEnd, Reached, Vantage};
-use crate::input::{ConnectFailureKind, Direction, Leg};
+use crate::input::{ConnectFailureKind, Direction, Leg, RelayNote};
 use crate::report::Outcome;
 use crate::wire::first_bytes::FirstBytes;
 
@@ -97,11 +97,12 @@ fn is_probe(facts: &Facts) -> bool {
     // A client that waited for a server which was not reached gave up; one that left at once asked for nothing.
     const AT_ONCE: std::time::Duration = std::time::Duration::from_secs(1);
     let opened = facts.tcp.legs().all(|(_, leg)| leg.opened.is_seen());
+    let unannounced = facts.relay.iter().any(|note| note.value == RelayNote::Unannounced);
     let at_once =
         facts.ending().is_some_and(|ending| ending.at.time.since(facts.subject.started) < AT_ONCE);
     let refused = facts.tcp.legs().any(|(_, leg)| !leg.attempts.is_empty());
     silent
         && left
-        && (opened || (at_once && !refused))
+        && (opened || unannounced || (at_once && !refused))
         && facts.reached().is_some_and(|(reached, _)| reached <= Reached::Tcp)
 }

@@ -101,9 +101,9 @@ impl Handshake {
         let first = self.first_syn.filter(|_| !self.answered_ever && !self.opened)?;
         let waited = end.since(first);
         let tried = self.last_syn.since(first);
-        // The last of several SYNs may be answered as long as the one before it was waited for.
+        // The last of several SYNs may still be answered, but hardly later than half of when the next one is due.
         let in_vain =
-            self.syns >= SYNS_WITHOUT_ANSWER && end.since(self.last_syn) >= self.last_pause;
+            self.syns >= SYNS_WITHOUT_ANSWER && end.since(self.last_syn) >= self.last_pause / 2;
         let silent = in_vain || waited >= SILENCE;
         silent.then(|| waited.min(PATIENCE).max(tried))
     }

@@ -4,7 +4,7 @@
 use super::{claims, silent};
 use crate::event::{CUT_HANDSHAKE, LEFT_OUT};
 use crate::facts::InputEnd;
-use crate::input::{ConnectFailureKind, Input, Leg, SegmentKind};
+use crate::input::{ConnectFailureKind, Input, Leg, RelayNote, SegmentCounts, SegmentKind};
 use crate::report::{Connection, Outcome};
 use crate::testing::bytes::tpdu;
 use crate::testing::{MSTSC, SSL, Step, ToClient, ToServer, Trace};
@@ -209,4 +209,51 @@ fn last_words_in_clear_are_told() {
     // Twins: a goodbye alone, and one whose sender is not the one that left.
     assert!(!claims(&hello().alert(ToServer, 1, 0).fin(ToServer).report(), "user-cancel"));
     assert!(!claims(&hello().alert(ToClient, 1, 90).fin(ToClient).report(), "user-cancel"));
+}
+
+#[test]
+fn a_close_that_was_not_captured_may_have_been_the_first() {
+    let counts = |bytes, acknowledged| SegmentCounts {
+        segments: 9,
+        bytes,
+        acknowledged: Some(acknowledged),
+        ..Default::default()
+    };
+    // The client's FIN was acknowledged, 43 + 1, and is not there.
+    let party = |acknowledged| {
+        let trace = Trace::capture().open().negotiated(MSTSC, SSL);
+        let trace = trace.counts(counts(43, acknowledged), counts(19, 19));
+        let [alone, alerted] = [trace.clone(), trace.alert(ToClient, 2, 50)];
+        [alone, alerted].map(|trace| trace.fin(ToClient).report().verdict.party)
+    };
+    assert_eq!(party(44), ["unknown", "unknown"]);
+    assert_eq!(party(43), ["server", "server"]);
+}
+
+#[test]
+fn a_relay_that_is_left_while_it_dials_says_what_it_tried() {
+    let dialing = || Trace::relay().open_client().relay_note(RelayNote::Dialing).after_ms(5_000);
+    let left = dialing().fin(ToServer).connect_failed(ConnectFailureKind::NoAnswer, 5_000).report();
+    assert_eq!(
+        (left.outcome, left.verdict.what.as_deref()),
+        (Outcome::Failed, Some("tcp-syn-drop"))
+    );
+    assert!(left.verdict.confidence.what < 0.7, "{left:#?}");
+    assert!(
+        left.evidence.iter().any(|item| item.fact.contains("the client left without an answer"))
+    );
+    // Twin: nobody knows of an attempt.
+    silent(&dialing().fin(ToServer).report(), "tcp-syn-drop");
+}
+
+#[test]
+fn a_proxy_that_announces_nobody_asks_for_nothing() {
+    let left = |note: RelayNote| {
+        let trace = Trace::relay().open_client().relay_note(note).after_ms(3_000);
+        trace.fin(ToServer).report()
+    };
+    let looked = left(RelayNote::Unannounced);
+    assert_eq!((looked.outcome, looked.verdict.party.as_str()), (Outcome::NotRdp, "unknown"));
+    silent(&looked, "relay-induced");
+    assert_eq!(left(RelayNote::Error("no header".into())).verdict.party, "relay");
 }

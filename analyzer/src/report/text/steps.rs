@@ -78,8 +78,9 @@ fn tcp(rows: &mut Vec<Row>, c: &Connection, reached: usize) -> bool {
     let leg = c.legs.server.as_ref().or(c.legs.single.as_ref());
     let attempts = leg.map(|leg| leg.attempts.as_slice()).unwrap_or_default();
     let unanswered = reached < X224_CONFIRM && c.timings_ms.tcp.is_none();
-    let never =
-        c.ended.how == "never_opened" || reached == 0 || (!attempts.is_empty() && unanswered);
+    let never = c.ended.how == "never_opened"
+        || reached == 0
+        || ((relayed || !attempts.is_empty()) && unanswered);
     if never {
         if relayed {
             rows.push(Row::new(
