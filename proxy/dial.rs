@@ -92,6 +92,15 @@ pub enum AttemptState {
     Abandoned,
 }
 
+/// The name of what this machine itself lacked for an attempt: descriptors, memory, free ports.
+pub fn lacked(failure: &ConnectFailure) -> Option<&'static str> {
+    const OWN: [&str; 5] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL"];
+    match &failure.kind {
+        ConnectFailureKind::Other(name) => OWN.iter().find(|own| **own == name.as_str()).copied(),
+        _ => None,
+    }
+}
+
 /// What came of it all.
 #[derive(Debug)]
 pub struct DialOutcome {

@@ -36,6 +36,7 @@ enum Command {
 pub fn run(args: Args) -> Result<ExitCode, Error> {
     let Command::Merge { files, out } = args.command;
     let mut sum = Measured::default();
+    let mut seen: Vec<Vec<u8>> = Vec::new();
     for path in files {
         let unreadable = |why: String| Error::Unreadable { path: path.clone(), why };
         let bytes = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
@@ -43,7 +44,11 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         if cut {
             remark(&format!("{}: the last line is cut off and left out", path.display()));
         }
+        if seen.contains(&bytes) {
+            remark(&format!("{}: the same recording came before: it counts twice", path.display()));
+        }
         sum.merge(&measured);
+        seen.push(bytes);
     }
     if let Some(path) = out {
         let span = sum.span();

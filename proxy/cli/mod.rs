@@ -14,7 +14,7 @@ mod rights;
 mod routes;
 mod running;
 mod serve;
-mod signals;
+pub mod signals;
 mod transparent;
 
 use std::ffi::OsString;

@@ -79,6 +79,9 @@ pub fn tag(step: Step, leg: Leg) -> String {
 /// Why a log can not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
+    /// Another kind of file, or an empty one.
+    #[error("it is no HdrHistogram interval log")]
+    NoLog,
     /// No line of an interval log.
     #[error("no interval log from byte {0} on")]
     Line(usize),
@@ -99,7 +102,19 @@ pub enum Unreadable {
 /// program that wrote it was killed. That line is left out.
 pub fn read(bytes: &[u8]) -> Result<(Measured, bool), Unreadable> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-    Ok((read_lines(&bytes[..whole])?, whole < bytes.len()))
+    let measured = read_lines(&bytes[..whole])?;
+    // A run in which nothing was measured leaves its beginning.
+    if measured.latencies.iter().next().is_none() && !begins(bytes) {
+        return Err(Unreadable::NoLog);
+    }
+    Ok((measured, whole < bytes.len()))
+}
+
+/// It says that it is a log, behind comments at most.
+fn begins(bytes: &[u8]) -> bool {
+    const SAYS: &[u8] = b"#[Histogram log format version ";
+    const HEAD: usize = 4096;
+    bytes.windows(SAYS.len()).take(HEAD).any(|window| window == SAYS)
 }
 
 fn read_lines(bytes: &[u8]) -> Result<Measured, Unreadable> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rdpwhy_analyzer::input::Timestamp;
 
 use super::hlog::{self, Log};
-use super::{Document, Latencies, hgrm};
+use super::{Document, Latencies, Leg, Step, hgrm};
 use crate::error::Error;
 
 /// Latencies of a run, and the files they go to.
@@ -148,6 +148,10 @@ fn write(prefix: &Path, latencies: &Latencies) -> Result<(), Error> {
         let path = with(prefix, extension);
         fs::write(&path, text).map_err(|source| Error::Write { path, source })
     };
+    // What an earlier run with this prefix measured, and this one did not, would pass for part of it.
+    for (step, leg) in Step::ALL.into_iter().flat_map(|step| Leg::ALL.map(|leg| (step, leg))) {
+        let _ = fs::remove_file(with(prefix, &format!("{}.hgrm", hlog::tag(step, leg))));
+    }
     for (step, leg, histogram) in latencies.iter() {
         let text = hgrm::text(histogram, latencies.correction(step));
         first = first.and(put(&format!("{}.hgrm", hlog::tag(step, leg)), text));

@@ -181,8 +181,13 @@ fn a_log_of_another_program_or_a_damaged_one_is_refused() {
     let text = String::from_utf8(logged()).unwrap();
     let read = |text: &str| hlog::read(text.as_bytes()).map(|_| ()).unwrap_err().to_string();
     assert!(read(&text.replace("Tag=tls.both", "Tag=get")).contains("`get`"));
-    let cut: Vec<String> = text.lines().map(|line| line[..line.len() - 8].to_owned()).collect();
+    let short =
+        |line: &str| line[..line.len() - if line.starts_with("Tag") { 8 } else { 0 }].to_owned();
+    let cut: Vec<String> = text.lines().map(short).collect();
     assert!(read(&(cut.join("\n") + "\n")).contains("damaged"));
+    for other in ["", "PK\u{3}\u{4} something else"] {
+        assert!(read(other).contains("no HdrHistogram"), "{other:?}");
+    }
     // A histogram of two digits.
     let mut foreign = Vec::new();
     let two = Histogram::<u64>::new_with_bounds(1, 1000, 2).unwrap();

@@ -17,12 +17,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use crate::cli::common::{duration, target};
+use crate::cli::signals::Signals;
 use crate::clock::Clock;
 use crate::dial::{DialOptions, Target, dial};
 use crate::error::Error;
 use crate::latency::Recording;
-use crate::output::print;
+use crate::output::{print, remark};
 use open_loop::{Event, Limits};
 use operation::Plan;
 use progress::Progress;
@@ -53,7 +56,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "tls")]
     until: Until,
     /// The rate changes to this one, evenly over the time
-    #[arg(long, value_name = "RATE", requires = "rate")]
+    #[arg(long, value_name = "RATE", requires = "rate", conflicts_with = "step")]
     ramp_to: Option<Rate>,
     /// These rates, each for an equal part of the time
     #[arg(long, value_name = "RATE,RATE", value_delimiter = ',')]
@@ -64,7 +67,7 @@ pub struct Args {
     /// An operation that takes longer, from its actual start, has failed
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     timeout: Duration,
-    /// TLS versions to offer
+    /// TLS versions to offer, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["1.2", "1.3"])]
     tls: Vec<Version>,
     /// More than 100 operations per second: the server is yours, or its owner knows
@@ -131,6 +134,14 @@ impl Args {
             (None, _) => Shape::Steps(self.step.clone()),
         };
         let profile = Profile { shape, lasts: self.lasts };
+        if profile.count() == 0 {
+            return Err(Error::Usage(format!(
+                "no operation fits in {profile}: raise --for or the rate"
+            )));
+        }
+        if self.timeout.is_zero() {
+            return Err(Error::Usage("--timeout 0s leaves no operation any time".into()));
+        }
         let peak = profile.peak();
         if peak > FASTEST && !self.yes_this_is_mine {
             return Err(Error::Unsafe(format!(
@@ -154,16 +165,22 @@ async fn work(args: &Args, profile: &Profile) -> Result<ExitCode, Error> {
         clock,
     });
     let recording = Recording::start(args.latency_out.as_deref(), clock.now())?;
-    let mut tally = Tally::new(recording, clock, profile.count());
+    let connections = args.connections.into();
+    let mut tally = Tally::new(recording, clock, profile.count(), connections);
     let progress = Progress::new();
-    let limits = Limits { connections: args.connections.into(), drain: args.timeout };
-    let interrupt = async {
-        let _ = tokio::signal::ctrl_c().await;
-    };
+    let limits = Limits { connections, drain: args.timeout };
+    let interrupts = interrupts()?;
     let operation = || operation::run(Arc::clone(&plan));
-    open_loop::run(profile, limits, interrupt, operation, &mut |event| {
-        if let Event::Second = event {
-            progress.show(&tally);
+    open_loop::run(profile, limits, interrupts, operation, &mut |event| {
+        match event {
+            Event::Second => progress.show(&tally),
+            Event::Interrupted(under_way @ 1..) => {
+                progress.clear();
+                remark(&format!(
+                    "interrupted: waiting for {under_way} operations under way; another signal leaves them"
+                ));
+            }
+            _ => {}
         }
         tally.take(event);
     })
@@ -177,6 +194,21 @@ async fn work(args: &Args, profile: &Profile) -> Result<ExitCode, Error> {
     })?;
     // Whatever was wanted and could not be written, the results are printed.
     written.map(|()| tally.status().into())
+}
+
+/// Each signal that asks for the end.
+fn interrupts() -> Result<mpsc::Receiver<()>, Error> {
+    let mut signals = Signals::catch(false).map_err(Error::Runtime)?;
+    let (told, interrupts) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            signals.next().await;
+            if told.send(()).await.is_err() {
+                break;
+            }
+        }
+    });
+    Ok(interrupts)
 }
 
 /// The run in words.

@@ -1,20 +1,14 @@
 //! The first message of NLA and its answer: TSRequest with NTLM NEGOTIATE, TSRequest with NTLM CHALLENGE.
 //! Nothing of a user is in either. MS-CSSP 2.2.1, MS-NLMP 2.2.1.1.
 
+use std::io;
+
 use rdpwhy_analyzer::wire::Reader;
 use rdpwhy_analyzer::wire::credssp::{NegoToken, TsRequest};
+use rdpwhy_analyzer::wire::tls::AlertDescription;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::operation::Broken;
-
-/// What a server says to the first message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Its challenge.
-    Challenge,
-    /// `errorCode`: it goes no further.
-    Refused(u32),
-}
 
 /// NEGOTIATE_MESSAGE: signature, type 1, flags, no domain, no workstation, a version. MS-NLMP 2.2.1.1.
 const NEGOTIATE: [u8; 40] = *b"NTLMSSP\0\x01\0\0\0\x37\x82\x08\xe2\
@@ -32,35 +26,45 @@ fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag, content.len() as u8], content].concat()
 }
 
-/// Sends the first message and reads the answer.
+/// Sends the first message and reads the challenge that answers it.
 pub(super) async fn challenge(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-) -> Result<Answer, Broken> {
+) -> Result<(), Broken> {
     /// A challenge names a domain and a few hosts; nothing longer is meant honestly.
     const LONGEST: usize = 16 << 10;
     // The engine sees no more of this than the lengths of records, and must not guess.
-    let broken = |why: &str| Broken::Known(format!("credssp-{why}"));
-    stream.write_all(&request()).await.map_err(|_| broken("closed"))?;
-    stream.flush().await.map_err(|_| broken("closed"))?;
+    let known = |why: &str| Broken::Known(format!("credssp-{why}"));
+    stream.write_all(&request()).await.map_err(|error| ended(&error))?;
+    stream.flush().await.map_err(|error| ended(&error))?;
     let mut answer = Vec::new();
     loop {
         match TsRequest::parse(&mut Reader::new(&answer)) {
-            Ok(request) => return read(&request).ok_or_else(|| broken("no-challenge")),
+            Ok(TsRequest { error_code: Some(status), .. }) => {
+                return Err(known(&format!("error-{status:#010x}")));
+            }
+            Ok(TsRequest { nego_token: Some(NegoToken::Ntlm(2)), .. }) => return Ok(()),
+            Ok(_) => return Err(known("no-challenge")),
             Err(error) if error.is_incomplete() && answer.len() < LONGEST => {}
-            Err(_) => return Err(broken("malformed")),
+            Err(_) => return Err(known("malformed")),
         }
-        let more = stream.read_buf(&mut answer).await;
-        if more.map_or(true, |bytes| bytes == 0) {
-            return Err(broken("closed"));
+        match stream.read_buf(&mut answer).await {
+            Ok(0) => return Err(Broken::Seen("credssp-closed".into())),
+            Ok(_) => {}
+            Err(error) => return Err(ended(&error)),
         }
     }
 }
 
-fn read(request: &TsRequest) -> Option<Answer> {
-    match (request.error_code, request.nego_token) {
-        (Some(status), _) => Some(Answer::Refused(status)),
-        (None, Some(NegoToken::Ntlm(2))) => Some(Answer::Challenge),
-        _ => None,
+/// How the server ended it: an alert says why, a reset does not.
+fn ended(error: &io::Error) -> Broken {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match (tls, error.kind()) {
+        (Some(rustls::Error::AlertReceived(alert)), _) => {
+            let (number, name) = (u8::from(*alert), AlertDescription(u8::from(*alert)));
+            Broken::Known(format!("credssp-tls-alert-{number}-{name}"))
+        }
+        (_, io::ErrorKind::ConnectionReset) => Broken::Seen("credssp-reset".into()),
+        _ => Broken::Seen("credssp-closed".into()),
     }
 }
 

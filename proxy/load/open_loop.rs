@@ -1,13 +1,14 @@
 //! The open loop: operations begin at their intended times. One that has to wait for a free connection
 //! begins later, and its intended time stays what it was.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::operation::Outcome;
 use super::rate::Profile;
@@ -28,26 +29,35 @@ pub enum Event {
     Done(Timed),
     /// A second has passed.
     Second,
-    /// So many operations were intended and never began: no connection became free for them.
+    /// So many operations were due and never began: no connection became free for them.
     NeverBegan(u64),
+    /// Nothing new begins: so many operations are under way.
+    Interrupted(usize),
+    /// What was left under way: how many operations, and the age of the one that was due first.
+    Unfinished(usize, Duration),
 }
 
 /// An operation and its times.
 #[derive(Debug)]
 pub struct Timed {
+    /// Its number, from 0.
+    pub number: u64,
     /// When the rate wanted it to begin.
     pub intended: Instant,
+    /// No connection was free for it then.
+    pub waited: bool,
     /// When it began.
     pub began: Instant,
     /// What became of it.
     pub outcome: Outcome,
 }
 
-/// Runs the whole profile and waits for what it began. When `stop` is ready nothing new begins.
+/// Runs the whole profile and waits for what it began. Who stops it once lets nothing new begin, who does so again
+/// leaves what is under way.
 pub async fn run<F>(
     profile: &Profile,
     limits: Limits,
-    stop: impl Future<Output = ()>,
+    mut stop: mpsc::Receiver<()>,
     operation: impl Fn() -> F,
     tell: &mut impl FnMut(Event),
 ) where
@@ -58,50 +68,58 @@ pub async fn run<F>(
     let mut running = Running {
         free: Arc::new(Semaphore::new(limits.connections)),
         tasks: JoinSet::new(),
-        seconds: interval(Duration::from_secs(1)),
+        due: BTreeMap::new(),
+        seconds: interval_at(start + SECOND, SECOND),
     };
     running.seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    tokio::pin!(stop);
-    let mut stopped = false;
     for (begun, offset) in (0..).zip(profile.starts()) {
         let intended = start + offset;
         let free = Arc::clone(&running.free);
         let turn = async {
             sleep_until(intended).await;
-            free.acquire_owned().await
+            let waited = free.available_permits() == 0;
+            (free.acquire_owned().await, waited)
         };
-        let permit = tokio::select! {
+        let (permit, waited) = tokio::select! {
             biased;
-            () = &mut stop => {
-                stopped = true;
+            Some(()) = stop.recv() => {
+                let now = start.elapsed();
+                let due = profile.starts().skip(begun as usize).take_while(|at| *at <= now).count();
+                tell(Event::NeverBegan(due as u64));
+                tell(Event::Interrupted(running.tasks.len()));
                 break;
             }
             () = sleep_until(give_up) => {
                 tell(Event::NeverBegan(profile.count() - begun));
                 break;
             }
-            permit = running.meanwhile(turn, tell) => permit,
+            turn = running.meanwhile(turn, tell) => turn,
         };
         let work = operation();
+        running.due.insert(begun, intended);
         running.tasks.spawn(async move {
             let began = Instant::now();
             let outcome = work.await;
             drop(permit);
-            Timed { intended, began, outcome }
+            Timed { number: begun, intended, waited, began, outcome }
         });
     }
     while !running.tasks.is_empty() {
         tokio::select! {
             () = running.wait(tell) => {}
             // Whoever says it now means what is still under way.
-            () = &mut stop, if !stopped => running.tasks.shutdown().await,
+            Some(()) = stop.recv() => running.leave(tell).await,
         }
     }
 }
 
+const SECOND: Duration = Duration::from_secs(1);
+
 struct Running {
     free: Arc<Semaphore>,
     tasks: JoinSet<Timed>,
+    /// When those under way were due.
+    due: BTreeMap<u64, Instant>,
     seconds: Interval,
 }
 
@@ -122,11 +140,22 @@ impl Running {
         }
     }
 
+    /// Leaves what is under way.
+    async fn leave(&mut self, tell: &mut impl FnMut(Event)) {
+        let oldest = self.due.values().min().map(Instant::elapsed).unwrap_or_default();
+        let count = self.tasks.len();
+        self.tasks.shutdown().await;
+        tell(Event::Unfinished(count, oldest));
+    }
+
     /// Waits for the next thing to happen.
     async fn wait(&mut self, tell: &mut impl FnMut(Event)) {
         tokio::select! {
             Some(done) = self.tasks.join_next() => match done {
-                Ok(timed) => tell(Event::Done(timed)),
+                Ok(timed) => {
+                    self.due.remove(&timed.number);
+                    tell(Event::Done(timed));
+                }
                 Err(error) => tracing::error!("an operation broke off: {error}"),
             },
             _ = self.seconds.tick() => tell(Event::Second),

@@ -12,11 +12,11 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::Until;
-use super::nla::{self, Answer};
+use super::nla;
 use super::tap::{Observer, Tap};
 use crate::clock::Clock;
 use crate::demo::x224;
-use crate::dial::{AttemptState, DialOptions, Target, dial};
+use crate::dial::{AttemptState, DialOptions, Target, dial, lacked};
 use crate::latency::Step;
 
 /// What all operations of a run share.
@@ -63,6 +63,8 @@ pub(super) enum Broken {
     Connection,
     /// Something that the engine can not see, or that is no failure of the connection.
     Known(String),
+    /// Of something that the engine can not see only this is known, and no cause.
+    Seen(String),
 }
 
 impl From<io::Error> for Broken {
@@ -114,6 +116,7 @@ fn failure(
     match result {
         Ok(Ok(())) => None,
         Ok(Err(Broken::Known(name))) => Some(Failure { name, explained: true }),
+        Ok(Err(Broken::Seen(name))) => Some(Failure { name, explained: false }),
         Ok(Err(Broken::Connection)) => {
             // We leave it, as any client would.
             observer.note(Input::Closed {
@@ -150,6 +153,9 @@ async fn connect(
     let connected =
         outcome.attempts.iter().find(|attempt| attempt.state == AttemptState::Connected);
     let took = connected.map(|attempt| attempt.after);
+    if let (None, Some(own)) = (&outcome.stream, outcome.failures().find_map(lacked)) {
+        return Err(Broken::Known(format!("this-machine-{own}")));
+    }
     let stream = outcome.stream.ok_or(Broken::Connection)?;
     observer.connected(plan.address, stream.local_addr().ok(), took);
     way.steps.push((Step::Tcp, took.unwrap_or_default()));
@@ -182,10 +188,7 @@ where
     let handshake = plan.tls.connect(plan.name.clone(), stream);
     let mut stream = way.step(Step::Tls, async { Ok(handshake.await?) }).await?;
     if plan.until == Until::NlaChallenge {
-        let answer = way.step(Step::Challenge, nla::challenge(&mut stream)).await?;
-        if let Answer::Refused(status) = answer {
-            return Err(Broken::Known(format!("credssp-error-{status:#010x}")));
-        }
+        way.step(Step::Challenge, nla::challenge(&mut stream)).await?;
     }
     way.arrived = Some(Instant::now());
     leave(&mut stream).await;

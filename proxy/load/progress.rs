@@ -12,7 +12,9 @@ pub struct Progress {
 impl Progress {
     /// Shows something on terminals only.
     pub fn new() -> Progress {
-        Progress { terminal: io::stderr().is_terminal() }
+        // Who asked for silence gets it.
+        let wanted = tracing::enabled!(tracing::Level::WARN);
+        Progress { terminal: wanted && io::stderr().is_terminal() }
     }
 
     /// Writes the line.

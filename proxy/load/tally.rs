@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ use crate::output::ExitStatus;
 /// What a reader must know of the times.
 const NOTES: [&str; 3] = [
     "response: from the intended start, which corrects for coordinated omission; service: from the actual start",
-    "response includes up to 1 ms of this program's own timer",
+    "response includes one or two milliseconds of this program's own timer and scheduling",
     "failed operations are in `failed`, from the intended start, and not in response and service",
 ];
 
@@ -28,6 +29,12 @@ pub struct Tally {
     fine: u64,
     failed: u64,
     never_began: u64,
+    /// Operations for which no connection was free when they were due.
+    waited: u64,
+    /// What was left under way at an interrupt, and the age of the oldest.
+    unfinished: Option<(u64, Duration)>,
+    interrupted: bool,
+    connections: usize,
     reached: bool,
     /// Failures by name: how many, and whether the cause is known.
     failures: BTreeMap<String, (u64, bool)>,
@@ -43,6 +50,13 @@ struct Result_<'a> {
     fine: u64,
     failed: u64,
     never_began: u64,
+    /// Operations for which no connection was free when they were due, and how many connections there are.
+    waited: u64,
+    connections: usize,
+    interrupted: bool,
+    /// What was left under way at an interrupt.
+    unfinished: u64,
+    oldest_unfinished_ms: Option<f64>,
     failures: Vec<Count<'a>>,
     notes: &'static [&'static str],
     latency: Document,
@@ -56,8 +70,8 @@ struct Count<'a> {
 }
 
 impl Tally {
-    /// Nothing yet, of so many planned operations.
-    pub fn new(recording: Recording, clock: Clock, planned: u64) -> Tally {
+    /// Nothing yet, of so many planned operations over so many connections at once.
+    pub fn new(recording: Recording, clock: Clock, planned: u64, connections: usize) -> Tally {
         Tally {
             recording,
             clock,
@@ -65,6 +79,10 @@ impl Tally {
             fine: 0,
             failed: 0,
             never_began: 0,
+            waited: 0,
+            unfinished: None,
+            interrupted: false,
+            connections,
             reached: false,
             failures: BTreeMap::new(),
             seconds: 0,
@@ -76,6 +94,11 @@ impl Tally {
         match event {
             Event::Done(timed) => self.done(&timed),
             Event::NeverBegan(count) => self.never_began += count,
+            Event::Interrupted(_) => self.interrupted = true,
+            Event::Unfinished(count, oldest) => {
+                self.interrupted = true;
+                self.unfinished = Some((count as u64, oldest));
+            }
             Event::Second => {
                 self.seconds += 1;
                 if self.seconds.is_multiple_of(Recording::INTERVAL.as_secs()) {
@@ -100,20 +123,33 @@ impl Tally {
     pub fn text(&self, run: &str) -> String {
         let Tally { planned, fine, failed, never_began, .. } = self;
         let mut text = format!("{run}\n{planned} operations planned, {fine} fine, {failed} failed");
-        let interrupted = planned.saturating_sub(fine + failed + never_began);
+        let unfinished = self.unfinished.map_or(0, |(count, _)| count);
+        let not_due = planned.saturating_sub(fine + failed + never_began + unfinished);
         if *never_began > 0 {
             let _ = write!(text, ", {never_began} never began: no connection became free");
         }
-        if interrupted > 0 {
-            let _ = write!(text, ", {interrupted} not over at the interrupt");
+        if let Some((count, oldest)) = self.unfinished {
+            let seconds = oldest.as_secs_f64();
+            let _ = write!(text, ", {count} left unfinished, the oldest after {seconds:.1} s");
+        }
+        if not_due > 0 {
+            let _ = write!(text, ", {not_due} not due yet at the interrupt");
+        }
+        if self.waited > 0 {
+            let Tally { waited, connections, .. } = self;
+            let _ = write!(
+                text,
+                "\n{waited} waited until one of {connections} connections was free (--connections)"
+            );
         }
         text += "\n\n";
         text += &latency::table(self.recording.total());
         for note in NOTES {
             let _ = writeln!(text, "{note}");
         }
-        if *never_began > 0 {
-            text += "those that never began are in no row: the true times are longer\n";
+        if *never_began > 0 || unfinished > 0 {
+            text +=
+                "those that never began or were left are in no row: the true times are longer\n";
         }
         for (name, (count, explained)) in &self.failures {
             let doubt = if *explained { "" } else { " (cause undecided)" };
@@ -136,6 +172,11 @@ impl Tally {
             fine: self.fine,
             failed: self.failed,
             never_began: self.never_began,
+            waited: self.waited,
+            connections: self.connections,
+            interrupted: self.interrupted,
+            unfinished: self.unfinished.map_or(0, |(count, _)| count),
+            oldest_unfinished_ms: self.unfinished.map(|(_, age)| age.as_secs_f64() * 1000.0),
             failures: failures.collect(),
             notes: &NOTES,
             latency: Document::new(self.recording.total()),
@@ -146,8 +187,10 @@ impl Tally {
     /// The exit code.
     pub fn status(&self) -> ExitStatus {
         let explained = self.failures.values().all(|(_, explained)| *explained);
-        match (self.failed, self.never_began) {
+        let unfinished = self.unfinished.map_or(0, |(count, _)| count);
+        match (self.failed, self.never_began + unfinished) {
             (0, 0) => ExitStatus::Fine,
+            (0, _) if unfinished > 0 && !self.reached => ExitStatus::Undecided,
             _ if !self.reached => ExitStatus::Unreachable,
             (_, 0) if explained => ExitStatus::Explained,
             _ => ExitStatus::Undecided,
@@ -157,6 +200,7 @@ impl Tally {
     fn done(&mut self, timed: &Timed) {
         let outcome = &timed.outcome;
         self.reached |= outcome.reached;
+        self.waited += u64::from(timed.waited);
         let response = outcome.ended.saturating_duration_since(timed.intended);
         let service = outcome.ended.saturating_duration_since(timed.began);
         let failed = outcome.failure.is_some();

@@ -77,7 +77,14 @@ impl Observer {
         let case = Case::new(seen.session.facts(), &[]);
         let report = verdict::connection(&case, &place, &Identities::Shown);
         let explained = report.verdict.cause.is_some();
-        let name = report.verdict.cause.or(report.verdict.what);
+        let refused = report.rdp.failure.map(|code| code.to_lowercase().replace('_', "-"));
+        let what = match (report.verdict.what, refused) {
+            (Some(what), Some(code)) if what == "neg-failure-other" => {
+                Some(format!("{what}-{code}"))
+            }
+            (what, _) => what,
+        };
+        let name = report.verdict.cause.or(what);
         name.filter(|_| report.outcome == Outcome::Failed).map(|name| Failure { name, explained })
     }
 

@@ -90,12 +90,7 @@ fn told_failure(attempt: &dial::Attempt, watched: &mut Watched) {
 
 /// What this machine lacks to dial anybody, in words, where that alone kept the relay from it.
 fn lacking(outcome: &DialOutcome) -> Option<String> {
-    const OWN: [&str; 5] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL"];
-    let own = |failure: &ConnectFailure| match &failure.kind {
-        ConnectFailureKind::Other(name) => OWN.iter().find(|own| **own == name.as_str()).copied(),
-        _ => None,
-    };
-    let mut names = outcome.failures().map(own);
+    let mut names = outcome.failures().map(dial::lacked);
     let first = names.next()??;
     let alone = outcome.stream.is_none() && names.all(|name| name.is_some());
     alone.then(|| {
