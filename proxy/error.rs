@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::dial::Target;
 use crate::output::ExitStatus;
@@ -47,9 +48,15 @@ pub enum Error {
     /// The result's output.
     #[error("can not write the result: {0}")]
     Result(io::Error),
-    /// The asynchronous runtime.
+    /// The asynchronous runtime, its threads, or the signals.
     #[error("can not start: {0}")]
     Runtime(io::Error),
+    /// A second signal while a first one was obeyed.
+    #[error("interrupted twice: what was not written by then is lost")]
+    Interrupted,
+    /// Nobody took the results or the recording for so long at the end.
+    #[error("what was left to be written found nobody to take it for {} s and is lost", .0.as_secs())]
+    Unwritten(Duration),
     /// A right that this process does not have.
     #[error(
         "{flag} needs {right}, which this process does not have; run it as root, or give the program that right: \

@@ -91,3 +91,22 @@ fn a_second_signal_ends_it_where_nobody_reads() {
     assert!(proxy.process.runs(), "{}", proxy.process.output());
     assert_eq!(proxy.interrupt(), 1);
 }
+
+#[test]
+fn a_service_manager_that_ends_it_does_not_wait_for_a_reader() {
+    let folder = scratch();
+    let (pipe, _reader) = pipe(&folder);
+    let piped = format!("exec \"$@\" > {pipe}");
+    let upstream = format!("127.0.0.1:{}", serve(fails));
+    let mut proxy = Running::start(&upstream, &["--drain", "100ms"], Some(&piped));
+    for _ in 0..200 {
+        ask(&mut proxy.connect());
+    }
+    proxy.process.signal("TERM");
+    assert_eq!(proxy.code(), 1);
+    assert!(
+        proxy.process.output().contains("found nobody to take it"),
+        "{}",
+        proxy.process.output()
+    );
+}

@@ -21,6 +21,9 @@ pub struct Over {
     pub recorded: bool,
 }
 
+/// How long behind a drain a reader or a disk that stands still is waited for: a service manager kills soon after.
+const WRITTEN: Duration = Duration::from_secs(5);
+
 /// What can still be done to a relay that runs.
 pub struct Running {
     args: Args,
@@ -31,6 +34,8 @@ pub struct Running {
     stopped: watch::Receiver<bool>,
     /// While it drains: when it ends whatever is open.
     drained: Option<Instant>,
+    /// It was told to end by whoever does not look: when it no longer waits for what is to be written.
+    last: Option<Instant>,
 }
 
 impl Running {
@@ -42,7 +47,7 @@ impl Running {
         stop: watch::Sender<bool>,
         stopped: watch::Receiver<bool>,
     ) -> Running {
-        Running { args, work, routes: Some(routes), stop, stopped, drained: None }
+        Running { args, work, routes: Some(routes), stop, stopped, drained: None, last: None }
     }
 
     /// Runs until the desk is through: with `--once` after one case, after SIGINT with open sessions reported as
@@ -54,13 +59,17 @@ impl Running {
                     return over.map_err(|error| Error::Runtime(std::io::Error::other(error)));
                 }
                 _ = self.stopped.changed(), if !self.ends() => self.end(),
-                () = at(self.drained) => self.end(),
+                () = at(self.drained) => {
+                    self.last = Some(Instant::now() + WRITTEN);
+                    self.end();
+                }
+                () = at(self.last) => return Err(Error::Unwritten(WRITTEN)),
                 asked = signals.next() => match asked {
                     Asked::Reload => self.reload().await,
                     Asked::Drain if self.drained.is_none() && !self.ends() => self.drain(),
                     Asked::Drain | Asked::End if !self.ends() => self.end(),
                     Asked::Drain | Asked::End => {
-                        return Err(Error::Runtime(std::io::Error::other("interrupted twice")));
+                        return Err(Error::Interrupted);
                     }
                 },
             }

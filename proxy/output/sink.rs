@@ -2,9 +2,11 @@
 //! the run ends as a failed one.
 
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Where a result is written, and by whom.
 pub enum Sink {
@@ -121,9 +123,14 @@ fn is_gone(error: &io::Error) -> bool {
 pub struct Apart {
     said: SyncSender<Said>,
     thread: JoinHandle<Writer>,
+    /// Parts that wait, or are being written.
+    waiting: Arc<AtomicUsize>,
+    /// How long all of them are waited for, until half of what waited is written.
     patience: Duration,
-    /// It took nothing for that long, and nothing since.
-    stands_still: bool,
+    /// What is left of it.
+    left: Duration,
+    /// Something was lost since.
+    loses: bool,
     /// Parts of the result that it did not take.
     lost: u64,
     failure: Option<io::Error>,
@@ -139,39 +146,48 @@ const WAITING: usize = 1024;
 
 impl Apart {
     fn start(mut writer: Writer, patience: Duration) -> io::Result<Apart> {
-        let (said, waiting): (_, Receiver<Said>) = sync_channel(WAITING);
+        let (said, taken): (_, Receiver<Said>) = sync_channel(WAITING);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let waits = waiting.clone();
         let work = move || {
-            for said in waiting {
+            for said in taken {
                 match said {
                     Said::Result(bytes) => writer.write(&bytes),
                     Said::Remark(what) => writer.remark(&what),
                 }
+                waits.fetch_sub(1, Ordering::Relaxed);
             }
             writer
         };
         let thread = std::thread::Builder::new().name("results".into()).spawn(work)?;
-        Ok(Apart { said, thread, patience, stands_still: false, lost: 0, failure: None })
+        let left = patience;
+        Ok(Apart { said, thread, waiting, patience, left, loses: false, lost: 0, failure: None })
     }
 
-    /// Hands over what is said. Where nobody has taken anything for a while, it is lost.
-    fn say(&mut self, said: Said) {
+    /// Hands over what is said. What a reader that stands still, or is slow for long, has no room for is lost.
+    fn say(&mut self, mut said: Said) {
         const PAUSE: Duration = Duration::from_millis(5);
-        let is_result = matches!(said, Said::Result(_));
-        let (mut said, end) = (said, Instant::now() + self.patience);
+        if self.waiting.fetch_add(1, Ordering::Relaxed) <= WAITING / 2 {
+            (self.left, self.loses) = (self.patience, false);
+        }
         while let Err(TrySendError::Full(back)) = self.said.try_send(said) {
-            if self.stands_still || Instant::now() >= end {
-                self.lost += u64::from(is_result);
-                if !std::mem::replace(&mut self.stands_still, true) {
-                    tracing::warn!(
-                        "nobody reads the results: what is more than {WAITING} of them is lost until somebody does"
-                    );
-                }
-                return;
+            if self.left.is_zero() {
+                return self.lose(&back);
             }
             said = back;
             std::thread::sleep(PAUSE);
+            self.left = self.left.saturating_sub(PAUSE);
         }
-        self.stands_still = false;
+    }
+
+    fn lose(&mut self, said: &Said) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.lost += u64::from(matches!(said, Said::Result(_)));
+        if !std::mem::replace(&mut self.loses, true) {
+            tracing::warn!(
+                "nobody reads the results, or not fast enough: what is more than {WAITING} of them is lost"
+            );
+        }
     }
 
     fn settled(self) -> Writer {
@@ -245,8 +261,8 @@ mod tests {
         for number in 0..2 * MOST {
             sink.write(format!("{number}\n").as_bytes());
         }
-        let Sink::Apart(Apart { stands_still, lost, .. }) = &sink else { panic!("it is apart") };
-        assert!(*stands_still);
+        let Sink::Apart(Apart { loses, lost, .. }) = &sink else { panic!("it is apart") };
+        assert!(*loses);
         let lost = *lost as usize;
         assert!((MOST..=2 * MOST - WAITING).contains(&lost), "{lost}");
         drop(reads);
@@ -257,6 +273,34 @@ mod tests {
         let error = sink.finish().unwrap_err().to_string();
         assert!(error.contains(&lost.to_string()), "{error}");
         assert_eq!(told.text(), "");
+    }
+
+    /// A reader that takes a line each 10 ms.
+    struct Slow;
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            std::thread::sleep(Duration::from_millis(10));
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_slow_reader_is_waited_for_once_and_not_each_time() {
+        let patience = Duration::from_millis(100);
+        let mut sink = Sink::new(Box::new(Slow), Box::new(io::sink())).apart(patience).unwrap();
+        for _ in 0..4 * WAITING {
+            sink.write(b"a line\n");
+        }
+        let Sink::Apart(Apart { left, lost, waiting, .. }) = &sink else { panic!("it is apart") };
+        assert!(left.is_zero());
+        // Were each of them waited for, none would be lost.
+        assert!(*lost > WAITING as u64, "{lost}");
+        assert!(waiting.load(Ordering::Relaxed) <= WAITING + 1);
     }
 
     #[test]

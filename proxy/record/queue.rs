@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::buffers::Buffers;
 use super::entry::Policy;
@@ -11,8 +11,8 @@ use super::writer::Job;
 
 /// Jobs that may wait.
 const JOBS: usize = 1024;
-/// How long a job waits for room at most, unless its session is to wait for the recorder: a disk that moves at all
-/// has taken something by then.
+/// How long all jobs wait for room, unless their sessions are to wait for the recorder, until half of the queue is
+/// written: a disk that stands still or is slow for long holds nobody up longer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How much work there is.
@@ -32,7 +32,7 @@ const MUCH: Load = Load { jobs: 32, bytes: 1 << 20 };
 pub struct Queue {
     /// Bytes that may wait; one job may go beyond it.
     most: usize,
-    /// How long a job waits for room; without an end where there is none.
+    /// How long jobs wait for room; without an end where there is none.
     patience: Option<Duration>,
     state: Mutex<State>,
     work: Condvar,
@@ -50,8 +50,8 @@ struct State {
     awaited: Option<Load>,
     /// So many wait for room.
     crowded: usize,
-    /// Nobody has made room for as long as anybody waits for it.
-    stands_still: bool,
+    /// How long was waited for room since less than half of it was taken.
+    waited: Duration,
     /// Jobs for which there was no room in time.
     lost: u64,
 }
@@ -100,26 +100,14 @@ impl Queue {
         Ok(())
     }
 
-    /// Adds a job as soon as there is room. Where there was none in time it is lost, and so are those that come until
-    /// there is some; they are counted.
+    /// Adds a job as soon as there is room. Where there is none in time it is lost, and counted.
     pub fn put(&self, job: Job) {
         let mut state = self.lock();
-        if self.waits_for_room(&state) && !state.stands_still {
-            state.crowded += 1;
-            let crowded = |state: &mut State| self.waits_for_room(state);
-            state = match self.patience {
-                None => {
-                    self.room.wait_while(state, crowded).unwrap_or_else(PoisonError::into_inner)
-                }
-                Some(patience) => {
-                    let waited = self.room.wait_timeout_while(state, patience, crowded);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-            state.crowded -= 1;
+        if self.waits_for_room(&state) {
+            let left = self.patience.map(|patience| patience.saturating_sub(state.waited));
+            state = self.wait_for_room(state, left);
         }
-        state.stands_still = self.waits_for_room(&state);
-        match state.stands_still {
+        match self.waits_for_room(&state) {
             true => state.lost += 1,
             false if state.closed => {}
             false => self.add(&mut state, job),
@@ -136,6 +124,9 @@ impl Queue {
         let mut state = self.lock();
         let (job, bytes) = state.jobs.pop_front()?;
         state.bytes -= bytes;
+        if state.jobs.len() <= JOBS / 2 && state.bytes <= self.most / 2 {
+            state.waited = Duration::ZERO;
+        }
         if state.crowded > 0 {
             self.room.notify_all();
         }
@@ -170,6 +161,27 @@ impl Queue {
             state.awaited = None;
             self.work.notify_one();
         }
+    }
+
+    /// Waits until there is room, or for so long.
+    fn wait_for_room<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State>,
+        left: Option<Duration>,
+    ) -> MutexGuard<'s, State> {
+        let began = Instant::now();
+        state.crowded += 1;
+        let crowded = |state: &mut State| self.waits_for_room(state);
+        state = match left {
+            None => self.room.wait_while(state, crowded).unwrap_or_else(PoisonError::into_inner),
+            Some(left) => {
+                let waited = self.room.wait_timeout_while(state, left, crowded);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.crowded -= 1;
+        state.waited += began.elapsed();
+        state
     }
 
     fn waits_for_room(&self, state: &State) -> bool {
