@@ -18,7 +18,7 @@ pub mod signals;
 mod transparent;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -80,8 +80,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Proxy(args) if args.dump_config => {
-            let dumped = config::dump(&args.settings);
-            std::io::stdout().write_all(dumped.as_bytes()).map_err(Error::Result)?;
+            crate::output::print(&config::dump(&args.settings))?;
             Ok(ExitStatus::Fine.into())
         }
         Command::Proxy(args) => proxy::run(*args),
@@ -125,7 +124,9 @@ fn log(verbose: u8, quiet: bool) -> Option<Lines> {
     let filter = EnvFilter::try_from_env("RDPWHY_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let lines = Lines::start(std::io::stderr()).ok()?;
     let writer = lines.clone();
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     tracing_subscriber::fmt()
+        .with_ansi(std::io::stderr().is_terminal() && !unwanted)
         .with_env_filter(filter)
         .with_writer(move || writer.clone())
         .without_time()

@@ -1,6 +1,5 @@
 //! `rdpwhy proxy`: its flags, and what is checked before anything is opened.
 
-use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -139,8 +138,7 @@ pub struct Args {
 pub fn run(args: Args) -> Result<ExitCode, Error> {
     args.transparency.check(&args.listen)?;
     if args.transparency.print_rules {
-        let rules = args.transparency.rules(&args.listen)?;
-        std::io::stdout().write_all(rules.as_bytes()).map_err(Error::Result)?;
+        crate::output::print(&args.transparency.rules(&args.listen)?)?;
         return Ok(ExitStatus::Fine.into());
     }
     let wanted = routes::wanted(&args)?;

@@ -1,12 +1,12 @@
 //! As much of HTTP/1.1 as a scraper needs (RFC 9112): one request per connection, answered and closed.
 //! Requests are bounded in size and time, connections in number.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::{Format, native, text};
@@ -20,12 +20,11 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Rest after an accept that failed.
 const REST: Duration = Duration::from_millis(100);
 
-/// Serves the measures until the program ends, to those that the guard admits, at most so many at once.
+/// Serves the measures until the program ends, to those that the guard admits, at most so many at once: the oldest of
+/// them makes room for who comes, for a scraper asks at once and those that say nothing would keep it out.
 pub async fn serve(listener: TcpListener, measures: Measures, guard: Guard, at_once: usize) {
-    let free = Arc::new(Semaphore::new(at_once));
+    let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        // Those beyond wait in the kernel's queue.
-        let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
         let Ok((stream, peer)) = listener.accept().await else {
             sleep(REST).await;
             continue;
@@ -33,13 +32,19 @@ pub async fn serve(listener: TcpListener, measures: Measures, guard: Guard, at_o
         if !guard.admits(peer.ip()) {
             continue;
         }
+        open.retain(|exchange| !exchange.is_finished());
+        while open.len() >= at_once
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
         let measures = measures.clone();
-        tokio::spawn(async move {
+        let exchange = tokio::spawn(async move {
             if let Ok(Err(error)) = timeout(LONGEST, exchange(stream, &measures)).await {
                 tracing::debug!("a request for metrics broke off: {error}");
             }
-            drop(permit);
         });
+        open.push_back(exchange.abort_handle());
     }
 }
 
@@ -94,6 +99,14 @@ fn accepted(request: &[u8]) -> Format {
     let field = text.lines().find_map(|line| line.strip_prefix("accept:"));
     let first = field.into_iter().flat_map(|value| value.split(',')).find_map(|kind| {
         let kind = kind.trim();
+        // RFC 9110 12.4.2: it is not acceptable.
+        if kind
+            .replace(' ', "")
+            .split(';')
+            .any(|part| ["q=0", "q=0.0", "q=0.00", "q=0.000"].contains(&part))
+        {
+            return None;
+        }
         if kind.starts_with("application/vnd.google.protobuf") {
             let known = !kind.contains("encoding=") || kind.contains("encoding=delimited");
             return known.then_some(Format::Protobuf);
@@ -157,6 +170,7 @@ mod tests {
             (format!("{protobuf};encoding=delimited,{openmetrics};q=0.6,*/*"), Format::Protobuf),
             (format!("text/plain,{protobuf};encoding=delimited;q=0.1"), Format::Text),
             (format!("{protobuf};encoding=text,text/plain;q=0.5"), Format::Text),
+            (format!("{protobuf}; q=0, text/plain"), Format::Text),
         ] {
             let request = format!("GET /metrics HTTP/1.1\r\nACCEPT: {accept}\r\n\r\n");
             assert_eq!(accepted(request.as_bytes()), format, "{accept}");
@@ -186,6 +200,18 @@ mod tests {
         let address = endpoint(2).await;
         let answer = ask(address, &[b'a'; LARGEST + 1]).await;
         assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn those_that_say_nothing_keep_no_scraper_out() {
+        let address = endpoint(4).await;
+        let mut silent = Vec::new();
+        for _ in 0..20 {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        let answer = ask(address, b"GET /metrics HTTP/1.1\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        drop(silent);
     }
 
     #[tokio::test]

@@ -10,6 +10,11 @@ pub fn errno_name(error: &io::Error) -> &'static str {
     NAMES.iter().find(|(known, _)| *known == number).map_or("EUNKNOWN", |(_, name)| name)
 }
 
+/// The same name where it is that of a system error, on whichever system it occurred: recordings travel.
+pub fn known_name(name: &str) -> Option<&'static str> {
+    KNOWN.iter().find(|known| **known == name).copied()
+}
+
 /// Why a name could not be resolved, where the answer was not "no such name or no address": `"EAI_AGAIN"` when
 /// no name server answered, or the name of a system error. `None` when the name has no address.
 pub fn lookup_error_name(error: &io::Error) -> Option<&'static str> {
@@ -27,6 +32,46 @@ pub fn lookup_error_name(error: &io::Error) -> Option<&'static str> {
         }
     }
 }
+
+/// All names of all systems.
+const KNOWN: &[&str] = &[
+    "EACCES",
+    "EADDRINUSE",
+    "EADDRNOTAVAIL",
+    "EAFNOSUPPORT",
+    "EALREADY",
+    "EBADF",
+    "ECONNABORTED",
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "EHOSTDOWN",
+    "EHOSTUNREACH",
+    "EINPROGRESS",
+    "EINTR",
+    "EINVAL",
+    "EIO",
+    "EISCONN",
+    "EMFILE",
+    "EMSGSIZE",
+    "ENETDOWN",
+    "ENETRESET",
+    "ENETUNREACH",
+    "ENFILE",
+    "ENOBUFS",
+    "ENODEV",
+    "ENOENT",
+    "ENOMEM",
+    "ENOPROTOOPT",
+    "ENOSPC",
+    "ENOTCONN",
+    "EOPNOTSUPP",
+    "EPERM",
+    "EPIPE",
+    "EPROTO",
+    "ESHUTDOWN",
+    "ETIMEDOUT",
+    "EWOULDBLOCK",
+];
 
 #[cfg(unix)]
 const NAMES: &[(i32, &str)] = &[
@@ -105,6 +150,15 @@ const NAMES: &[(i32, &str)] = &[];
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_name_is_known_everywhere() {
+        for (_, name) in NAMES {
+            assert_eq!(known_name(name), Some(*name));
+        }
+        assert_eq!(known_name("ENETRESET"), Some("ENETRESET"));
+        assert_eq!(known_name("EUNKNOWN"), None);
+    }
 
     #[test]
     fn numbers_have_names_and_the_rest_is_unknown() {

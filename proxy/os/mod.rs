@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use rdpwhy_analyzer::input::TcpSample;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 mod errno;
 pub mod syn;
 
-pub use errno::{errno_name, lookup_error_name};
+pub use errno::{errno_name, known_name, lookup_error_name};
 
 #[cfg(target_os = "linux")]
 mod errqueue;
@@ -147,6 +150,21 @@ pub fn connect_error<'s>(socket: impl Into<SockRef<'s>>) -> Option<IcmpError> {
 /// which ended nothing; [`socket_state`] says whether the connection is over.
 pub fn pending_error<'s>(stream: impl Into<SockRef<'s>>) -> Option<io::Error> {
     stream.into().take_error().ok().flatten()
+}
+
+/// Waits until a connection that nobody reads may be over: `true` when the system tells of an error, `false` where it
+/// would not and some time has passed. On Windows a reset is an abort, which the poller reports to readers only
+/// (`AFD_POLL_ABORT`), so that [`socket_state`] has to be asked.
+pub async fn wait_for_error(stream: &TcpStream) -> bool {
+    const MOMENT: Duration = Duration::from_secs(1);
+    let error = stream.ready(Interest::ERROR);
+    match cfg!(windows) {
+        true => timeout(MOMENT, error).await.is_ok(),
+        false => {
+            let _ = error.await;
+            true
+        }
+    }
 }
 
 /// Before `bind()`: the socket may have an address that is not this machine's, as listener (TPROXY hands it

@@ -64,8 +64,7 @@ pub struct KeptCounts {
 
 /// A socket error by its name, as far as names are known.
 pub fn close_named(name: &str) -> Close {
-    let known = ["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "EPIPE"];
-    Close::Error(known.into_iter().find(|known| *known == name).unwrap_or("EUNKNOWN"))
+    Close::Error(crate::os::known_name(name).unwrap_or("EUNKNOWN"))
 }
 
 /// Which session a leg belongs to.

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use rdpwhy_analyzer::input::Close;
-use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::os;
@@ -38,8 +37,9 @@ pub async fn died(socket: &TcpStream) -> Close {
     /// How often a socket with a soft error is looked at again.
     const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
     loop {
-        let _ = socket.ready(Interest::ERROR).await;
-        let over = os::socket_state(socket).is_none_or(|state| state.state == os::TcpState::Closed);
+        let told = os::wait_for_error(socket).await;
+        let over =
+            os::socket_state(socket).map_or(told, |state| state.state == os::TcpState::Closed);
         if over {
             return os::pending_error(socket).map_or(Close::Rst, |error| close_of(&error));
         }
