@@ -71,13 +71,22 @@ impl Running {
     }
 
     /// Waits for the end, or ends it as Ctrl-C does. Gives exit code, objects and standard error.
-    fn end(mut self, interrupt: bool) -> (Option<i32>, Vec<Value>, String) {
-        if interrupt {
+    fn end(self, interrupt: bool) -> (Option<i32>, Vec<Value>, String) {
+        self.end_behind(interrupt.then_some(0))
+    }
+
+    /// The same; ends it as Ctrl-C does once it has printed this many objects, if any.
+    fn end_behind(mut self, printed: Option<usize>) -> (Option<i32>, Vec<Value>, String) {
+        let mut objects = String::new();
+        let mut stdout = BufReader::new(self.child.stdout.take().unwrap());
+        if let Some(count) = printed {
+            for _ in 0..count {
+                assert!(stdout.read_line(&mut objects).unwrap() > 0, "{objects}");
+            }
             let pid = self.child.id().to_string();
             assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
         }
-        let mut objects = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut objects).unwrap();
+        stdout.read_to_string(&mut objects).unwrap();
         let mut log = std::mem::take(&mut self.log);
         self.rest.take().unwrap().read_to_string(&mut log).unwrap();
         let code = self.child.wait().unwrap().code();
@@ -166,8 +175,7 @@ fn once_ends_after_one_explained_failure() {
 fn an_undecided_failure_and_an_interrupt_end_with_4() {
     let proxy = Running::start(&answering(b""), &[]);
     fail_once(&proxy);
-    std::thread::sleep(Duration::from_millis(300));
-    let (code, objects, _) = proxy.end(true);
+    let (code, objects, _) = proxy.end_behind(Some(1));
     assert_eq!((code, objects.len()), (Some(4), 1), "{objects:#?}");
     assert_eq!(objects[0]["verdict"]["cause"], Value::Null);
 }
@@ -226,8 +234,7 @@ fn a_ring_keeps_its_newest_files() {
     for _ in 0..5 {
         fail_once(&proxy);
     }
-    std::thread::sleep(Duration::from_millis(500));
-    let (_, objects, _) = proxy.end(true);
+    let (_, objects, _) = proxy.end_behind(Some(5));
     assert_eq!(objects.len(), 5);
     let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(files.len(), 2, "{files:?}");
@@ -241,8 +248,7 @@ fn a_full_disk_costs_the_recording_and_nothing_else() {
     for _ in 0..3 {
         fail_once(&proxy);
     }
-    std::thread::sleep(Duration::from_millis(300));
-    let (code, objects, log) = proxy.end(true);
+    let (code, objects, log) = proxy.end_behind(Some(3));
     // The verdicts are printed; that the recording failed is the run's own failure.
     assert_eq!((code, objects.len()), (Some(1), 3), "{log}");
     assert_eq!(log.matches("the recording stops here").count(), 1, "{log}");
@@ -271,8 +277,7 @@ fn payload_decides_what_is_kept() {
         client.write_all(&info).unwrap();
         server.read_exact(&mut vec![0; info.len()]).unwrap();
         drop((client, server));
-        std::thread::sleep(Duration::from_millis(300));
-        proxy.end(true);
+        proxy.end_behind(Some(1));
         let bytes = std::fs::read(&path).unwrap();
         let found = bytes.windows(secret.len()).any(|window| window == secret);
         assert_eq!(found, kept, "--payload {payload}");

@@ -252,7 +252,6 @@ async fn unread_for(pause: Duration) -> Option<Duration> {
 async fn a_window_that_stays_shut_in_a_silence_is_known_without_packets() {
     let shut = unread_for(Duration::from_secs(6)).await;
     assert!(shut >= Some(Duration::from_secs(2)) && shut < Some(LONG), "{shut:?}");
-    assert_eq!(unread_for(Duration::ZERO).await, None);
 }
 
 /// Two ends of a TCP connection.
@@ -264,7 +263,7 @@ async fn ends() -> [TcpStream; 2] {
 
 #[tokio::test]
 async fn what_the_relay_adds_lasts_until_the_receiver_has_taken_all() {
-    const STUCK: Duration = Duration::from_millis(300);
+    const STUCK: Duration = Duration::from_secs(2);
     let clock = Clock::start();
     let measures = Measures::new(Recording::start(None, clock.now()).unwrap(), clock);
     let [mut client, inner] = ends().await;

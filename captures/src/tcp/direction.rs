@@ -2,14 +2,16 @@
 
 use rdpwhy_analyzer::input::{Baseline, Direction, Input, Segment, SegmentCounts};
 
+mod losses;
+mod reset;
+
 use super::history::History;
 use super::stats::{IpIdHabit, Outstanding, RecentHeaders, TtlCounts};
 use super::waiting::{Inserted, Piece, Waiting};
 use super::{At, Memory, Out};
 use crate::packet::TcpSegment;
+use reset::Reset;
 
-/// A RST farther ahead is one that its receiver ignores: guessed, or of an earlier connection.
-const LARGEST_LOSS: u64 = 1 << 22;
 /// No window reaches farther. RFC 7323 2.3.
 const FARTHEST: i32 = 1 << 30;
 
@@ -48,15 +50,6 @@ pub(super) struct Half {
     claimed: Option<(u64, bool)>,
     pub(super) after_rst: u32,
     pub(super) after_fin: u32,
-}
-
-/// Where a RST stands.
-#[derive(Clone, Copy, Debug)]
-struct Reset {
-    at: At,
-    place: u64,
-    /// Behind everything that was sent before it, as far as packets can change places on their way to the capture.
-    behind: u64,
 }
 
 /// A FIN that waits for the bytes before it.
@@ -313,105 +306,6 @@ impl Half {
     /// Packet number of the first thing that waits.
     pub(super) fn waits_since(&self) -> Option<u64> {
         self.first_waiting().map(|(_, at)| at.number)
-    }
-
-    /// Declares the first hole lost, and delivers what follows it.
-    pub(super) fn skip_hole(&mut self, dir: Direction, out: &mut Out) {
-        if let Some((place, at)) = self.first_waiting().filter(|(place, _)| *place > self.next) {
-            let bytes = Some(place - self.next);
-            self.next = place;
-            // What the peer acknowledged was lost by the capture, the rest on the way.
-            if self.acked.is_none_or(|acked| acked < place) {
-                let behind = self.waiting.as_ref().map_or(0, |waiting| waiting.bytes());
-                self.seen.behind_hole = self.seen.behind_hole.saturating_add(behind);
-            }
-            out.send_late(at, Input::Gap { dir, bytes });
-        }
-        self.drain(dir, false, out);
-    }
-
-    /// Whether a RST ended it.
-    pub(super) fn was_reset(&self) -> bool {
-        self.reset.is_some()
-    }
-
-    /// Takes a RST of this sender, at `seq`, that ends its stream.
-    pub(super) fn end(&mut self, at: At, seq: u32) {
-        const MIXED_UP: u64 = 1 << 16;
-        let known = self.next.max(self.acked.unwrap_or(0));
-        let place = self.place(seq).and_then(|place| u64::try_from(place).ok()).unwrap_or(known);
-        self.reset = Some(Reset { at, place, behind: place.clamp(known, known + MIXED_UP) });
-    }
-
-    /// Forgets the RST where the peer has acknowledged what came behind it: it knows of none. `true` where it has.
-    pub(super) fn outlives_reset(&mut self) -> bool {
-        // A FIN that was under way counts one.
-        let outlives = |reset: &Reset| self.acked.is_some_and(|acked| acked > reset.behind + 1);
-        let outlived = self.reset.as_ref().is_some_and(outlives);
-        if outlived {
-            self.reset = None;
-        }
-        outlived
-    }
-
-    /// No receiver takes a RST that stands before the stream or out of reach behind it. RFC 9293 3.10.7.4, RFC 5961 3.2.
-    pub(super) fn can_reset_at(&self, seq: u32) -> bool {
-        let Some(base) = self.base else { return true };
-        let known = self.next.max(self.acked.unwrap_or(0)) as i64;
-        // A stream that was captured from its SYN has nothing before that, as long as its numbers come once.
-        let whole = self.isn.is_some() && known <= i64::from(FARTHEST);
-        let early = whole && (seq.wrapping_sub(base) as i32) < -1;
-        !early && self.place(seq).is_some_and(|place| place - known <= LARGEST_LOSS as i64)
-    }
-
-    /// Takes what a RST of the peer acknowledges of it.
-    pub(super) fn claimed(&mut self, ack: u32) {
-        let place = self.place(ack).and_then(|place| u64::try_from(place).ok());
-        let unseen = place.filter(|place| {
-            (1..=LARGEST_LOSS)
-                .contains(&place.saturating_sub(self.next.max(self.acked.unwrap_or(0))))
-        });
-        if let Some(place) = unseen {
-            let agree = self.claimed.is_none_or(|(other, agree)| agree && other == place);
-            self.claimed = Some((place, agree));
-        }
-    }
-
-    /// Declares lost what the peer acknowledged and the capture does not show. A sender of whom nothing
-    /// was captured lost nothing: the capture has one side only.
-    pub(super) fn lost_at_the_end(&mut self, dir: Direction, at: At, out: &mut Out) {
-        // A RST stands at its place in the stream: what is missing before it was not captured.
-        let near = |reset: &Reset| reset.place.saturating_sub(self.next) <= LARGEST_LOSS;
-        if let Some(reset) = self.reset.filter(near).filter(|_| self.fin.is_none()) {
-            self.lost_until(reset.place, dir, reset.at, out);
-        }
-        // One number more than bytes is a FIN that was not captured.
-        let seen = self.seen.segments > 0 && self.fin.is_none();
-        let claimed = self.claimed.filter(|(_, agree)| *agree).map(|(place, _)| place);
-        let acked = self.acked.max(claimed).filter(|acked| seen && *acked > self.next + 1);
-        if let Some(acked) = acked {
-            self.lost_until(acked, dir, at, out);
-        }
-    }
-
-    /// Declares lost what the peer acknowledged, and nothing of it waits.
-    pub(super) fn passed_unseen(&mut self, dir: Direction, at: At, out: &mut Out) {
-        if let Some(acked) = self.acked {
-            self.lost_until(acked.min(self.fin.unwrap_or(u64::MAX)), dir, at, out);
-        }
-    }
-
-    /// The peer has acknowledged more of it than was seen.
-    pub(super) fn is_behind(&self, ack: u32) -> bool {
-        self.place(ack).is_some_and(|place| place > self.next as i64)
-    }
-
-    fn lost_until(&mut self, place: u64, dir: Direction, at: At, out: &mut Out) {
-        if place > self.next && self.waiting.is_none() {
-            let bytes = Some(place - self.next);
-            self.next = place;
-            out.send_late(at, Input::Gap { dir, bytes });
-        }
     }
 
     /// Delivers what can be delivered, and declares holes lost that the peer acknowledged or that cost too much.
