@@ -34,6 +34,13 @@ pub struct CaseBook {
     cases: u64,
 }
 
+/// Where a session stands among all, and where those of its client do.
+#[derive(Clone, Copy)]
+struct Place<'b> {
+    at: usize,
+    own: Option<&'b VecDeque<usize>>,
+}
+
 #[derive(Debug)]
 struct Entry {
     index: u64,
@@ -105,37 +112,39 @@ impl CaseBook {
 
     /// The sessions around one that was noted and is not forgotten; nobody else around any other.
     pub fn around(&self, index: u64) -> Around<'_> {
-        let Some(at) = self.place(index) else {
+        let Some(place) = self.place(index).map(|at| self.among_own(at)) else {
             let (siblings, together, sent_by, sent_to) = Default::default();
             return Around { case: 0, siblings, together, sent_by, sent_to };
         };
         Around {
-            case: self.at(at).case,
-            siblings: self.siblings(at),
-            together: self.together(at),
-            sent_by: self.sent_by(at).map(|entry| &entry.summary),
-            sent_to: self.sent_to(at).map(|entry| &entry.summary),
+            case: self.at(place.at).case,
+            siblings: self.siblings(place),
+            together: self.together(place.at),
+            sent_by: self.sent_by(place).map(|entry| &entry.summary),
+            sent_to: self.sent_to(place).map(|entry| &entry.summary),
         }
     }
 
     /// Sessions noted earlier to which this one may be the awaited sibling.
     pub fn awaited_by(&self, index: u64) -> Vec<u64> {
-        let Some(at) = self.place(index) else { return Vec::new() };
-        let this = self.at(at);
+        let Some(place) = self.place(index).map(|at| self.among_own(at)) else { return Vec::new() };
+        let this = self.at(place.at);
         let before = |entry: &&Entry| this.summary.follows(&entry.summary);
         let mut awaiting: Vec<u64> =
-            self.before(at).filter(before).take(NEAREST).map(|entry| entry.index).collect();
+            self.before(place).filter(before).take(NEAREST).map(|entry| entry.index).collect();
         awaiting.reverse();
         awaiting
     }
 
-    fn siblings(&self, at: usize) -> Vec<&Summary> {
-        let this = &self.at(at).summary;
+    fn siblings<'b>(&'b self, place: Place<'b>) -> Vec<&'b Summary> {
+        let this = &self.at(place.at).summary;
         let related = |entry: &&Entry| entry.summary.is_sibling_of(this);
         let mut siblings = Vec::with_capacity(2 * SIBLINGS);
-        siblings.extend(self.before(at).filter(related).take(SIBLINGS).map(|entry| &entry.summary));
+        let earlier = self.before(place).filter(related).take(SIBLINGS);
+        siblings.extend(earlier.map(|entry| &entry.summary));
         siblings.reverse();
-        siblings.extend(self.behind(at).filter(related).take(SIBLINGS).map(|entry| &entry.summary));
+        let later = self.behind(place).filter(related).take(SIBLINGS);
+        siblings.extend(later.map(|entry| &entry.summary));
         siblings
     }
 
@@ -149,42 +158,41 @@ impl CaseBook {
         others.filter(|other| summary.ended_with(&self.at(*other).summary)).count()
     }
 
-    fn sent_by(&self, at: usize) -> Option<&Entry> {
-        let this = &self.at(at).summary;
+    fn sent_by<'b>(&'b self, place: Place<'b>) -> Option<&'b Entry> {
+        let this = &self.at(place.at).summary;
         // Few bring a token.
-        let before = this.token.then(|| self.before(at)).into_iter().flatten();
+        let before = this.token.then(|| self.before(place)).into_iter().flatten();
         before.into_iter().find(|earlier| earlier.summary.may_have_sent(this))
     }
 
-    fn sent_to(&self, at: usize) -> Option<&Entry> {
-        let this = &self.at(at).summary;
-        let next = self.behind(at).find(|next| this.may_have_sent(&next.summary))?;
+    fn sent_to<'b>(&'b self, place: Place<'b>) -> Option<&'b Entry> {
+        let this = &self.at(place.at).summary;
+        let next = self.behind(place).find(|next| this.may_have_sent(&next.summary))?;
         // Of several that were left, the last one sent it.
-        let sender = self.sent_by(self.place(next.index)?)?;
+        let sender = self.sent_by(self.among_own(self.place(next.index)?))?;
         std::ptr::eq(&sender.summary, this).then_some(next)
     }
 
     /// The case that this session continues, or a new one.
     fn case_of(&mut self, summary: &Summary) -> u64 {
-        let end = self.forgotten + self.entries.len();
-        let mut earlier = self.before_of(summary.client, end);
-        match earlier.find(|entry| summary.follows(&entry.summary)).map(|entry| entry.case) {
+        let at = self.forgotten + self.entries.len();
+        let place = Place { at, own: self.clients.get(&summary.client) };
+        let earlier = self.before(place).find(|entry| summary.follows(&entry.summary));
+        match earlier.map(|entry| entry.case) {
             Some(case) => case,
             None => {
-                drop(earlier);
                 self.cases += 1;
                 self.cases
             }
         }
     }
 
-    /// Those of the same client that were noted before it, the latest first.
-    fn before(&self, at: usize) -> impl Iterator<Item = &Entry> {
-        self.before_of(self.at(at).summary.client, at)
+    fn among_own(&self, at: usize) -> Place<'_> {
+        Place { at, own: self.clients.get(&self.at(at).summary.client) }
     }
 
-    fn before_of(&self, client: IpAddr, at: usize) -> impl Iterator<Item = &Entry> {
-        let own = self.clients.get(&client);
+    /// Those of the same client that were noted before it, the latest first.
+    fn before<'b>(&'b self, Place { at, own }: Place<'b>) -> impl Iterator<Item = &'b Entry> {
         let own = own.map(|own| own.range(..own.partition_point(|other| *other < at)).rev());
         own.into_iter()
             .flatten()
@@ -193,8 +201,7 @@ impl CaseBook {
     }
 
     /// Those of the same client that were noted after it.
-    fn behind(&self, at: usize) -> impl Iterator<Item = &Entry> {
-        let own = self.clients.get(&self.at(at).summary.client);
+    fn behind<'b>(&'b self, Place { at, own }: Place<'b>) -> impl Iterator<Item = &'b Entry> {
         let own = own.map(|own| own.range(own.partition_point(|other| *other <= at)..));
         own.into_iter()
             .flatten()
