@@ -240,3 +240,20 @@ fn every_turn_is_timed_live_and_offline() {
         assert_eq!([count("client-turn"), count("server-turn")], [TURNS, TURNS + 1], "{run}");
     }
 }
+
+#[test]
+fn turns_that_a_recording_only_counts_are_said_to_be_in_no_row() {
+    let folder = scratch();
+    for (payload, said) in [("handshake", true), ("full", false)] {
+        let recording = text_of(&folder.path().join(payload));
+        let mut proxy = Running::jsonl(serve(confirms), &["-w", &recording, "--payload", payload]);
+        let mut client = proxy.connect();
+        converse(&mut client, 150);
+        drop(client);
+        proxy.wait_for(|objects| !objects.is_empty());
+        proxy.interrupt();
+        let output = rdpwhy(&["analyze", &recording, "--latency"], folder.path());
+        let text = words(&output.stdout);
+        assert_eq!(text.contains("later turns took is in no row"), said, "{payload}: {text}");
+    }
+}

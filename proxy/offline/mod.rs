@@ -279,6 +279,14 @@ fn report(
         .into_iter()
         .partition(|session| scope.all || is_reported(session, scope, &servers));
     let book = CaseBook::whole(rdp.iter().map(|session| Summary::of(session.facts())));
+    let untimed =
+        |session: &&Session| session.facts().tls.records.iter().any(|records| records.untimed > 0);
+    let cut_short = rdp.iter().filter(untimed).count();
+    if scope.timed && cut_short > 0 {
+        tell(Told::Note(format!(
+            "{source}: of {cut_short} sessions the recording has the first records of each side alone: how long their later turns took is in no row (record with --payload full)"
+        )));
+    }
     for (at, session) in (0..).zip(&rdp) {
         if scope.timed {
             measured.session(session.facts());

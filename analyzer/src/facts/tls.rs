@@ -68,6 +68,8 @@ pub struct Records {
     pub long: Option<(At, u64)>,
     /// Records of the size of a TLS 1.3 alert behind that one.
     pub short_after_long: u64,
+    /// How many of them a recording only counts: when they passed is not known.
+    pub untimed: u64,
 }
 
 /// Body length of an encrypted TLS 1.3 alert: 2 bytes, content type, 16 bytes of tag. RFC 8446 5.2.
@@ -254,6 +256,7 @@ impl TlsFacts {
             Event::RecordsPassed(dir, records, bytes) => {
                 let sum = &mut self.records[dir.index()];
                 sum.count = sum.count.saturating_add(records);
+                sum.untimed = sum.untimed.saturating_add(records);
                 sum.bytes = sum.bytes.saturating_add(bytes);
                 sum.after_peer = sum.after_peer.saturating_add(records);
                 sum.last_length = None;
