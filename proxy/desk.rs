@@ -14,12 +14,12 @@ use rdpwhy_analyzer::report::{Connection, Outcome};
 use rdpwhy_analyzer::session::Session;
 use rdpwhy_analyzer::verdict::{self, Identities, Named, Place};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::measures::Measures;
 use crate::output::{Output, Printed};
 use crate::record::Tape;
-use crate::relay::Lent;
+use crate::relay::{Lent, at};
 
 /// What sessions tell the desk.
 pub enum Message {
@@ -125,9 +125,9 @@ impl Desk {
                     Some(message) => self.take_all(message, &mut messages),
                     None => break,
                 },
-                () = until(next) => self.release(Instant::now()),
-                () = until(self.quiet_end()) => self.case_is_over(),
-                () = until(self.measures.as_ref().map(Measures::due)) => {
+                () = at(next) => self.release(Instant::now()),
+                () = at(self.quiet_end()) => self.case_is_over(),
+                () = at(self.measures.as_ref().map(Measures::due)) => {
                     self.measures.as_ref().inspect(|measures| measures.interval());
                 }
             }
@@ -362,13 +362,6 @@ impl Desk {
                 judge(&empty)
             })
             .ok()
-    }
-}
-
-async fn until(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
     }
 }
 

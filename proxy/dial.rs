@@ -38,21 +38,16 @@ impl fmt::Display for Target {
 }
 
 /// How to connect.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct DialOptions {
     /// Connect from this address; addresses of the other family are then left out.
     pub source: Option<IpAddr>,
     /// That address is not this machine's ([`os::set_transparent`]).
     pub foreign_source: bool,
-    /// Wait this long for an attempt before the next address is tried beside it (RFC 8305 5).
-    pub stagger: Duration,
 }
 
-impl Default for DialOptions {
-    fn default() -> Self {
-        DialOptions { source: None, foreign_source: false, stagger: Duration::from_millis(250) }
-    }
-}
+/// An attempt has this long before the next address is tried beside it. RFC 8305 5.
+const STAGGER: Duration = Duration::from_millis(250);
 
 /// One attempt to connect to one address.
 #[derive(Clone, Debug)]
@@ -225,7 +220,7 @@ impl Race<'_> {
             // Where no other address waits, there is nothing to set an alarm for.
             let ended = match waiting.is_empty() {
                 true => Some(next.await),
-                false => timeout(options.stagger, next).await.ok(),
+                false => timeout(STAGGER, next).await.ok(),
             };
             match ended {
                 Some((index, Ok(stream))) => {

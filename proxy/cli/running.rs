@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::proxy::Args;
 use super::signals::{Asked, Signals};
 use super::{config, routes};
 use crate::error::Error;
 use crate::output::{Output, remark};
-use crate::relay::{Listen, Routes};
+use crate::relay::{Listen, Routes, at};
 
 /// What is left of a relay that is through: everything is written by then.
 pub struct Over {
@@ -136,11 +136,4 @@ async fn changed(before: &Args, open: &mut Routes) -> Result<Duration, Error> {
     }
     remark("the configuration was read again");
     Ok(args.drain)
-}
-
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
 }

@@ -15,6 +15,7 @@ mod observer;
 mod origin;
 mod pending;
 mod pump;
+mod reach;
 mod routes;
 mod seldom;
 mod session;
@@ -44,6 +45,7 @@ pub use observer::{FAILED, Feed};
 pub use origin::ProxyProtocol;
 pub use routes::{Bound, Changes, Routes, Unbound, Wanted, bind};
 pub use upstream::{Diverted, Transparent, Upstream};
+pub use waiting::at;
 pub use workers::Workers;
 
 /// What all sessions of a listener share.

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use rdpwhy_analyzer::facts::InputEnd;
 use rdpwhy_analyzer::input::{Close, Direction, Input, Leg, RelayNote};
@@ -10,25 +9,19 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::Relay;
-use super::death::{close_of, died};
-use super::dialled::{Tried, answered};
 use super::linger::{LINGER, Patience, linger};
 use super::listen::Place;
+use super::moments::Looks;
 use super::origin::{Origin, Unannounced};
-use super::pump::{Deaths, Pump, read_some};
+use super::pump::{Deaths, Pump};
+use super::reach::{Reached, reach};
 use super::seldom::Seldom;
 use super::upstream::Route;
 use super::waiting::at;
 use super::watched::Watched;
 use crate::desk::Message;
-use crate::dial::{self, DialOutcome};
 use crate::os;
 use crate::record::Chunk;
-
-/// Bytes of the client kept while the server is being reached.
-const EARLY: usize = 64 << 10;
-/// How long the server is still dialled after the client has closed its half.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs one session of this client to its end and hands it to the desk; then its place is another's.
 pub async fn run(
@@ -105,129 +98,6 @@ async fn open(
     (watched, Some(Box::new(pump)))
 }
 
-enum Reached {
-    /// The server, what the client said until then, and whether it has closed its half.
-    Server(TcpStream, Vec<u8>, Option<Close>),
-    Nobody,
-}
-
-/// What wakes who waits for the server.
-enum Woke {
-    Dialled(DialOutcome),
-    Client,
-    /// The client is gone, and nobody reads from it.
-    Died(Close),
-    /// For a stall.
-    Look,
-    /// It waits no longer, for this reason of the relay's own if any.
-    Over(Option<RelayNote>),
-}
-
-/// Dials the server while listening to the client: what it says is evidence, and its leaving ends it.
-async fn reach(
-    relay: &Relay,
-    route: &Route,
-    client: &TcpStream,
-    watched: &mut Watched,
-    up_by: Option<tokio::time::Instant>,
-    stop: &mut watch::Receiver<bool>,
-) -> Reached {
-    let (target, options) = match route {
-        Route::To(target, options) => (target, options),
-        Route::Refused(_, why) => {
-            watched.note(Input::Relay(RelayNote::Error(why.clone())));
-            return Reached::Nobody;
-        }
-    };
-    if *stop.borrow() {
-        watched.note(Input::Relay(RelayNote::Shutdown));
-        return Reached::Nobody;
-    }
-    // What it takes to find the server's address is no silence of the server.
-    let (asked, tried) = (Instant::now(), Tried::default());
-    let mut note = |attempt: &dial::Attempt| tried.note(attempt);
-    let dialing = dial::dial(target, options, &mut note);
-    tokio::pin!(dialing);
-    let connect = relay.deadlines.connect.map(|limit| tokio::time::Instant::now() + limit);
-    let deadlines = [(connect, "--connect-timeout"), (up_by, "--handshake-timeout")];
-    let mut looks = relay.workers.looks();
-    let mut early = Vec::new();
-    let mut left = None;
-    let mut grace = None;
-    let mut noted = false;
-    let outcome = loop {
-        let woke = tokio::select! {
-            outcome = &mut dialing => Woke::Dialled(outcome),
-            _ = client.readable(), if left.is_none() && early.len() < EARLY => Woke::Client,
-            how = died(client), if early.len() >= EARLY => Woke::Died(how),
-            () = at(grace) => Woke::Over(None),
-            () = looks.next() => Woke::Look,
-            name = passed(deadlines) => Woke::Over(Some(RelayNote::Deadline(name.into()))),
-            _ = stop.changed() => Woke::Over(Some(RelayNote::Shutdown)),
-        };
-        if let Some(begun) = tried.first().filter(|_| !noted) {
-            noted = true;
-            watched.observer.note(watched.clock.at(begun), Input::Relay(RelayNote::Dialing));
-        }
-        match woke {
-            Woke::Dialled(outcome) => break Some(outcome),
-            Woke::Look if noted => watched.look(relay, None),
-            Woke::Look => watched.look_up(relay, asked),
-            Woke::Client => {
-                left = read_early(client, &mut early, watched);
-                let Some(how) = left else { continue };
-                watched.note(Input::Closed { leg: Leg::Client, dir: Direction::ToServer, how });
-                // A half-close is no leaving, but an unreachable server is not dialled on for it.
-                if how != Close::Fin || early.is_empty() {
-                    break None;
-                }
-                grace = Some(tokio::time::Instant::now() + GRACE);
-            }
-            Woke::Died(how) => {
-                watched.note(Input::Closed { leg: Leg::Client, dir: Direction::ToServer, how });
-                break None;
-            }
-            Woke::Over(why) => {
-                why.into_iter().for_each(|note| watched.note(Input::Relay(note)));
-                break None;
-            }
-        }
-    };
-    if outcome.is_none() {
-        match noted {
-            true => tried.given_up(watched),
-            false => watched.give_up_name(asked),
-        }
-    }
-    outcome
-        .and_then(|outcome| answered(outcome, watched))
-        .map_or(Reached::Nobody, |server| Reached::Server(server, early, left))
-}
-
-/// Waits for the first of the deadlines to pass; gives its name.
-async fn passed(deadlines: [(Option<tokio::time::Instant>, &'static str); 2]) -> &'static str {
-    let set = deadlines.into_iter().filter_map(|(at, name)| Some((at?, name)));
-    let first = set.min_by_key(|(at, _)| *at);
-    at(first.map(|(at, _)| at)).await;
-    first.map_or("", |(_, name)| name)
-}
-
-/// Reads what the client says before the server is reached; gives how it left, if it did.
-fn read_early(client: &TcpStream, early: &mut Vec<u8>, watched: &mut Watched) -> Option<Close> {
-    let mut chunk = [0; 1024];
-    match read_some(client, &mut chunk) {
-        Ok(0) => Some(Close::Fin),
-        Ok(read) => {
-            early.extend_from_slice(&chunk[..read]);
-            let bytes = chunk[..read].into();
-            watched.observer.bytes(watched.clock.now(), Direction::ToServer, bytes);
-            None
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => None,
-        Err(error) => Some(close_of(&error)),
-    }
-}
-
 /// How a session's observation ended.
 enum Carried {
     /// Nothing is left to move.
@@ -249,35 +119,10 @@ async fn carry(
     let mut quiet = None;
     let mut hangs = Patience::default();
     loop {
-        let up = watched.active;
         let quiet_at = quiet.map(|at| (at, Happened::Quiet));
-        let deadline = up_by.filter(|_| !up).map(|at| (at, Happened::Deadline));
+        let deadline = up_by.filter(|_| !watched.active).map(|at| (at, Happened::Deadline));
         let due = quiet_at.into_iter().chain(deadline).min_by_key(|(at, _)| *at);
-        let looked_at = relay.rst_immune.is_some() || watched.is_looked_at();
-        let mut rest = Seldom::new(async {
-            tokio::select! {
-                biased;
-                _ = stop.changed() => Happened::Stop,
-                what = happens(due) => what,
-                () = looks.next(), if looked_at => Happened::Look,
-            }
-        });
-        let lull = watched.is_in_lull();
-        let clock = watched.clock;
-        let observer = &mut watched.observer;
-        let mut seen = |dir, chunk: Chunk<'_>| {
-            observer.bytes(clock.now(), dir, chunk);
-            if let Some(measures) = &relay.measures {
-                observer.measure_turns(measures);
-            }
-        };
-        let happened = tokio::select! {
-            biased;
-            deaths = pump.run(lull, &mut seen) => Happened::Deaths(deaths),
-            happened = &mut rest => happened,
-        };
-        drop(rest);
-        match happened {
+        match next(relay, &mut pump, watched, &mut looks, due, stop).await {
             Happened::Deaths(None) => watched.end_lull(),
             Happened::Deaths(Some(deaths)) => {
                 if watched.pass_on(&mut pump, deaths) {
@@ -323,6 +168,40 @@ async fn carry(
                 return Carried::Over(Some(InputEnd::Open));
             }
         }
+    }
+}
+
+/// Moves bytes until something happens.
+async fn next(
+    relay: &Relay,
+    pump: &mut Pump,
+    watched: &mut Watched,
+    looks: &mut Looks,
+    due: Option<(tokio::time::Instant, Happened)>,
+    stop: &mut watch::Receiver<bool>,
+) -> Happened {
+    let looked_at = relay.rst_immune.is_some() || watched.is_looked_at();
+    let mut rest = Seldom::new(async {
+        tokio::select! {
+            biased;
+            _ = stop.changed() => Happened::Stop,
+            what = happens(due) => what,
+            () = looks.next(), if looked_at => Happened::Look,
+        }
+    });
+    let lull = watched.is_in_lull();
+    let clock = watched.clock;
+    let observer = &mut watched.observer;
+    let mut seen = |dir, chunk: Chunk<'_>| {
+        observer.bytes(clock.now(), dir, chunk);
+        if let Some(measures) = &relay.measures {
+            observer.measure_turns(measures);
+        }
+    };
+    tokio::select! {
+        biased;
+        deaths = pump.run(lull, &mut seen) => Happened::Deaths(deaths),
+        happened = &mut rest => happened,
     }
 }
 

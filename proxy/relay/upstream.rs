@@ -110,7 +110,7 @@ impl Diverted {
         match self.by {
             Transparent::Tproxy => {
                 let source = Some(peer.ip().to_canonical());
-                Route::To(target, DialOptions { source, foreign_source: true, ..dial.clone() })
+                Route::To(target, DialOptions { source, foreign_source: true })
             }
             Transparent::Redirect => Route::To(target, dial.clone()),
         }

@@ -1,10 +1,11 @@
 //! `tcp-syn-drop`: SYNs without any answer. RFC 9293 3.8.3.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use crate::case::{Case, Summary};
-use crate::facts::{Facts, Reached, Vantage};
+use crate::facts::{Facts, LegFacts, Reached, Vantage};
 use crate::input::{ConnectFailureKind, Direction, Leg, RelayNote};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -44,6 +45,28 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     if lone && case.siblings.iter().copied().any(|sibling| reached(&sibling)) {
         return None;
     }
+    let (evidence, to, band) = silence(facts, leg, lone)?;
+    let to = to.map_or("the server".to_owned(), |to| to.to_string());
+    let says = match (leg.telling_attempt(), facts.subject.server) {
+        (None, None) => "The attempt to reach the server came to nothing: it is off, or a firewall drops the packets without a word.".to_owned(),
+        _ => format!(
+            "Nothing answered the attempt to reach {to}: it is off, or a firewall drops the packets without a word."
+        ),
+    };
+    Some(
+        Opinion::new(band, says)
+            .party(Party::Unknown, Band::Weak)
+            .supports(evidence)
+            .unknown("whether the SYN or the answer was lost, and where"),
+    )
+}
+
+/// The silence that tells, of whom, and how much it says; `None` where there is none.
+fn silence(
+    facts: &Facts,
+    leg: &LegFacts,
+    lone: bool,
+) -> Option<(Evidence, Option<SocketAddr>, Band)> {
     let mut band = if lone { Band::Possible } else { Band::Probable };
     let (evidence, to) = match leg.telling_attempt() {
         // A capture may end, or a deadline of ours pass, before an answer could come.
@@ -97,19 +120,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
             (Evidence::of(dialing, fact), facts.subject.server)
         }
     };
-    let to = to.map_or("the server".to_owned(), |to| to.to_string());
-    let says = match (leg.telling_attempt(), facts.subject.server) {
-        (None, None) => "The attempt to reach the server came to nothing: it is off, or a firewall drops the packets without a word.".to_owned(),
-        _ => format!(
-            "Nothing answered the attempt to reach {to}: it is off, or a firewall drops the packets without a word."
-        ),
-    };
-    Some(
-        Opinion::new(band, says)
-            .party(Party::Unknown, Band::Weak)
-            .supports(evidence)
-            .unknown("whether the SYN or the answer was lost, and where"),
-    )
+    Some((evidence, to, band))
 }
 
 /// A relay's connect timed out, and no deadline of the relay did that.
