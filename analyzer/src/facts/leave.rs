@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Ending, Facts, Vantage};
+use super::{Ending, Facts};
 use crate::event::At;
-use crate::input::{Close, Direction, Leg, SegmentKind};
+use crate::input::{Close, Direction};
 
 impl Facts {
     /// The side that was first to say goodbye, and when: in clear with an MCS Disconnect Provider Ultimatum (T.125 7), in
@@ -49,15 +49,6 @@ impl Facts {
     /// The side that closed. Where both sides' closes were found at once, the one that was first to say goodbye, if any.
     pub fn closer(&self, ending: &Ending) -> Option<Direction> {
         if ending.both { self.decider(ending) } else { Some(ending.dir) }
-    }
-
-    /// A side's FIN was acknowledged and not captured: it may have closed first.
-    pub fn lacks_fin(&self, dir: Direction) -> bool {
-        let leg = self.tcp.leg(Leg::Single);
-        let shown = || leg.kept(SegmentKind::Fin).any(|seen| seen.value.dir == dir);
-        let counts = leg.counts().filter(|_| self.subject.vantage == Vantage::Capture);
-        let counts = counts.map(|both| both[dir.index()]);
-        counts.is_some_and(|sent| sent.acknowledged == Some(sent.bytes + 1)) && !shown()
     }
 
     /// The end, where it was the client that left.

@@ -2,6 +2,7 @@
 //! else, which is why they can not behave differently live and offline.
 
 mod known;
+mod lacking;
 mod leave;
 mod rdp;
 mod reached;
@@ -11,7 +12,7 @@ mod tcp;
 mod tls;
 mod turns;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use known::{Known, Seen, Why};
 pub use rdp::{RdpFacts, X224Facts};
@@ -22,9 +23,10 @@ pub use tcp::{Attempt, Ending, LegFacts, TcpFacts};
 pub use tls::{AlertSeen, Records, TlsFacts};
 pub use turns::Turns;
 
-use crate::event::{At, CUT, CUT_ALERT, CUT_HANDSHAKE, Event, LEFT_OUT, UNREAD};
+use crate::event::{At, Event};
 use crate::input::{
-    Close, Direction, Leg, RelayNote, Segment, SegmentCounts, SegmentKind, Timestamp,
+    Close, ConnectFailureKind, Direction, Leg, RelayNote, Segment, SegmentCounts, SegmentKind,
+    Timestamp,
 };
 use crate::wire::x224::Protocols;
 
@@ -184,14 +186,19 @@ impl Facts {
         leg.kept(SegmentKind::Syn).next().is_some() && !accepted && silent
     }
 
-    /// The SYNs were to go no farther than a router or two: somebody looks at the path, as traceroute does.
+    /// The SYNs were to go no farther than to a router, which says so: somebody looks at the path, as traceroute does.
     pub fn is_traced(&self) -> bool {
         /// Hosts begin at 64, 128 or 255, and no path is half as long.
         const LOW: u8 = 30;
         let leg = self.tcp.leg(Leg::Server);
         let low = |seen: &Seen<Segment>| seen.value.ttl.is_some_and(|ttl| ttl <= LOW);
-        let mut syns = leg.kept(SegmentKind::Syn).peekable();
-        self.was_only_dialled() && syns.peek().is_some() && syns.all(low)
+        let exceeded = |attempt: &Attempt| match attempt.failure.kind {
+            ConnectFailureKind::Icmp { kind, offender: Some(IpAddr::V4(_)), .. } => kind == 11,
+            ConnectFailureKind::Icmp { kind, offender: Some(IpAddr::V6(_)), .. } => kind == 3,
+            _ => false,
+        };
+        let answered = !leg.attempts.is_empty() && leg.attempts.iter().all(exceeded);
+        self.was_only_dialled() && answered && leg.kept(SegmentKind::Syn).all(low)
     }
 
     /// The end, where the server's side ended the session in the middle of a message of its own, with a FIN: all
@@ -216,16 +223,6 @@ impl Facts {
         })
     }
 
-    /// The server's own silence can be told from bytes that were not observed: the server's leg is up
-    /// (or the only leg there is), and the input holds both directions without a hole from the server.
-    pub fn would_show_an_answer(&self) -> bool {
-        let reached = match self.subject.vantage {
-            Vantage::Relay => self.tcp.leg(Leg::Server).opened.is_seen(),
-            Vantage::Capture => true,
-        };
-        reached && !self.is_one_sided() && !self.stream(Direction::ToClient).gap
-    }
-
     /// When the server can have what the client said at this time: a relay holds it until its own leg is up.
     pub fn delivered(&self, said: Timestamp) -> Timestamp {
         let relayed = self.subject.vantage == Vantage::Relay;
@@ -236,37 +233,6 @@ impl Facts {
     /// A leg's packets were captured, as far as they were. Only [`LegFacts::counts`] can speak for what was absent.
     pub fn has_packets(&self, leg: Leg) -> bool {
         self.tcp.leg(leg).has_packets()
-    }
-
-    /// The capture holds the segments of one side only.
-    pub fn is_one_sided(&self) -> bool {
-        self.tcp.legs().any(|(_, leg)| {
-            leg.counts().is_some_and(|counts| {
-                let [client, server] = counts.map(|counts| counts.segments);
-                (client == 0) != (server == 0)
-            })
-        })
-    }
-
-    /// Bytes passed, and the input does not tell what they said: headers alone were captured.
-    pub fn is_unread(&self) -> bool {
-        let nothing_read = self.reached().is_none_or(|(reached, _)| reached <= Reached::Tcp);
-        nothing_read && self.limits.contains(&UNREAD)
-    }
-
-    /// What a side said before the session was up is partly not in the input, as in captures of headers alone.
-    pub fn lacks_words(&self) -> bool {
-        let lacks = |limits: &[&'static str]| limits.iter().any(|it| self.limits.contains(it));
-        let greeted = self.tls.client_hello.is_seen();
-        let lacking =
-            lacks(&[CUT_HANDSHAKE, CUT_ALERT, LEFT_OUT]) || !greeted && lacks(&[UNREAD, CUT]);
-        lacking && !self.is_active()
-    }
-
-    /// Nothing of what a verdict could rest on is missing.
-    pub fn is_complete(&self) -> bool {
-        let lost = self.relay.iter().any(|note| matches!(note.value, RelayNote::RecorderLost(_)));
-        self.limits.is_empty() && !lost && !self.streams.iter().any(|stream| stream.gap)
     }
 
     /// Milliseconds from the start of the session.

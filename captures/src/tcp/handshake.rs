@@ -8,6 +8,8 @@ use super::IcmpError;
 
 /// SYNs after which silence is an answer.
 const SYNS_WITHOUT_ANSWER: u32 = 3;
+/// Silence after the first of so many that is an answer. The last of them may still have one when a capture ends.
+const SILENCE_OF_SEVERAL: Duration = Duration::from_secs(4);
 /// Silence after the first SYN that is an answer, however few SYNs there were.
 const SILENCE: Duration = Duration::from_secs(9);
 /// How long clients go on trying; what the capture goes on after that says nothing more about the attempt.
@@ -18,8 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(21);
 pub(super) struct Handshake {
     first_syn: Option<Timestamp>,
     last_syn: Timestamp,
-    /// From the SYN before the last one to that.
-    last_pause: Duration,
     /// SYNs of the client.
     pub(super) syns: u32,
     saw_syn_ack: bool,
@@ -35,7 +35,6 @@ pub(super) struct Handshake {
 impl Handshake {
     /// Takes a SYN of the client.
     pub(super) fn syn(&mut self, time: Timestamp) {
-        self.last_pause = self.first_syn.map_or(Duration::ZERO, |_| time.since(self.last_syn));
         self.first_syn.get_or_insert(time);
         self.last_syn = time;
         self.syns = self.syns.saturating_add(1);
@@ -101,9 +100,7 @@ impl Handshake {
         let first = self.first_syn.filter(|_| !self.answered_ever && !self.opened)?;
         let waited = end.since(first);
         let tried = self.last_syn.since(first);
-        // The last of several SYNs may still be answered, but hardly later than half of when the next one is due.
-        let in_vain =
-            self.syns >= SYNS_WITHOUT_ANSWER && end.since(self.last_syn) >= self.last_pause / 2;
+        let in_vain = self.syns >= SYNS_WITHOUT_ANSWER && waited >= SILENCE_OF_SEVERAL;
         let silent = in_vain || waited >= SILENCE;
         silent.then(|| waited.min(PATIENCE).max(tried))
     }

@@ -168,6 +168,7 @@ fn silence_is_an_answer_after_three_syns_or_nine_seconds() {
     // The last SYN may still be answered: the capture has to go on for a while.
     assert!(no_answer(&[0, 1000, 3000], 3999).is_empty());
     assert_eq!(no_answer(&[0, 1000, 3000], 4000), told("4s 3"));
+    assert_eq!(no_answer(&[0, 1000, 2000, 3000, 4000], 4001), told("4.001s 5"));
     assert_eq!(no_answer(&[0, 1000, 3000], 3_600_000), told("21s 3"));
 }
 
