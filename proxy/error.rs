@@ -51,6 +51,9 @@ pub enum Error {
     /// The asynchronous runtime, its threads, or the signals.
     #[error("can not start: {0}")]
     Runtime(io::Error),
+    /// The desk failed, and with it what it had to say.
+    #[error("the reports came to an end: {0}")]
+    Desk(String),
     /// A second signal while a first one was obeyed.
     #[error("interrupted twice: what was not written by then is lost")]
     Interrupted,

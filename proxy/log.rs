@@ -2,11 +2,23 @@
 //! moves bytes: lines are handed to a thread of their own, and what it has no room for is lost.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Lines that may wait.
 const LINES: usize = 256;
+
+/// The lines of this program, once it logs.
+static LOG: OnceLock<Lines> = OnceLock::new();
+
+/// A line to whoever looks, among those that are logged: nobody waits for it to be written.
+pub fn say(what: &str) {
+    match LOG.get() {
+        Some(lines) => drop(lines.clone().write_all(format!("{what}\n").as_bytes())),
+        None => crate::output::remark(what),
+    }
+}
 
 /// Where lines are written to; its copies are of the same thread.
 #[derive(Clone)]
@@ -33,6 +45,11 @@ impl Lines {
         };
         std::thread::Builder::new().name("log".into()).spawn(work)?;
         Ok(Lines(lines))
+    }
+
+    /// Makes them those of the program.
+    pub fn publish(&self) {
+        let _ = LOG.set(self.clone());
     }
 
     /// Waits a moment for what was said until now.

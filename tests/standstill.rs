@@ -1,8 +1,9 @@
 //! The proxy when what it writes to stands still: it relays, judges and counts all the same.
 
 use crate::support::running::{LONG, REQUEST, Running, ask, assert_final_once, fails, serve};
-use crate::support::{scratch, text_of};
+use crate::support::{scratch, text_of, wait_until};
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -87,6 +88,8 @@ fn a_second_signal_ends_it_where_nobody_reads() {
         ask(&mut proxy.connect());
     }
     proxy.process.signal("INT");
+    // It has heard of it once it no longer listens.
+    assert!(wait_until(LONG, || TcpStream::connect(("127.0.0.1", proxy.port)).is_err()));
     thread::sleep(Duration::from_millis(300));
     assert!(proxy.process.runs(), "{}", proxy.process.output());
     assert_eq!(proxy.interrupt(), 1);
@@ -109,4 +112,17 @@ fn a_service_manager_that_ends_it_does_not_wait_for_a_reader() {
         "{}",
         proxy.process.output()
     );
+}
+
+#[test]
+fn a_summary_that_nobody_reads_does_not_hold_up_its_end() {
+    let folder = scratch();
+    let (pipe, mut reader) = pipe(&folder);
+    // As much as it holds: Linux gives it 16 pages.
+    reader.write_all(&[b'x'; 1 << 16]).unwrap();
+    let piped = format!("exec \"$@\" > {pipe}");
+    let mut proxy = Running::start("127.0.0.1:9", &["--drain", "100ms"], Some(&piped));
+    proxy.process.signal("TERM");
+    assert_eq!(proxy.code(), 1, "{}", proxy.process.output());
+    drop(reader);
 }

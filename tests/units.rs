@@ -65,7 +65,7 @@ fn systemd_runs_the_service_as_its_units_say() {
     assert_eq!(at(&seen, "/reloaded"), true);
     assert_eq!(at(&seen, "/restarted"), true);
     let answers = at(&seen, "/answers during a restart").as_array().unwrap();
-    assert!(answers.len() > 2 && answers.iter().all(|code| *code == 5), "{answers:?}");
+    assert!(answers.len() >= 2 && answers.iter().all(|code| *code == 5), "{answers:?}");
     // Failures of sessions are results, and the service has done its work.
     assert_eq!(at(&seen, "/exit status"), 4, "{seen:#}");
     assert_eq!(text(&seen, "/result"), "success");

@@ -89,7 +89,7 @@ impl fmt::Debug for At {
 
 /// The limit of an input that holds headers alone, or none of what a side said first.
 pub const UNREAD: &str = "the first bytes of a side are not in the input";
-/// Bounds that keep what a side said from being read whole.
+/// A bound that keeps what a side said from being read whole.
 pub const CUT: &str = "a TPKT packet was cut in the input";
 /// The same of a handshake record.
 pub const CUT_HANDSHAKE: &str = "a TLS handshake record was cut in the input";

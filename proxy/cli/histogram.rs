@@ -1,6 +1,9 @@
 //! `rdpwhy histogram`.
 
+use std::collections::HashSet;
+use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
 use std::io::BufWriter;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,7 +39,7 @@ enum Command {
 pub fn run(args: Args) -> Result<ExitCode, Error> {
     let Command::Merge { files, out } = args.command;
     let mut sum = Measured::default();
-    let mut seen: Vec<Vec<u8>> = Vec::new();
+    let mut seen = HashSet::new();
     for path in files {
         let unreadable = |why: String| Error::Unreadable { path: path.clone(), why };
         let bytes = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
@@ -44,11 +47,12 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         if cut {
             remark(&format!("{}: the last line is cut off and left out", path.display()));
         }
-        if seen.contains(&bytes) {
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        if !seen.insert((bytes.len(), hasher.finish())) {
             remark(&format!("{}: the same recording came before: it counts twice", path.display()));
         }
         sum.merge(&measured);
-        seen.push(bytes);
     }
     if let Some(path) = out {
         let span = sum.span();

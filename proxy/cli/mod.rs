@@ -123,6 +123,7 @@ fn log(verbose: u8, quiet: bool) -> Option<Lines> {
     };
     let filter = EnvFilter::try_from_env("RDPWHY_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let lines = Lines::start(std::io::stderr()).ok()?;
+    lines.publish();
     let writer = lines.clone();
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     tracing_subscriber::fmt()

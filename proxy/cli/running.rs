@@ -10,16 +10,9 @@ use super::proxy::Args;
 use super::signals::{Asked, Signals};
 use super::{config, routes};
 use crate::error::Error;
-use crate::output::{Output, remark};
+use crate::log::say;
+use crate::output::ExitStatus;
 use crate::relay::{Listen, Routes, at};
-
-/// What is left of a relay that is through: everything is written by then.
-pub struct Over {
-    /// The results, but for their summary.
-    pub output: Output,
-    /// Whatever was to be recorded is.
-    pub recorded: bool,
-}
 
 /// How long behind a drain a reader or a disk that stands still is waited for: a service manager kills soon after.
 const WRITTEN: Duration = Duration::from_secs(5);
@@ -27,7 +20,7 @@ const WRITTEN: Duration = Duration::from_secs(5);
 /// What can still be done to a relay that runs.
 pub struct Running {
     args: Args,
-    work: JoinHandle<Over>,
+    work: JoinHandle<Result<ExitStatus, Error>>,
     /// As long as it listens.
     routes: Option<Routes>,
     stop: watch::Sender<bool>,
@@ -39,10 +32,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// A relay with these routes, which ends when `stop` becomes true; `work` is what its desk does.
+    /// A relay with these routes, which ends when `stop` becomes true; `work` is what its desk does, until everything
+    /// is written.
     pub fn new(
         args: Args,
-        work: JoinHandle<Over>,
+        work: JoinHandle<Result<ExitStatus, Error>>,
         routes: Routes,
         stop: watch::Sender<bool>,
         stopped: watch::Receiver<bool>,
@@ -52,17 +46,14 @@ impl Running {
 
     /// Runs until the desk is through: with `--once` after one case, after SIGINT with open sessions reported as
     /// they stand, after SIGTERM when all have ended or had their time. SIGINT while it ends does without reports.
-    pub async fn until_done(mut self, mut signals: Signals) -> Result<Over, Error> {
+    pub async fn until_done(mut self, mut signals: Signals) -> Result<ExitStatus, Error> {
         loop {
             tokio::select! {
                 over = &mut self.work => {
-                    return over.map_err(|error| Error::Runtime(std::io::Error::other(error)));
+                    return over.unwrap_or_else(|error| Err(Error::Desk(error.to_string())));
                 }
                 _ = self.stopped.changed(), if !self.ends() => self.end(),
-                () = at(self.drained) => {
-                    self.last = Some(Instant::now() + WRITTEN);
-                    self.end();
-                }
+                () = at(self.drained) => self.end(),
                 () = at(self.last) => return Err(Error::Unwritten(WRITTEN)),
                 asked = signals.next() => match asked {
                     Asked::Reload => self.reload().await,
@@ -82,7 +73,9 @@ impl Running {
 
     /// Open sessions end now, as far as the relay is concerned.
     fn end(&mut self) {
-        (self.routes, self.drained) = (None, None);
+        self.routes = None;
+        // Whoever interrupts it by hand sees what it waits for.
+        self.last = self.drained.take().map(|_| Instant::now() + WRITTEN);
         let _ = self.stop.send(true);
     }
 
@@ -90,7 +83,7 @@ impl Running {
     fn drain(&mut self) {
         self.routes = None;
         self.drained = Some(Instant::now() + self.args.drain);
-        remark(&format!(
+        say(&format!(
             "told to end: nobody new is served; open sessions have {} s; a second signal ends them now",
             self.args.drain.as_secs_f64()
         ));
@@ -102,7 +95,7 @@ impl Running {
         match changed(&self.args, routes).await {
             // Everything else stays as it was at the start, and is compared with that.
             Ok(drain) => self.args.drain = drain,
-            Err(error) => remark(&format!("the configuration stays as it is: {error}")),
+            Err(error) => say(&format!("the configuration stays as it is: {error}")),
         }
     }
 }
@@ -114,11 +107,11 @@ async fn changed(before: &Args, open: &mut Routes) -> Result<Duration, Error> {
     routes::check(&args, &wanted)?;
     let changes = open.change(wanted, args.allow.clone()).await?;
     for (address, upstream) in &changes.opened {
-        remark(&format!("listening on {address}"));
-        remark(&format!("{address} -> {upstream}"));
+        say(&format!("listening on {address}"));
+        say(&format!("{address} -> {upstream}"));
     }
     for (address, listen) in &changes.closed {
-        remark(&match listen {
+        say(&match listen {
             Listen::At(_) => format!("no longer listening on {address}; its open sessions go on"),
             Listen::Passed(name) => format!(
                 "{address} is no longer served, its open sessions go on; the service manager still listens there, and who \
@@ -127,13 +120,13 @@ async fn changed(before: &Args, open: &mut Routes) -> Result<Duration, Error> {
         });
     }
     if before.packets && !changes.opened.is_empty() {
-        remark("packets of what began to listen now are not captured");
+        say("packets of what began to listen now are not captured");
     }
     let late = config::differing(&before.settings, &args.settings);
     let late: Vec<&str> = late.into_iter().filter(|key| !routes::KEYS.contains(key)).collect();
     if !late.is_empty() {
-        remark(&format!("changed, and in force after the next start: {}", late.join(", ")));
+        say(&format!("changed, and in force after the next start: {}", late.join(", ")));
     }
-    remark("the configuration was read again");
+    say("the configuration was read again");
     Ok(args.drain)
 }

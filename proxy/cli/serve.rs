@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::banner::{banner, packets_banner};
 use super::proxy::Args;
-use super::running::{Over, Running};
+use super::running::Running;
 use super::signals::Signals;
 use crate::clock::Clock;
 use crate::desk::{Desk, Message};
@@ -53,24 +53,28 @@ pub async fn serve(args: Args, wanted: Vec<Wanted>) -> Result<ExitCode, Error> {
     let mut work = Desk::new(args.result.identities(), output, once);
     work.measures = measures.clone();
     let recording = recorder.as_ref().ok().cloned().flatten();
+    let (latency, measured) = (args.latency.clone(), measures.clone());
     // A terminal or a disk that stands still must not hold up a worker that moves bytes, nor a signal.
     let handle = tokio::runtime::Handle::current();
     let work = tokio::task::spawn_blocking(move || {
-        let output = handle.block_on(work.run(messages)).settled();
+        let output = handle.block_on(work.run(messages));
+        // Neither a reader nor a disk that stands still costs the other what is left for it.
+        let recording = std::thread::spawn(move || {
+            recorder.is_ok_and(|recorder| recorder.is_none_or(Recorder::finish))
+        });
+        let mut output = output.settled();
+        let measured = latency.conclude(measured.as_ref(), &mut output);
+        let status = output.finish().map_err(Error::Result)?;
         // Whatever was wanted and could not be written, the results are printed.
-        let recorded = recorder.is_ok_and(|recorder| recorder.is_none_or(Recorder::finish));
-        Over { output, recorded }
+        let recorded = recording.join().unwrap_or_default();
+        Ok(if recorded && measured { status } else { ExitStatus::Broken })
     });
     let packets = packets.and_then(Result::ok);
     let relay = relay(&args, clock, desk, recording, packets, measures.clone(), workers.clone());
     let mut routes = Routes::new(relay, guard, workers, stopped.clone());
     bound.into_iter().for_each(|bound| routes.serve(bound));
-    let latency = args.latency.clone();
     let running = Running::new(args, work, routes, stop, stopped);
-    let Over { mut output, recorded } = running.until_done(signals).await?;
-    let measured = latency.conclude(measures.as_ref(), &mut output);
-    let status = output.finish().map_err(Error::Result)?;
-    Ok(if recorded && measured { status } else { ExitStatus::Broken }.into())
+    running.until_done(signals).await.map(ExitCode::from)
 }
 
 /// What a route's sessions share, made of where it leads and where it listens.

@@ -204,7 +204,8 @@ fn interrupts() -> Result<mpsc::Receiver<()>, Error> {
         loop {
             signals.next().await;
             if told.send(()).await.is_err() {
-                break;
+                // The run is over, and whoever is to read its result does not.
+                std::process::exit(1);
             }
         }
     });

@@ -31,6 +31,8 @@ pub enum Event {
     Second,
     /// So many operations were due and never began: no connection became free for them.
     NeverBegan(u64),
+    /// An operation ended by a failure of this program's own.
+    BrokeOff,
     /// Nothing new begins: so many operations are under way.
     Interrupted(usize),
     /// What was left under way: how many operations, and the age of the one that was due first.
@@ -83,9 +85,13 @@ pub async fn run<F>(
         let (permit, waited) = tokio::select! {
             biased;
             Some(()) = stop.recv() => {
-                let now = start.elapsed();
-                let due = profile.starts().skip(begun as usize).take_while(|at| *at <= now).count();
-                tell(Event::NeverBegan(due as u64));
+                // Where a connection is free nobody waits for one.
+                if running.free.available_permits() == 0 {
+                    let now = start.elapsed();
+                    let starts = profile.starts().skip(begun as usize);
+                    let due = starts.take_while(|at| *at <= now).count();
+                    tell(Event::NeverBegan(due as u64));
+                }
                 tell(Event::Interrupted(running.tasks.len()));
                 break;
             }
@@ -156,7 +162,10 @@ impl Running {
                     self.due.remove(&timed.number);
                     tell(Event::Done(timed));
                 }
-                Err(error) => tracing::error!("an operation broke off: {error}"),
+                Err(error) => {
+                    tracing::error!("an operation broke off: {error}");
+                    tell(Event::BrokeOff);
+                }
             },
             _ = self.seconds.tick() => tell(Event::Second),
         }

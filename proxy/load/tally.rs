@@ -94,6 +94,10 @@ impl Tally {
         match event {
             Event::Done(timed) => self.done(&timed),
             Event::NeverBegan(count) => self.never_began += count,
+            Event::BrokeOff => {
+                self.failed += 1;
+                self.failures.entry("broke-off".into()).or_insert((0, false)).0 += 1;
+            }
             Event::Interrupted(_) => self.interrupted = true,
             Event::Unfinished(count, oldest) => {
                 self.interrupted = true;

@@ -19,7 +19,7 @@ pub enum Sink {
 impl Sink {
     /// Writes to `result`, and remarks to `aside`.
     pub fn new(result: Box<dyn Write + Send>, aside: Box<dyn Write + Send>) -> Sink {
-        Sink::Here(Writer { result, aside, torn: false, failure: None })
+        Sink::Here(Writer { result, aside, torn: false, is_gone: false, failure: None })
     }
 
     /// A part of the result.
@@ -65,10 +65,7 @@ impl Sink {
     /// What went wrong first. That a reader has seen enough is no failure.
     pub fn finish(self) -> io::Result<()> {
         let Sink::Here(writer) = self.settled() else { return Ok(()) };
-        match writer.failure {
-            Some(error) if !is_gone(&error) => Err(error),
-            _ => Ok(()),
-        }
+        writer.failure.map_or(Ok(()), Err)
     }
 }
 
@@ -78,6 +75,8 @@ pub struct Writer {
     aside: Box<dyn Write + Send>,
     /// What was written last is cut off.
     torn: bool,
+    /// The reader has left, which is no failure.
+    is_gone: bool,
     failure: Option<io::Error>,
 }
 
@@ -85,7 +84,7 @@ impl Writer {
     /// What can not be written is lost, and said; the next is tried again, on a line of its own. A reader that is
     /// gone does not come back. A verdict must be on the screen before the user has closed the client's error box.
     fn write(&mut self, bytes: &[u8]) {
-        if self.failure.as_ref().is_some_and(is_gone) {
+        if self.is_gone {
             return;
         }
         let whole = if self.torn { self.result.write_all(b"\n") } else { Ok(()) };
@@ -95,28 +94,26 @@ impl Writer {
             return self.lost(error, !was_torn);
         }
         if let Err(error) = self.result.flush() {
-            self.failure.get_or_insert(error);
+            self.lost(error, false);
         }
     }
 
     fn lost(&mut self, error: io::Error, is_first: bool) {
-        if is_first && !is_gone(&error) {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            self.is_gone = true;
+            return;
+        }
+        if is_first {
             self.remark(&format!(
                 "rdpwhy: a result can not be written and is lost: {error}; the next one is tried again"
             ));
         }
-        if is_gone(&error) || self.failure.is_none() {
-            self.failure = Some(error);
-        }
+        self.failure.get_or_insert(error);
     }
 
     fn remark(&mut self, what: &str) {
         let _ = writeln!(self.aside, "{what}");
     }
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 /// A thread that writes, and what waits for it.
@@ -301,6 +298,32 @@ mod tests {
         // Were each of them waited for, none would be lost.
         assert!(*lost > WAITING as u64, "{lost}");
         assert!(waiting.load(Ordering::Relaxed) <= WAITING + 1);
+    }
+
+    /// A reader that leaves.
+    struct Leaving;
+
+    impl Write for Leaving {
+        fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+            std::thread::sleep(Duration::from_millis(20));
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_lost_before_a_reader_left_is_a_failure_and_that_it_left_is_none() {
+        for (count, whole) in [(3, true), (WAITING + 9, false)] {
+            let sink = Sink::new(Box::new(Leaving), Box::new(io::sink()));
+            let mut sink = sink.apart(Duration::ZERO).unwrap();
+            for _ in 0..count {
+                sink.write(b"a line\n");
+            }
+            assert_eq!(sink.finish().is_ok(), whole, "{count}");
+        }
     }
 
     #[test]

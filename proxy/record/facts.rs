@@ -2,6 +2,7 @@
 //! kernel's counters, the relay's own deadlines, what was counted and not kept. Analysis reads these and
 //! ignores every other comment, so that a recording can never argue for its own verdict.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rdpwhy_analyzer::facts::Facts;
@@ -87,6 +88,9 @@ pub struct End {
     pub relay: Vec<(u64, String, String)>,
     /// Attempts to reach the server that left no packet: time, kind, words, duration in ns.
     pub failures: Vec<(u64, String, String, u64)>,
+    /// To which address each of them was.
+    #[serde(default)]
+    pub failed_to: Vec<Option<SocketAddr>>,
     /// Records and bytes in them that were counted and not kept, to the server and to the client.
     pub passed: [[u64; 2]; 2],
     /// Bytes that the recorder dropped.
@@ -153,6 +157,13 @@ impl End {
     pub fn of(session: u64, facts: &Facts, passed: [[u64; 2]; 2], lost: u64) -> End {
         let socket =
             |leg| facts.tcp.leg(leg).socket.as_ref().map(|seen| (seen.at.time.0, seen.value));
+        let attempts = facts.tcp.leg(Leg::Server).attempts.iter();
+        let (failures, failed_to) = attempts
+            .filter_map(|attempt| {
+                let fact = failure_fact(attempt.at.time, &attempt.failure)?;
+                Some((fact, attempt.failure.to))
+            })
+            .unzip();
         End {
             session,
             sockets: [socket(Leg::Client), socket(Leg::Server)],
@@ -161,13 +172,8 @@ impl End {
                 .iter()
                 .filter_map(|note| relay_fact(note.at.time, &note.value))
                 .collect(),
-            failures: facts
-                .tcp
-                .leg(Leg::Server)
-                .attempts
-                .iter()
-                .filter_map(|attempt| failure_fact(attempt.at.time, &attempt.failure))
-                .collect(),
+            failures,
+            failed_to,
             passed,
             lost,
             counted: (lost > 0)
@@ -203,7 +209,8 @@ impl End {
 
     /// Attempts that left no packet, as they were.
     pub fn connect_failures(&self) -> impl Iterator<Item = (Timestamp, ConnectFailure)> {
-        self.failures.iter().filter_map(|(time, kind, words, after)| {
+        let told = self.failed_to.iter().copied().chain(std::iter::repeat(None));
+        self.failures.iter().zip(told).filter_map(|((time, kind, words, after), to)| {
             let kind = match kind.as_str() {
                 "no_answer" => ConnectFailureKind::NoAnswer,
                 "reset_after_syn_ack" => ConnectFailureKind::ResetAfterSynAck,
@@ -213,8 +220,6 @@ impl End {
                 _ => return None,
             };
             let after = Duration::from_nanos(*after);
-            // No words of another kind are an address.
-            let to = words.parse().ok();
             Some((Timestamp(*time), ConnectFailure { to, kind, after, syns: None }))
         })
     }
@@ -236,11 +241,10 @@ fn relay_fact(time: Timestamp, note: &RelayNote) -> Option<(u64, String, String)
 
 /// What a SYN, a RST or an ICMP packet can show is written as such.
 fn failure_fact(time: Timestamp, failure: &ConnectFailure) -> Option<(u64, String, String, u64)> {
-    let to = || failure.to.map_or_else(String::new, |to| to.to_string());
     let (kind, words) = match &failure.kind {
         ConnectFailureKind::Refused | ConnectFailureKind::Icmp { .. } => return None,
-        ConnectFailureKind::NoAnswer => ("no_answer", to()),
-        ConnectFailureKind::ResetAfterSynAck => ("reset_after_syn_ack", to()),
+        ConnectFailureKind::NoAnswer => ("no_answer", String::new()),
+        ConnectFailureKind::ResetAfterSynAck => ("reset_after_syn_ack", String::new()),
         ConnectFailureKind::NameNotFound(error) => ("name_not_found", error.clone()),
         ConnectFailureKind::NameUnanswered => ("name_unanswered", String::new()),
         ConnectFailureKind::Other(name) => ("other", name.clone()),

@@ -32,14 +32,15 @@ impl Tried {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).first().map(|first| first.started)
     }
 
-    /// Reports all of them now that nobody waits for them any longer: what was under way for long had no answer.
-    pub fn given_up(&self, watched: &mut Watched) {
+    /// Reports all of them now that nobody waits for them any longer. What was under way for long had no answer, unless
+    /// the relay itself `cut` it short.
+    pub fn given_up(&self, watched: &mut Watched, cut: bool) {
         /// Two SYNs: one may be lost.
         const LONG: Duration = Duration::from_secs(3);
         let mut tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for attempt in tried.iter_mut() {
             let after = attempt.started.elapsed();
-            if attempt.state == AttemptState::Running && after >= LONG {
+            if attempt.state == AttemptState::Running && after >= LONG && !cut {
                 let kind = ConnectFailureKind::NoAnswer;
                 let failure = ConnectFailure { to: attempt.to, kind, after, syns: None };
                 (attempt.after, attempt.state) = (after, AttemptState::Failed(failure));
@@ -96,7 +97,7 @@ fn lacking(outcome: &DialOutcome) -> Option<String> {
     alone.then(|| {
         let advice = match first {
             "EMFILE" | "ENFILE" => "it may open no more files (ulimit -n, LimitNOFILE)",
-            "EADDRNOTAVAIL" => "all of its ports to the server are in use",
+            "EADDRNOTAVAIL" => "no address or port of this machine is free for that server",
             _ => "its memory for sockets is used up",
         };
         format!("it could not dial the server, {first}: {advice}")

@@ -105,7 +105,7 @@ pub async fn reach(
     };
     if outcome.is_none() {
         match noted {
-            true => tried.given_up(watched),
+            true => tried.given_up(watched, *stop.borrow()),
             false => watched.give_up_name(asked),
         }
     }

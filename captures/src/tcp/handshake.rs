@@ -6,7 +6,7 @@ use rdpwhy_analyzer::input::Timestamp;
 
 use super::IcmpError;
 
-/// SYNs after which silence is an answer.
+/// SYNs after which a shorter silence is an answer.
 const SYNS_WITHOUT_ANSWER: u32 = 3;
 /// Silence after the first of so many that is an answer. The last of them may still have one when a capture ends.
 const SILENCE_OF_SEVERAL: Duration = Duration::from_secs(4);

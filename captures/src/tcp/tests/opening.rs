@@ -153,7 +153,7 @@ fn icmp_after_the_answer_ends_nothing() {
 }
 
 #[test]
-fn silence_is_an_answer_after_three_syns_or_nine_seconds() {
+fn silence_is_an_answer_after_nine_seconds_or_with_three_syns_after_four() {
     let no_answer = |syns: &[u64], end| {
         let mut script = Script::new();
         syns.iter().for_each(|&ms| {
