@@ -58,7 +58,9 @@ pub fn of(facts: &Facts, closing: &Seen<Segment>) -> Battery {
     if !is_long_silent(facts, closing) {
         battery.ip_id(closing);
     }
-    battery.sequence(closing);
+    if !is_overtaken(leg, closing) {
+        battery.sequence(closing);
+    }
     battery.continuation(leg, closing);
     battery.changing(leg, closing);
     battery.acknowledging(facts, leg, closing);
@@ -76,9 +78,19 @@ fn is_long_silent(facts: &Facts, closing: &Seen<Segment>) -> bool {
     last.is_some_and(|last| closing.at.time.since(last.time) >= LONG)
 }
 
-/// A later segment that stands behind everything its sender had sent before the RST.
+/// A later segment that stands behind everything its sender had sent before the RST, and ends behind the RST itself.
 pub fn is_beyond(rst: &Segment, later: &Segment) -> bool {
-    rst.baseline.next_seq.is_none_or(|due| (later.seq.wrapping_sub(due) as i32) >= 0)
+    let news = rst.baseline.next_seq.is_none_or(|due| (later.seq.wrapping_sub(due) as i32) >= 0);
+    news && (later.seq.wrapping_add(later.len).wrapping_sub(rst.seq) as i32) > 0
+}
+
+/// The RST and its sender's last data changed places on their way to the capture: these end where it stands.
+fn is_overtaken(leg: &LegFacts, rst: &Seen<Segment>) -> bool {
+    leg.kept(SegmentKind::AfterRst).any(|seen| {
+        let fills = seen.value.seq.wrapping_add(seen.value.len) == rst.value.seq;
+        let soon = seen.at.time.since(rst.at.time) < CROSSING;
+        seen.value.dir == rst.value.dir && seen.value.len > 0 && fills && soon
+    })
 }
 
 /// The first RST of a direction on the leg where its sender's segments arrive.

@@ -21,7 +21,7 @@ pub(super) const DETECTOR: Detector = Detector {
 fn detect(case: &Case<'_>) -> Option<Opinion> {
     let first = case.this.x224.first_bytes[Direction::ToClient.index()].seen()?;
     // A web client that gets a web answer is no failure of RDP.
-    if !case.this.x224.request.is_seen() {
+    if !case.this.may_ask() {
         return None;
     }
     let FirstBytes::HttpResponse(answer) = first.value else { return None };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::opinion::{Band, Class, Detector, Evidence, Kind, Next, Opinion, Party};
 use crate::case::Case;
 use crate::facts::Vantage;
-use crate::input::{ConnectFailureKind, Leg};
+use crate::input::{ConnectFailureKind, Leg, SegmentKind};
 
 pub(super) const DETECTOR: Detector = Detector {
     id: "icmp-reject",
@@ -25,7 +25,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let leg = facts.tcp.leg(Leg::Server);
     let last = leg.telling_attempt().filter(|_| !leg.opened.is_seen())?;
     let ConnectFailureKind::Icmp { kind, code, offender } = last.failure.kind else { return None };
-    if facts.is_traced() {
+    // Whoever had an answer from the host behind it was not rejected.
+    if facts.is_traced() || leg.kept(SegmentKind::SynAck).next().is_some() {
         return None;
     }
     let meaning = meaning(kind, code, offender);

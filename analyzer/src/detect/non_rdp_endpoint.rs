@@ -22,7 +22,7 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     let facts = case.this;
     let first = facts.x224.first_bytes[Direction::ToClient.index()].seen()?;
     // Another client that gets its own protocol's answer is no failure of RDP.
-    if !facts.x224.request.is_seen() {
+    if !facts.may_ask() {
         return None;
     }
     match first.value {

@@ -204,7 +204,9 @@ impl Diff {
 fn is_complete(held: Held<'_>) -> bool {
     let facts = held.facts;
     let leg = facts.tcp.leg(crate::input::Leg::Single);
-    let lost = Direction::BOTH.iter().any(|dir| stream::capture_lost(held, *dir));
+    let lost = Direction::BOTH
+        .iter()
+        .any(|dir| stream::capture_lost(held, *dir) || facts.stream(*dir).gap_of_unknown_size);
     !facts.subject.starts_in_the_middle
         && !lost
         && leg.segments.len() < crate::facts::LegFacts::KEPT

@@ -3,6 +3,7 @@
 use super::{Facts, Reached, Vantage};
 use crate::event::{CUT, CUT_ALERT, CUT_HANDSHAKE, LEFT_OUT, UNREAD};
 use crate::input::{Direction, Leg, RelayNote, SegmentKind};
+use crate::wire::first_bytes::FirstBytes;
 
 impl Facts {
     /// The server's own silence can be told from bytes that were not observed: the server's leg is up
@@ -35,9 +36,19 @@ impl Facts {
     pub fn lacks_words(&self) -> bool {
         let lacks = |limits: &[&'static str]| limits.iter().any(|it| self.limits.contains(it));
         let greeted = self.tls.client_hello.is_seen();
-        let lacking =
-            lacks(&[CUT_HANDSHAKE, CUT_ALERT, LEFT_OUT]) || !greeted && lacks(&[UNREAD, CUT]);
+        // What a handshake that came to its end held does not tell why a session ended behind it.
+        let shaken = greeted && self.tls.is_established();
+        let lacking = lacks(&[LEFT_OUT])
+            || !shaken && lacks(&[CUT_HANDSHAKE, CUT_ALERT])
+            || !greeted && lacks(&[UNREAD, CUT]);
         lacking && !self.is_active()
+    }
+
+    /// The client asks for Remote Desktop, or what it says is cut and may be that.
+    pub fn may_ask(&self) -> bool {
+        let first = self.x224.first_bytes[Direction::ToServer.index()].value();
+        let begun = matches!(first, Some(FirstBytes::Tpkt)) && self.lacks_words();
+        self.x224.request.is_seen() || begun
     }
 
     /// Nothing of what a verdict could rest on is missing.

@@ -113,6 +113,8 @@ pub struct StreamFacts {
     pub before_last: Option<At>,
     /// Bytes are missing in the source.
     pub gap: bool,
+    /// Something of unknown size is: a FIN that its sender counts, if nothing else.
+    pub gap_of_unknown_size: bool,
     /// A frame was begun and not completed: bytes declared, bytes seen.
     pub open_frame: Option<(u32, u32)>,
 }
@@ -271,8 +273,10 @@ impl Facts {
                 self.limit(what);
                 self.tls.hide(dir, Why::Lost);
             }
-            Event::Gap(dir, _) => {
-                self.streams[dir.index()].gap = true;
+            Event::Gap(dir, bytes) => {
+                let stream = &mut self.streams[dir.index()];
+                stream.gap = true;
+                stream.gap_of_unknown_size |= bytes.is_none();
                 if dir == Direction::ToClient && !self.tls.is_established() {
                     self.tls.certificate.hide(Why::Lost);
                 }

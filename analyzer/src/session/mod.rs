@@ -221,11 +221,10 @@ impl Session {
         }
     }
 
-    /// The source did not keep these bytes: a recording on purpose, as long as it says what they were, and so do others
-    /// behind the handshake, and in the clear behind the negotiation.
+    /// The source did not keep these bytes: a recording on purpose, and it says what they were; in the clear behind the
+    /// negotiation each packet tells of itself.
     fn left_out(&mut self, at: At, dir: Direction, bytes: u64) {
         let on_purpose = self.facts.subject.vantage == Vantage::Relay
-            || self.is_steady()
             || self.facts.x224.selected() == Some(Protocols::RDP);
         self.skipped(at, dir, bytes);
         if !on_purpose && !self.lanes[dir.index()].scanner.is_in_step() {

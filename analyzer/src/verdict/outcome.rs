@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::Ranked;
 use crate::case::Case;
 use crate::detect::{Class, Kind};
-use crate::facts::{Facts, InputEnd, Reached, Vantage};
-use crate::input::{ConnectFailureKind, Direction, Leg, RelayNote};
+use crate::facts::{Facts, InputEnd, LegFacts, Reached, Vantage};
+use crate::input::{ConnectFailureKind, Direction, Leg, RelayNote, SegmentKind};
 use crate::report::Outcome;
 use crate::wire::first_bytes::FirstBytes;
 
@@ -96,11 +96,12 @@ fn is_probe(facts: &Facts) -> bool {
     let left = facts.ending().is_some_and(|ending| ending.dir == Direction::ToServer);
     // A client that waited for a server which was not reached gave up; one that left at once asked for nothing.
     const AT_ONCE: std::time::Duration = std::time::Duration::from_secs(1);
-    let opened = facts.tcp.legs().all(|(_, leg)| leg.opened.is_seen());
+    let answered = |leg: &LegFacts| leg.kept(SegmentKind::SynAck).next().is_some();
+    let opened = facts.tcp.legs().all(|(_, leg)| leg.opened.is_seen() || answered(leg));
     let unannounced = facts.relay.iter().any(|note| note.value == RelayNote::Unannounced);
     let at_once =
         facts.ending().is_some_and(|ending| ending.at.time.since(facts.subject.started) < AT_ONCE);
-    let refused = facts.tcp.legs().any(|(_, leg)| !leg.attempts.is_empty());
+    let refused = facts.tcp.legs().any(|(_, leg)| !leg.attempts.is_empty() && !answered(leg));
     silent
         && left
         && (opened || unannounced || (at_once && !refused))

@@ -45,6 +45,8 @@ pub(super) struct Half {
     pub(super) window_is_zero: bool,
     /// The RST that ended it.
     reset: Option<Reset>,
+    /// A bare segment stood one number behind everything that was sent: a FIN, most likely, came before it.
+    has_passed_one: bool,
     /// What RSTs of the peer acknowledge beyond what was captured, and whether they agree: one number may be of what
     /// the capture lost, several are guesses.
     claimed: Option<(u64, bool)>,

@@ -77,12 +77,6 @@ impl Handshake {
         self.unanswered
     }
 
-    /// The server has acknowledged what comes behind the SYN: there was an answer, and it was not captured.
-    pub(super) fn must_be_open(&mut self) {
-        self.unanswered = false;
-        self.answered_ever = true;
-    }
-
     /// Takes a RST of the server that acknowledges the SYN: the time since the first SYN when it refuses it.
     pub(super) fn refuse(&mut self, time: Timestamp) -> Option<Duration> {
         let refuses = std::mem::take(&mut self.unanswered);

@@ -30,6 +30,9 @@ impl State<'_> {
             return self.reset(dir, packet, out);
         }
         self.begin(dir, packet, out);
+        if !packet.has(flag::SYN) && packet.tcp.payload_len == 0 {
+            self.halves[dir.index()].stands_at(packet.tcp.seq());
+        }
         self.after_reset(dir, packet, out);
         self.acknowledge(dir, packet, out);
         self.window(dir, packet, out);
@@ -167,6 +170,7 @@ impl State<'_> {
             self.tell_segment(dir, packet, SegmentKind::DataAfterFin, out);
         }
         let half = &mut self.halves[dir.index()];
+        half.goes_on(packet.at, first_byte(packet), tcp.payload_len);
         if half.data(dir, packet.at, first_byte(packet), tcp.payload_len, tcp.payload, out) {
             self.tell_segment(dir, packet, SegmentKind::DifferingOverlap, out);
         }
@@ -200,20 +204,17 @@ impl State<'_> {
             self.tell_segment(dir, packet, SegmentKind::Rst, out);
             return self.connect_failed(packet.at, ConnectFailureKind::Refused, after, out);
         }
-        // It acknowledges data: the connection was open, and the capture lacks how.
-        if behind_syn.is_some() && self.handshake.is_trying() {
-            self.handshake.must_be_open();
-            if let Some(took) = self.handshake.complete() {
-                out.send(packet.at, Input::Opened { leg: Leg::Single, took });
-            }
+        // Whatever the client makes of it, silence it is not.
+        if dir == Direction::ToClient {
+            self.handshake.server_spoke();
         }
         self.flush(out);
-        if packet.has(flag::ACK) {
-            self.halves[dir.reverse().index()].claimed(packet.tcp.ack());
-        }
-        let half = &mut self.halves[dir.index()];
+        let half = &self.halves[dir.index()];
         let is_taken = half.can_reset_at(packet.tcp.seq());
         let is_first = !half.was_reset();
+        if packet.has(flag::ACK) && is_taken {
+            self.halves[dir.reverse().index()].claimed(packet.tcp.ack());
+        }
         let kind = if is_taken { SegmentKind::Rst } else { SegmentKind::IgnoredRst };
         self.tell_segment(dir, packet, kind, out);
         // Before an answer there is nothing that a RST could close.

@@ -273,7 +273,9 @@ fn line(input: &Input<'_>) -> String {
         }
         Input::Data { dir, bytes } => format!("{} {}", arrow(dir), String::from_utf8_lossy(bytes)),
         Input::Skipped { dir, bytes } => format!("Skipped{} {bytes}", arrow(dir)),
-        Input::Gap { dir, bytes } => format!("Gap{} {}", arrow(dir), bytes.unwrap()),
+        Input::Gap { dir, bytes } => {
+            format!("Gap{} {}", arrow(dir), bytes.map_or("?".to_owned(), |bytes| bytes.to_string()))
+        }
         Input::Segment(segment) => format!("{:?}{}", segment.kind, arrow(&segment.dir)),
         Input::Closed { dir, how, .. } => format!("Closed{} {how:?}", arrow(dir)),
         Input::ResetIgnored { dir, .. } => format!("ResetIgnored{}", arrow(dir)),

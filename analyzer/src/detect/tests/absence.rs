@@ -83,9 +83,15 @@ fn a_record_that_was_cut_hides_what_it_may_hold() {
         limits(&asked().to_client(&record).skipped(ToClient, 1200)),
         [CUT_HANDSHAKE, LEFT_OUT]
     );
-    // What is left out of a session that is up is nothing that it lacks.
-    let up = Trace::capture().open().negotiated(SSL, SSL).tls13().desktop();
-    assert!(limits(&up.app(ToClient, 900, 1).skipped(ToClient, 5_000)).is_empty());
+    // A relay's recording leaves out on purpose.
+    let up = |trace: Trace| trace.open().negotiated(SSL, SSL).tls13().app(ToClient, 900, 1);
+    assert_eq!(limits(&up(Trace::capture()).skipped(ToClient, 5_000)), [LEFT_OUT]);
+    assert!(limits(&up(Trace::relay()).skipped(ToClient, 5_000)).is_empty());
+    // A session that was cut within its handshake ends behind it for a reason that is not hidden there.
+    let behind = cut(&asked().server_hello_12().certificate(ToClient, &[EC_CERTIFICATE]), 300);
+    let behind = behind.server_hello_done().finished(ToServer).finished(ToClient);
+    let ended = behind.app(ToServer, 90, 1).after_ms(5).rst(ToClient).report();
+    assert_eq!((ended.outcome, ended.complete), (Outcome::Failed, false), "{ended:#?}");
 }
 
 #[test]
@@ -256,4 +262,21 @@ fn a_proxy_that_announces_nobody_asks_for_nothing() {
     assert_eq!((looked.outcome, looked.verdict.party.as_str()), (Outcome::NotRdp, "unknown"));
     silent(&looked, "relay-induced");
     assert_eq!(left(RelayNote::Error("no header".into())).verdict.party, "relay");
+}
+
+#[test]
+fn a_rst_that_overtook_its_senders_last_data_stands_where_they_end() {
+    let refused = |ends_at: u32| {
+        let trace = Trace::capture().open().negotiated(SSL, SSL).client_hello_12();
+        let trace = trace.captured(ToClient, SegmentKind::Rst, |rst| rst.seq = 1007).rst(ToClient);
+        let data = |data: &mut crate::input::Segment| (data.seq, data.len) = (1000, ends_at - 1000);
+        let trace = trace.captured(ToClient, SegmentKind::AfterRst, data);
+        trace.alert(ToClient, 2, 40).report()
+    };
+    let overtaken = refused(1007);
+    assert_eq!(overtaken.verdict.what.as_deref(), Some("tls-alert-40"), "{overtaken:#?}");
+    assert_eq!(overtaken.verdict.party, "server");
+    // Decoy: its sender goes on behind the place of the RST.
+    let outlived = refused(1400);
+    assert!(claims(&outlived, "rst-injected-toclient"), "{outlived:#?}");
 }

@@ -30,6 +30,10 @@ impl Half {
         if let Some(reset) = self.reset.filter(near).filter(|_| self.fin.is_none()) {
             self.lost_until(reset.place, dir, reset.at, out);
         }
+        // Its sender itself counts a number that is not there: its FIN was lost.
+        if self.has_passed_one && self.fin.is_none() && self.reset.is_none() {
+            out.send_late(at, Input::Gap { dir, bytes: None });
+        }
         // One number more than bytes is a FIN that was not captured.
         let seen = self.seen.segments > 0 && self.fin.is_none();
         let claimed = self.claimed.filter(|(_, agree)| *agree).map(|(place, _)| place);
@@ -37,6 +41,16 @@ impl Half {
         if let Some(acked) = acked {
             self.lost_until(acked, dir, at, out);
         }
+    }
+
+    /// Notes where a segment without data stands.
+    pub(in crate::tcp) fn stands_at(&mut self, seq: u32) {
+        let one_behind = self.place(seq) == Some(self.next as i64 + 1);
+        self.has_passed_one |= one_behind
+            && !self.base_is_soft
+            && self.fin.is_none()
+            && self.waiting.is_none()
+            && self.seen.bytes > 0;
     }
 
     /// Declares lost what the peer acknowledged, and nothing of it waits.

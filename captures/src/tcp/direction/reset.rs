@@ -1,6 +1,8 @@
 //! RSTs: which of them end their sender's stream, and what they tell of what was not captured. RFC 9293 3.10.7.4,
 //! RFC 5961 3.2.
 
+use std::time::Duration;
+
 use super::{FARTHEST, Half};
 use crate::tcp::At;
 
@@ -12,8 +14,12 @@ pub(super) const LARGEST_LOSS: u64 = 1 << 22;
 pub(super) struct Reset {
     pub(super) at: At,
     pub(super) place: u64,
-    /// Behind everything that was sent before it, as far as packets can change places on their way to the capture.
+    /// Behind everything that is known to have been sent before it.
+    known: u64,
+    /// The same, as far as packets can change places on their way to the capture.
     behind: u64,
+    /// Where the first data ends that its sender sent so long behind it that they did not.
+    later: Option<u64>,
 }
 
 impl Half {
@@ -27,14 +33,28 @@ impl Half {
         const MIXED_UP: u64 = 1 << 16;
         let known = self.next.max(self.acked.unwrap_or(0));
         let place = self.place(seq).and_then(|place| u64::try_from(place).ok()).unwrap_or(known);
-        self.reset = Some(Reset { at, place, behind: place.clamp(known, known + MIXED_UP) });
+        let behind = place.clamp(known, known + MIXED_UP);
+        self.reset = Some(Reset { at, place, known, behind, later: None });
+    }
+
+    /// Notes data of this sender, at `seq`, behind its RST.
+    pub(in crate::tcp) fn goes_on(&mut self, at: At, seq: u32, len: u32) {
+        const MIXED_UP: Duration = Duration::from_millis(20);
+        let place = self.reset.as_ref().and_then(|_| self.place(seq));
+        let end = place.and_then(|place| u64::try_from(place + i64::from(len)).ok());
+        let (Some(reset), Some(end)) = (&mut self.reset, end) else { return };
+        // A RST farther away than packets change places is not where its sender had come to.
+        let far = reset.place > reset.behind;
+        if end > reset.known && (far || at.time.since(reset.at.time) >= MIXED_UP) {
+            reset.later.get_or_insert(end);
+        }
     }
 
     /// Forgets the RST where the peer has acknowledged what came behind it: it knows of none. `true` where it has.
     pub(in crate::tcp) fn outlives_reset(&mut self) -> bool {
+        let Some((reset, acked)) = self.reset.as_ref().zip(self.acked) else { return false };
         // A FIN that was under way counts one.
-        let outlives = |reset: &Reset| self.acked.is_some_and(|acked| acked > reset.behind + 1);
-        let outlived = self.reset.as_ref().is_some_and(outlives);
+        let outlived = acked > reset.behind + 1 || reset.later.is_some_and(|later| acked >= later);
         if outlived {
             self.reset = None;
         }

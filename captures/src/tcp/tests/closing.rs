@@ -70,8 +70,10 @@ fn bytes_missing_before_a_rst_are_a_gap() {
 fn a_rst_that_no_receiver_takes_closes_nothing() {
     for seq in [2001 + (1 << 23), 2001 + 100_000_000, 1999, 1500] {
         let mut script = Script::open();
-        script.push(20, &s(seq, 1001, RST_ACK, b""));
+        script.push(20, &s(seq, 4001, RST_ACK, b""));
         script.push(21, &s(2001, 1001, FIN_ACK, b""));
+        script.finish(90_000);
+        // Nor is what it acknowledges believed.
         assert_eq!(script.take(), ["IgnoredRst<", "Fin<", "Closed< Fin"], "{seq}");
     }
     // Of a stream whose beginning was not captured older numbers are known to nobody.
@@ -96,12 +98,40 @@ fn a_rst_behind_which_the_other_side_acknowledges_more_closed_nothing() {
         script.finish(90_000);
         assert!(script.take().is_empty(), "{seq}");
     }
+    // Wherever it stands: what its sender sends long behind it is no packet that changed places with it.
+    for (ahead, later, forgets) in [(60_000, 21, false), (60_000, 60, true), (90_000, 21, true)] {
+        let mut script = Script::open();
+        script.push(20, &s(2001 + ahead, 1001, RST_ACK, b""));
+        script.push(later, &s(2001, 1001, ACK, b"abcd"));
+        script.push(later + 1, &c(1001, 2005, ACK, b""));
+        assert_eq!(script.take().contains(&"ResetIgnored<".to_owned()), forgets, "{ahead} {later}");
+    }
     // What was under way beside it, or a FIN, is no sign of life behind it.
     let mut script = Script::open();
     script.push(20, &s(2005, 1001, RST_ACK, b""));
     script.push(21, &s(2001, 1001, ACK, b"abcd"));
     script.push(22, &c(1001, 2006, ACK, b""));
     assert_eq!(script.take(), ["Rst<", "Closed< Rst", "AfterRst<", "< abcd"]);
+}
+
+#[test]
+fn a_fin_that_its_sender_counts_and_nobody_saw_is_lost() {
+    let mut script = Script::open();
+    script.push(20, &c(1001, 2001, ACK, b"abcd"));
+    script.push(21, &s(2001, 1006, FIN_ACK, b""));
+    script.push(22, &c(1006, 2002, ACK, b""));
+    assert_eq!(script.take(), ["> abcd", "Fin<", "Closed< Fin"]);
+    script.finish(90_000);
+    assert_eq!(script.take(), ["Gap> ?"]);
+    // It came behind what counts it, or its sender never did.
+    for (behind, last) in [(1006, FIN_ACK), (1005, ACK)] {
+        let mut script = Script::open();
+        script.push(20, &c(1001, 2001, ACK, b"abcd"));
+        script.push(22, &c(behind, 2001, ACK, b""));
+        script.push(23, &c(1005, 2001, last, b""));
+        script.finish(90_000);
+        assert!(!script.take().contains(&"Gap> ?".to_owned()), "{behind}");
+    }
 }
 
 #[test]
