@@ -97,7 +97,9 @@ fn is_probe(facts: &Facts) -> bool {
     // A client that waited for a server which was not reached gave up; one that left at once asked for nothing.
     const AT_ONCE: std::time::Duration = std::time::Duration::from_secs(1);
     let answered = |leg: &LegFacts| leg.kept(SegmentKind::SynAck).next().is_some();
-    let opened = facts.tcp.legs().all(|(_, leg)| leg.opened.is_seen() || answered(leg));
+    // Routers had said that earlier SYNs were not to go so far: somebody looks at the path.
+    let traced = |leg: &LegFacts| answered(leg) && !leg.attempts.is_empty();
+    let opened = facts.tcp.legs().all(|(_, leg)| leg.opened.is_seen() || traced(leg));
     let unannounced = facts.relay.iter().any(|note| note.value == RelayNote::Unannounced);
     let at_once =
         facts.ending().is_some_and(|ending| ending.at.time.since(facts.subject.started) < AT_ONCE);
