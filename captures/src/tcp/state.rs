@@ -170,7 +170,7 @@ impl State<'_> {
             self.tell_segment(dir, packet, SegmentKind::DataAfterFin, out);
         }
         let half = &mut self.halves[dir.index()];
-        half.goes_on(packet.at, first_byte(packet), tcp.payload_len);
+        half.sent_behind_reset(packet.at, first_byte(packet), tcp.payload_len);
         if half.data(dir, packet.at, first_byte(packet), tcp.payload_len, tcp.payload, out) {
             self.tell_segment(dir, packet, SegmentKind::DifferingOverlap, out);
         }

@@ -38,7 +38,7 @@ impl Half {
     }
 
     /// Notes data of this sender, at `seq`, behind its RST.
-    pub(in crate::tcp) fn goes_on(&mut self, at: At, seq: u32, len: u32) {
+    pub(in crate::tcp) fn sent_behind_reset(&mut self, at: At, seq: u32, len: u32) {
         const MIXED_UP: Duration = Duration::from_millis(20);
         let place = self.reset.as_ref().and_then(|_| self.place(seq));
         let end = place.and_then(|place| u64::try_from(place + i64::from(len)).ok());
