@@ -166,7 +166,6 @@ impl Reading {
     fn packet(&mut self, packet: Packet<'_>) {
         let Packet { raw, interface_name, comments } = packet;
         self.counts.packets += 1;
-        self.first.get_or_insert(raw.time);
         if raw.time < self.now {
             self.went_back(raw.time);
         }
@@ -201,6 +200,8 @@ impl Reading {
 
     #[inline(never)]
     fn unusual(&mut self, packet: &RawPacket<'_>, tag: u8, comments: &[String]) {
+        // The first packet of all belongs to no flow yet.
+        self.first.get_or_insert(packet.time);
         let facts: Vec<Comment> =
             comments.iter().filter_map(|text| Comment::from_text(text)).collect();
         match link::ip_packet(packet.link_type, packet.bytes, packet.original_len) {

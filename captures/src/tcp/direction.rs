@@ -43,8 +43,8 @@ pub(super) struct Half {
     outstanding: Outstanding,
     pub(super) recent: RecentHeaders,
     pub(super) window_is_zero: bool,
-    /// The RST that ended it.
-    reset: Option<Reset>,
+    /// The RST that ended it; in a box, for few have one and most are passed by.
+    reset: Option<Box<Reset>>,
     /// A bare segment stood one number behind everything that was sent: a FIN, most likely, came before it.
     has_passed_one: bool,
     /// What RSTs of the peer acknowledge beyond what was captured, and whether they agree: one number may be of what

@@ -26,9 +26,10 @@ impl Half {
     /// was captured lost nothing: the capture has one side only.
     pub(in crate::tcp) fn lost_at_the_end(&mut self, dir: Direction, at: At, out: &mut Out) {
         // A RST stands at its place in the stream: what is missing before it was not captured.
-        let near = |reset: &Reset| reset.place.saturating_sub(self.next) <= LARGEST_LOSS;
-        if let Some(reset) = self.reset.filter(near).filter(|_| self.fin.is_none()) {
-            self.lost_until(reset.place, dir, reset.at, out);
+        let near = |reset: &&Reset| reset.place.saturating_sub(self.next) <= LARGEST_LOSS;
+        let reset = self.reset.as_deref().filter(near).map(|reset| (reset.place, reset.at));
+        if let Some((place, at)) = reset.filter(|_| self.fin.is_none()) {
+            self.lost_until(place, dir, at, out);
         }
         // Its sender itself counts a number that is not there: its FIN was lost.
         if self.has_passed_one && self.fin.is_none() && self.reset.is_none() {

@@ -34,7 +34,7 @@ impl Half {
         let known = self.next.max(self.acked.unwrap_or(0));
         let place = self.place(seq).and_then(|place| u64::try_from(place).ok()).unwrap_or(known);
         let behind = place.clamp(known, known + MIXED_UP);
-        self.reset = Some(Reset { at, place, known, behind, later: None });
+        self.reset = Some(Box::new(Reset { at, place, known, behind, later: None }));
     }
 
     /// Notes data of this sender, at `seq`, behind its RST.
