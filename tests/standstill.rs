@@ -17,6 +17,18 @@ fn pipe(folder: &tempfile::TempDir) -> (String, std::fs::File) {
     (path, reader)
 }
 
+/// A relay whose results go into such a pipe, in front of a server that refuses everybody.
+fn unread(folder: &tempfile::TempDir, flags: &[&str]) -> (Running, std::fs::File) {
+    let (pipe, reader) = pipe(folder);
+    let upstream = format!("127.0.0.1:{}", serve(fails));
+    (Running::start(&upstream, flags, Some(&format!("exec \"$@\" > {pipe}"))), reader)
+}
+
+/// More results than a pipe holds.
+fn fill(proxy: &Running) {
+    (0..200).for_each(|_| ask(&mut proxy.connect()));
+}
+
 /// Clients in turn until so many were served: more than can wait anywhere, and than there are places.
 fn serves(proxy: &Running) {
     let (mut served, began) = (0, Instant::now());
@@ -38,10 +50,7 @@ fn is_served(port: u16) -> std::io::Result<()> {
 #[test]
 fn a_reader_of_the_results_that_stands_still_costs_results_and_no_client() {
     let folder = scratch();
-    let (pipe, mut reader) = pipe(&folder);
-    let piped = format!("exec \"$@\" > {pipe}");
-    let upstream = format!("127.0.0.1:{}", serve(fails));
-    let mut proxy = Running::start(&upstream, &["--max-sessions", "16"], Some(&piped));
+    let (mut proxy, mut reader) = unread(&folder, &["--max-sessions", "16"]);
     serves(&proxy);
     proxy.process.signal("INT");
     let reading = thread::spawn(move || {
@@ -85,13 +94,8 @@ fn a_recording_that_stands_still_lacks_sessions_and_costs_no_verdict() {
 #[test]
 fn a_second_signal_ends_it_where_nobody_reads() {
     let folder = scratch();
-    let (pipe, _reader) = pipe(&folder);
-    let piped = format!("exec \"$@\" > {pipe}");
-    let upstream = format!("127.0.0.1:{}", serve(fails));
-    let mut proxy = Running::start(&upstream, &[], Some(&piped));
-    for _ in 0..200 {
-        ask(&mut proxy.connect());
-    }
+    let (mut proxy, _reader) = unread(&folder, &[]);
+    fill(&proxy);
     proxy.process.signal("INT");
     // It has heard of it once it no longer listens.
     assert!(wait_until(LONG, || TcpStream::connect(("127.0.0.1", proxy.port)).is_err()));
@@ -103,13 +107,8 @@ fn a_second_signal_ends_it_where_nobody_reads() {
 #[test]
 fn a_service_manager_that_ends_it_does_not_wait_for_a_reader() {
     let folder = scratch();
-    let (pipe, _reader) = pipe(&folder);
-    let piped = format!("exec \"$@\" > {pipe}");
-    let upstream = format!("127.0.0.1:{}", serve(fails));
-    let mut proxy = Running::start(&upstream, &["--drain", "100ms"], Some(&piped));
-    for _ in 0..200 {
-        ask(&mut proxy.connect());
-    }
+    let (mut proxy, _reader) = unread(&folder, &["--drain", "100ms"]);
+    fill(&proxy);
     proxy.process.signal("TERM");
     assert_eq!(proxy.code(), 1);
     assert!(
@@ -122,12 +121,11 @@ fn a_service_manager_that_ends_it_does_not_wait_for_a_reader() {
 #[test]
 fn a_summary_that_nobody_reads_does_not_hold_up_its_end() {
     let folder = scratch();
-    let (pipe, mut reader) = pipe(&folder);
-    // As much as it holds: Linux gives it 16 pages.
-    reader.write_all(&[b'x'; 1 << 16]).unwrap();
-    let piped = format!("exec \"$@\" > {pipe}");
-    let mut proxy = Running::start("127.0.0.1:9", &["--drain", "100ms"], Some(&piped));
+    let (mut proxy, mut pipe) = unread(&folder, &["--drain", "100ms"]);
+    // As much as it holds, however much that is: whoever writes waits then.
+    let filling = thread::spawn(move || pipe.write_all(&vec![b'x'; 1 << 22]));
+    thread::sleep(Duration::from_millis(300));
     proxy.process.signal("TERM");
     assert_eq!(proxy.code(), 1, "{}", proxy.process.output());
-    drop(reader);
+    assert!(!filling.is_finished(), "the pipe was full");
 }

@@ -50,6 +50,19 @@ async fn in_memory(plan: Arc<Plan>, stream: impl AsyncRead + AsyncWrite + Unpin)
     bounded(&plan, &observer, async |way| beyond_tcp(stream, &plan, &observer, way).await).await
 }
 
+/// An operation against a host that answers its request after this long.
+fn answered(plan: &Arc<Plan>, wait: Duration) -> impl Future<Output = Outcome> + Send + 'static {
+    let (ours, mut theirs) = duplex(1024);
+    let host = async move {
+        x224::read_packet(&mut theirs).await.unwrap();
+        sleep(wait).await;
+        // An operation that gave up is not there any more.
+        let _ = theirs.write_all(&x224::response(x224::SSL)).await;
+    };
+    let operation = in_memory(Arc::clone(plan), ours);
+    async move { tokio::join!(operation, host).0 }
+}
+
 /// Runs a profile with one connection against a host that answers the n-th request after `stall(n)`.
 async fn run_in_memory(
     profile: Profile,
@@ -58,18 +71,7 @@ async fn run_in_memory(
 ) -> (Vec<Timed>, u64) {
     let plan = plan(nowhere(), Until::X224);
     let requests = AtomicUsize::new(0);
-    let operation = || {
-        let (ours, mut theirs) = duplex(1024);
-        let wait = stall(requests.fetch_add(1, Ordering::Relaxed));
-        let host = async move {
-            x224::read_packet(&mut theirs).await.unwrap();
-            sleep(wait).await;
-            // An operation that gave up is not there any more.
-            let _ = theirs.write_all(&x224::response(x224::SSL)).await;
-        };
-        let operation = in_memory(Arc::clone(&plan), ours);
-        async move { tokio::join!(operation, host).0 }
-    };
+    let operation = || answered(&plan, stall(requests.fetch_add(1, Ordering::Relaxed)));
     let (mut timed, mut never_began) = (Vec::new(), 0);
     let limits = Limits { connections: 1, drain };
     let (_stop, interrupts) = mpsc::channel(1);
@@ -112,27 +114,36 @@ async fn what_no_connection_became_free_for_is_counted() {
     assert!(timed[0].outcome.failure.is_some(), "it ran out of time");
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_interrupt_counts_what_was_due_and_a_second_one_leaves_the_rest() {
+/// What a run of 10 s at 10/s came to that is interrupted after each of these pauses.
+async fn interrupted<F>(connections: usize, operation: impl Fn() -> F, pauses: &[u64]) -> Tally
+where
+    F: Future<Output = Outcome> + Send + 'static,
+{
     let (stop, interrupts) = mpsc::channel(1);
-    let operation = || async {
-        sleep(Duration::from_secs(60)).await;
-        panic!("nobody waits that long");
-    };
-    let limits = Limits { connections: 1, drain: Duration::from_secs(90) };
+    let limits = Limits { connections, drain: Duration::from_secs(90) };
     let clock = Clock::start();
     let recording = Recording::start(None, clock.now()).unwrap();
     let profile = constant("10/s", 10);
-    let mut tally = Tally::new(recording, clock, profile.count(), limits.connections);
+    let mut tally = Tally::new(recording, clock, profile.count(), connections);
     let interrupting = async {
-        sleep(Duration::from_millis(2_050)).await;
-        stop.send(()).await.unwrap();
-        sleep(Duration::from_secs(3)).await;
-        stop.send(()).await.unwrap();
+        for pause in pauses {
+            sleep(Duration::from_millis(*pause)).await;
+            stop.send(()).await.unwrap();
+        }
     };
     let mut take = |event| tally.take(event);
     let running = open_loop::run(&profile, limits, interrupts, operation, &mut take);
     tokio::join!(running, interrupting);
+    tally
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_counts_what_was_due_and_a_second_one_leaves_the_rest() {
+    let operation = || async {
+        sleep(Duration::from_secs(60)).await;
+        panic!("nobody waits that long");
+    };
+    let tally = interrupted(1, operation, &[2_050, 3_000]).await;
     let text = tally.text("");
     // Of 21 that were due one had begun; 79 were not.
     for words in ["20 never began", "1 left unfinished, the oldest after 5.", "79 not due yet"] {
@@ -148,35 +159,13 @@ async fn an_interrupt_counts_what_was_due_and_a_second_one_leaves_the_rest() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_of_a_healthy_run_blames_nobody() {
-    let (stop, interrupts) = mpsc::channel(1);
     let plan = plan(nowhere(), Until::X224);
-    let operation = || {
-        let (ours, mut theirs) = duplex(1024);
-        let host = async move {
-            x224::read_packet(&mut theirs).await.unwrap();
-            theirs.write_all(&x224::response(x224::SSL)).await.unwrap();
-        };
-        let operation = in_memory(Arc::clone(&plan), ours);
-        async move { tokio::join!(operation, host).0 }
-    };
-    let limits = Limits { connections: 9, drain: Duration::from_secs(1) };
-    let clock = Clock::start();
-    let recording = Recording::start(None, clock.now()).unwrap();
-    let profile = constant("10/s", 10);
-    let mut tally = Tally::new(recording, clock, profile.count(), limits.connections);
+    let operation = || answered(&plan, Duration::ZERO);
     // At the very moment when one is due.
-    let interrupting = async {
-        sleep(Duration::from_secs(2)).await;
-        stop.send(()).await.unwrap();
-    };
-    let mut take = |event| tally.take(event);
-    let running = open_loop::run(&profile, limits, interrupts, operation, &mut take);
-    tokio::join!(running, interrupting);
+    let tally = interrupted(9, operation, &[2_000]).await;
     let text = tally.text("");
-    assert!(
-        text.contains("not due yet at the interrupt") && !text.contains("never began"),
-        "{text}"
-    );
+    assert!(text.contains("not due yet at the interrupt"), "{text}");
+    assert!(!text.contains("never began"), "{text}");
     assert_eq!(tally.status(), ExitStatus::Fine);
 }
 

@@ -282,8 +282,8 @@ fn report(
     let book = CaseBook::whole(rdp.iter().map(|session| Summary::of(session.facts())));
     let untimed =
         |session: &&Session| session.facts().tls.records.iter().any(|records| records.untimed > 0);
-    let cut_short = rdp.iter().filter(untimed).count();
-    if scope.timed && cut_short > 0 {
+    let cut_short = if scope.timed { rdp.iter().filter(untimed).count() } else { 0 };
+    if cut_short > 0 {
         tell(Told::Note(format!(
             "{source}: of {cut_short} sessions the recording has the first records of each side alone: how long their later turns took is in no row (record with --payload full)"
         )));

@@ -300,12 +300,12 @@ mod tests {
         assert!(waiting.load(Ordering::Relaxed) <= WAITING + 1);
     }
 
-    /// A reader that leaves.
-    struct Leaving;
+    /// A reader that stands still while this is locked, and then leaves.
+    struct Leaving(Arc<Mutex<()>>);
 
     impl Write for Leaving {
         fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
-            std::thread::sleep(Duration::from_millis(20));
+            drop(self.0.lock().unwrap());
             Err(io::ErrorKind::BrokenPipe.into())
         }
 
@@ -317,11 +317,14 @@ mod tests {
     #[test]
     fn what_was_lost_before_a_reader_left_is_a_failure_and_that_it_left_is_none() {
         for (count, whole) in [(3, true), (WAITING + 9, false)] {
-            let sink = Sink::new(Box::new(Leaving), Box::new(io::sink()));
+            let still = Arc::default();
+            let sink = Sink::new(Box::new(Leaving(Arc::clone(&still))), Box::new(io::sink()));
             let mut sink = sink.apart(Duration::ZERO).unwrap();
+            let stands = still.lock().unwrap();
             for _ in 0..count {
                 sink.write(b"a line\n");
             }
+            drop(stands);
             assert_eq!(sink.finish().is_ok(), whole, "{count}");
         }
     }

@@ -26,8 +26,8 @@ fn detect(case: &Case<'_>) -> Option<Opinion> {
     };
     let says = format!("rdpwhy itself ended this connection: {what}.");
     Some(
-        Opinion::new(Band::Certain, says)
-            .party(Party::Relay, Band::Certain)
-            .supports(Evidence::of(fault, format!("the relay closed both legs because {what}"))),
+        Opinion::new(Band::Certain, says).party(Party::Relay, Band::Certain).supports(
+            Evidence::of(fault, format!("the relay closed what was open because {what}")),
+        ),
     )
 }
